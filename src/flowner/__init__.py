@@ -1,0 +1,1 @@
+"""Flowner: a workflow server that says, for every action, in whose name it ran."""

@@ -1,0 +1,1 @@
+"""What a flow says: its trigger, its actions and the accounts they name."""

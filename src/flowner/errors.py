@@ -1,0 +1,116 @@
+"""Every error a caller can see.
+
+    FlownerError
+    ├── Invalid         the input is wrong; says where (a JSON pointer, a position) and what is right
+    ├── NotFound        there is no such thing, or not for this caller: one answer for both
+    ├── AccessDenied    the caller may know of it, but not do this
+    ├── Refused         the thing cannot be done as things stand (off, unbound, not lent, expired)
+    ├── Conflict        somebody else was first: a lost lease, a stale version
+    └── Unavailable     something we depend on does not answer now; trying again may help
+
+Each carries a stable public ``code``. Where Power Automate or Dataverse has a code for the same
+case, ours is spelled the same.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Code(StrEnum):
+    """The stable public codes. The value is what callers see; never reuse or respell one."""
+
+    # the language
+    INVALID_TEMPLATE = "InvalidTemplate"
+    EXPRESSION_EVALUATION_FAILED = "ExpressionEvaluationFailed"
+    # definitions and packages
+    INVALID_PACKAGE = "InvalidPackage"
+    INVALID_JSON = "InvalidJson"
+    INVALID_DEFINITION = "InvalidWorkflowDefinition"
+    INVALID_RUN_AS = "InvalidRunAs"
+    UNKNOWN_BINDING = "UnknownConnectionReferenceKey"
+    # identity
+    CONNECTION_AUTHORIZATION_FAILED = "ConnectionAuthorizationFailed"
+    FLOW_MISSING_CONNECTION = "FlowMissingConnection"
+    INVALID_CONNECTION = "InvalidConnection"
+    INVOKER_CONNECTION_OVERRIDE_FAILED = "InvokerConnectionOverrideFailed"
+    INVOKER_NOT_ALLOWED = "InvokerConnectionNotAllowed"
+    RUN_AS_NOT_OFFERED = "RunAsNotOffered"
+    RUN_ONLY_NOT_OFFERED = "RunOnlyNotOffered"
+    CHILD_INVOKER_UNSUPPORTED = "ChildFlowUnsupportedForInvokerConnections"
+    MISSING_CONNECTION_REFERENCE = "MissingConnectionReference"
+    RUN_AS_UNAVAILABLE = "RunAsPrincipalUnavailable"
+    PRINCIPAL_DISABLED = "0x80040225"
+    PRIVILEGE_MISSING = "0x80040220"
+    ROW_ACCESS_DENIED = "0x80048306"
+    ROW_NOT_FOUND = "0x80040217"
+    NO_ROLES = "0x80042f09"
+    CANNOT_ACT_ON_BEHALF = "0x8004A110"
+    RESUBMIT_REFUSED = "ResubmitRefused"
+    # runs
+    TRIGGER_NOT_ENABLED = "WorkflowTriggerIsNotEnabled"
+    OUTCOME_UNKNOWN = "OutcomeUnknown"
+    RUN_LOST = "RunLeaseLost"
+    # doors
+    NOT_FOUND = "NotFound"
+    ACCESS_DENIED = "AccessDenied"
+    UNAUTHENTICATED = "Unauthenticated"
+    CONFLICT = "Conflict"
+    BAD_REQUEST = "BadRequest"
+    UNAVAILABLE = "ServiceUnavailable"
+
+
+class FlownerError(Exception):
+    """The root. ``message`` is for people: lower case, no full stop, input in backticks.
+
+    ``pointer`` is an RFC 6901 JSON pointer into the document at fault, ``file`` its name inside
+    the package, ``position`` a 0-based character offset into the expression at fault.
+    """
+
+    default: ClassVar[Code] = Code.BAD_REQUEST
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: Code | None = None,
+        pointer: str | None = None,
+        file: str | None = None,
+        position: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default
+        self.pointer = pointer
+        self.file = file
+        self.position = position
+
+    def located(self) -> str:
+        """Return the message with its file and pointer, as a terminal shows it."""
+        place = "#".join(part for part in (self.file, self.pointer) if part is not None)
+        return f"{place}: {self.message}" if place else self.message
+
+
+class Invalid(FlownerError):
+    default = Code.BAD_REQUEST
+
+
+class NotFound(FlownerError):
+    default = Code.NOT_FOUND
+
+
+class AccessDenied(FlownerError):
+    default = Code.ACCESS_DENIED
+
+
+class Refused(FlownerError):
+    default = Code.BAD_REQUEST
+
+
+class Conflict(FlownerError):
+    default = Code.CONFLICT
+
+
+class Unavailable(FlownerError):
+    default = Code.UNAVAILABLE

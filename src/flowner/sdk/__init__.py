@@ -1,0 +1,1 @@
+"""The promise to connector authors. It stands on errors and values alone."""
