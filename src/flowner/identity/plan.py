@@ -1,0 +1,60 @@
+"""The resolver: in whose name a run and each of its actions will execute.
+
+The same function answers ``flowner who``, the checker and the engine; a run keeps the plan it was
+started with, and `prove` asks again, with the facts of the moment, before every call.
+"""
+
+from __future__ import annotations
+
+from flowner.access.decide import Denied, decide_flow
+from flowner.access.vocabulary import FlowAction, FlowFacts
+from flowner.definitions.flow import Action, Flow
+from flowner.errors import Code
+from flowner.identity.acting import decide_acting
+from flowner.identity.cause import CalledByParent, Cause, Pressed, Resubmitted, initiator_of
+from flowner.identity.running import decide_running, prove_running
+from flowner.identity.verdict import Acting, Plan, Refusal, RunRule
+from flowner.identity.world import World
+
+
+def plan(flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> Plan | Refusal:
+    """Decide everything before anything starts: one pass over the flow's actions.
+
+    Answers a `Refusal` when the run has no principal. An action without an identity does not
+    refuse the whole: its own reason is in its place.
+    """
+    running = decide_running(flow, facts, cause, world)
+    if isinstance(running, Refusal):
+        return running
+    return Plan(
+        flow=facts.id,
+        version=facts.version,
+        initiator=initiator_of(cause),
+        running=running,
+        actions={
+            action.name: decide_acting(flow, facts, action, running.principal, world)
+            for action in flow.walk()
+        },
+        app=cause.app if isinstance(cause, Pressed | Resubmitted) else None,
+        parent=cause.run if isinstance(cause, CalledByParent) else None,
+        resubmits=cause.run if isinstance(cause, Resubmitted) else None,
+    )
+
+
+def prove(
+    flow: Flow, facts: FlowFacts, made: Plan, action: Action, world: World
+) -> Acting | Refusal:
+    """Decide one action again, now. The run's principal stays as the plan pinned it.
+
+    The principal must still be enabled; where the run is somebody's own (instant), the flow must
+    still be shared with them. Where this differs from the plan, the world has changed since.
+    """
+    running = prove_running(made.running, world)
+    if isinstance(running, Refusal):
+        return running
+    if made.running.rule is RunRule.INSTANT_INVOKER:
+        who = world.principals[running.principal].who
+        leave = decide_flow(who, FlowAction.RUN, facts, within=made.app)
+        if isinstance(leave, Denied):
+            return Refusal(code=Code.ACCESS_DENIED, message=leave.because, ask=facts.owner)
+    return decide_acting(flow, facts, action, running.principal, world)
