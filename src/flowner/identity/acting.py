@@ -132,8 +132,8 @@ def _on_behalf(
         if principal is None or not principal.may_act_for_others:
             return Refusal(
                 code=Code.CANNOT_ACT_ON_BEHALF,
-                message=f"{world.name_of(needed)}, who {part}, does not have the privilege to act on"
-                " behalf of another user",
+                message=f"{world.name_of(needed)}, who {part}, does not have the privilege"
+                " to act on behalf of another user",
                 ask=needed,
             )
     return Acting(
