@@ -30,6 +30,7 @@ class Code(StrEnum):
     INVALID_DEFINITION = "InvalidWorkflowDefinition"
     INVALID_RUN_AS = "InvalidRunAs"
     UNKNOWN_BINDING = "UnknownConnectionReferenceKey"
+    UNKNOWN_TYPE = "UnknownOperationType"
     # identity
     CONNECTION_AUTHORIZATION_FAILED = "ConnectionAuthorizationFailed"
     FLOW_MISSING_CONNECTION = "FlowMissingConnection"
