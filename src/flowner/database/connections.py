@@ -1,0 +1,134 @@
+"""Connections and transactions. Everything waits without blocking."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from flowner.database.embedded import EmbeddedServer
+from flowner.database.migrate import migrate
+from flowner.errors import Invalid, Unavailable
+
+Transaction: TypeAlias = "psycopg.AsyncConnection[DictRow]"
+"""What memory reads and writes through. Motion hands it on and never looks inside."""
+
+OLDEST_VERSION = 15
+_CONNECT_SECONDS = 10.0
+_OPTIONS = "-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s -c timezone=UTC"
+
+
+class Database:
+    """A pool of connections to one database."""
+
+    def __init__(self, url: str, pool: AsyncConnectionPool[Transaction]) -> None:
+        self._url, self._pool = url, pool
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Transaction]:
+        """Borrow a connection on which every statement commits by itself."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise Unavailable("the database does not answer") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Borrow a connection with a transaction open; it commits unless the block raises."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def listen(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
+        """Yield (channel, payload) for ever, on a connection of its own, mended when it breaks.
+
+        Yields ("", "") after every (re)connection: something may have been missed, look yourself.
+        """
+        while True:
+            try:
+                connection = await connect(self._url)
+            except psycopg.OperationalError:
+                await asyncio.sleep(1.0)
+                continue
+            async with connection:
+                for channel in channels:
+                    await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                yield "", ""
+                try:
+                    async for notice in connection.notifies():
+                        yield notice.channel, notice.payload
+                except psycopg.OperationalError:
+                    await asyncio.sleep(0.5)
+
+
+async def connect(url: str) -> Transaction:
+    """Open one connection outside the pool, each statement committing by itself."""
+    options: dict[str, Any] = {"options": _OPTIONS, "connect_timeout": int(_CONNECT_SECONDS)}
+    return await psycopg.AsyncConnection.connect(
+        url, autocommit=True, row_factory=dict_row, **options
+    )
+
+
+@asynccontextmanager
+async def open_database(
+    url: str | None, data_folder: Path, *, pool_size: int = 8
+) -> AsyncIterator[Database]:
+    """Open the database, migrated to the newest revision.
+
+    ``url`` None starts, or joins, the embedded server with its files in ``data_folder/postgres``.
+    Raises `Unavailable` when it cannot be reached, `Invalid` when it is older than 15; neither
+    message shows the URL, which may hold a password.
+    """
+    embedded = None
+    if url is None:
+        embedded = await asyncio.to_thread(EmbeddedServer, data_folder / "postgres")
+        url = embedded.url
+    try:
+        await _inspect(url)
+        await asyncio.to_thread(migrate, url)
+        async with open_pool(url, pool_size=pool_size) as database:
+            yield database
+    finally:
+        if embedded is not None:
+            await asyncio.to_thread(embedded.release)
+
+
+@asynccontextmanager
+async def open_pool(url: str, *, pool_size: int) -> AsyncIterator[Database]:
+    """Open a pool on a database that is migrated already."""
+    pool: AsyncConnectionPool[Transaction] = AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=pool_size,
+        timeout=_CONNECT_SECONDS,
+        kwargs={"autocommit": True, "row_factory": dict_row, "options": _OPTIONS},
+        open=False,
+    )
+    async with pool:
+        yield Database(url, pool)
+
+
+async def _inspect(url: str) -> None:
+    try:
+        connection = await connect(url)
+    except psycopg.OperationalError:
+        raise Unavailable(
+            "the database cannot be reached: see that the server runs and that"
+            " `FLOWNER_DATABASE_URL` names it"
+        ) from None
+    except psycopg.ProgrammingError:
+        raise Invalid(
+            "`FLOWNER_DATABASE_URL` is not a PostgreSQL address, such as"
+            " `postgresql://user@host/database`"
+        ) from None
+    async with connection:
+        version = connection.info.server_version // 10000
+    if version < OLDEST_VERSION:
+        raise Invalid(f"the database is PostgreSQL {version}: take {OLDEST_VERSION} or later")

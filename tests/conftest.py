@@ -1,0 +1,68 @@
+"""A real PostgreSQL for the tests: one server, a fresh database for every module that asks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+
+from flowner.database import Database
+from flowner.database.connections import open_pool
+from flowner.database.embedded import EmbeddedServer
+from flowner.database.migrate import migrate
+
+R = TypeVar("R")
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with a migrated database `template_flowner` to copy."""
+    given = os.environ.get("FLOWNER_TEST_DATABASE_URL")
+    server = None if given else EmbeddedServer(tmp_path_factory.mktemp("postgres"))
+    url = given or server.url
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS template_flowner")
+        connection.execute("CREATE DATABASE template_flowner")
+    migrate(_within(url, "template_flowner"))
+    yield url
+    if server is not None:
+        server.release()
+
+
+@pytest.fixture(scope="module")
+def database_url(server_url: str) -> Iterator[str]:
+    """The address of a fresh, migrated database."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_flowner")
+    yield _within(server_url, name)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Callable[[Coroutine[Any, Any, R]], R]]:
+    """Run a coroutine to its end, on the module's own loop."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture(scope="module")
+def database(database_url: str, run: Callable[..., Any]) -> Iterator[Database]:
+    """An open pool on a fresh, migrated database; used from coroutines given to `run`."""
+    opening = open_pool(database_url, pool_size=8)
+    yield run(opening.__aenter__())
+    run(opening.__aexit__(None, None, None))
+
+
+def _within(url: str, name: str) -> str:
+    head, _, tail = url.partition("?")
+    base = head.rsplit("/", 1)[0]
+    return f"{base}/{name}" + (f"?{tail}" if tail else "")
