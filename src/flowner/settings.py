@@ -1,0 +1,61 @@
+"""The environment, read once. Each setting has a heading in docs/reference/settings.md."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flowner.errors import Invalid
+from flowner.values import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a person may set from outside."""
+
+    database_url: str | None = field(default=None, repr=False)
+    """None: the embedded server, with its files under `data_folder`."""
+    data_folder: Path = field(default_factory=lambda: Path.home() / ".flowner")
+    key: Secret | None = None
+    """The vault's key, base64 of 32 bytes; None: the key file in `data_folder`."""
+    host: str = "127.0.0.1"
+    port: int = 8733
+    concurrency: int = 32
+    """Runs that one process moves at the same time."""
+    allow_private_addresses: bool = False
+    """Whether the HTTP connector may reach loopback and private addresses."""
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; `Invalid` names the variable that cannot be understood."""
+    given = os.environ if environment is None else environment
+    default = Settings()
+    key = given.get("FLOWNER_KEY")
+    folder = given.get("FLOWNER_DATA")
+    return Settings(
+        database_url=given.get("FLOWNER_DATABASE_URL") or None,
+        data_folder=Path(folder).expanduser() if folder else default.data_folder,
+        key=Secret(key) if key else None,
+        host=given.get("FLOWNER_HOST") or default.host,
+        port=_whole(given, "FLOWNER_PORT", default.port, 0, 65535),
+        concurrency=_whole(given, "FLOWNER_CONCURRENCY", default.concurrency, 1, 1000),
+        allow_private_addresses=_yes(given, "FLOWNER_ALLOW_PRIVATE_ADDRESSES"),
+    )
+
+
+def _whole(given: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = given.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise Invalid(f"`{name}` is `{text}`: write a whole number from {low} to {high}")
+    return int(text)
+
+
+def _yes(given: Mapping[str, str], name: str) -> bool:
+    text = (given.get(name) or "no").lower()
+    if text not in ("yes", "no"):
+        raise Invalid(f"`{name}` is `{text}`: write `yes` or `no`")
+    return text == "yes"
