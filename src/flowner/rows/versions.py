@@ -1,0 +1,92 @@
+"""The published versions of flows, as documents. A version is never changed."""
+
+from __future__ import annotations
+
+from psycopg.types.json import Jsonb
+
+from flowner.database import Transaction
+from flowner.errors import NotFound
+from flowner.values import FlowId, JsonObject, PrincipalId
+
+
+async def insert_version(
+    transaction: Transaction, flow: FlowId, document: JsonObject, *, by: PrincipalId
+) -> int:
+    """Keep a document as the flow's next version and make it the current one; answers its number.
+
+    The flow's row is locked, so two who publish at once get different numbers.
+    """
+    locked = await transaction.execute(
+        "SELECT coalesce(currentversion, 0) + 1 AS number FROM rows.workflow"
+        " WHERE workflowid = %s FOR UPDATE",
+        (flow,),
+    )
+    row = await locked.fetchone()
+    if row is None:
+        raise NotFound(f"there is no flow `{flow}`")
+    number = int(row["number"])
+    await transaction.execute(
+        "INSERT INTO rows.flowversion (flowversionid, workflowid, number, definition, publishedby,"
+        " publishedon) VALUES (gen_random_uuid(), %s, %s, %s, %s, now())",
+        (flow, number, Jsonb(document), by),
+    )
+    await transaction.execute(
+        "UPDATE rows.workflow SET currentversion = %s WHERE workflowid = %s", (number, flow)
+    )
+    return number
+
+
+async def read_version(transaction: Transaction, flow: FlowId, number: int) -> JsonObject:
+    """Return one version's document; `NotFound` when there is none."""
+    found = await transaction.execute(
+        "SELECT definition FROM rows.flowversion WHERE workflowid = %s AND number = %s",
+        (flow, number),
+    )
+    row = await found.fetchone()
+    if row is None:
+        raise NotFound(f"the flow `{flow}` has no version {number}")
+    document: JsonObject = row["definition"]
+    return document
+
+
+async def find_flow(transaction: Transaction, name_or_id: str) -> FlowId:
+    """Return the flow that a person means by its name or id; `NotFound` unless it is just one."""
+    found = await transaction.execute(
+        "SELECT workflowid::text AS id FROM rows.workflow WHERE workflowid::text = lower(%s)"
+        " OR lower(name) = lower(%s) OR lower(uniquename) = lower(%s) LIMIT 2",
+        (name_or_id, name_or_id, name_or_id),
+    )
+    rows = await found.fetchall()
+    if len(rows) != 1:
+        many = "more than one flow is" if rows else "there is no flow"
+        raise NotFound(f"{many} called `{name_or_id}`")
+    return FlowId(rows[0]["id"])
+
+
+async def find_principal(transaction: Transaction, name_or_id: str) -> PrincipalId:
+    """Return whom a person means by id, UPN, mail or full name; `NotFound` unless it is just one.
+
+    Users and applications first; teams and groups too, since rows and shares name them.
+    """
+    found = await transaction.execute(
+        "SELECT systemuserid::text AS id FROM rows.systemuser WHERE systemuserid::text = lower(%(n)s)"
+        " OR lower(%(n)s) IN (lower(domainname), lower(internalemailaddress), lower(fullname))"
+        " UNION SELECT teamid::text FROM rows.team WHERE teamid::text = lower(%(n)s)"
+        " OR lower(name) = lower(%(n)s)"
+        " UNION SELECT securitygroupid::text FROM rows.securitygroup"
+        " WHERE securitygroupid::text = lower(%(n)s) OR lower(name) = lower(%(n)s) LIMIT 2",
+        {"n": name_or_id},
+    )
+    rows = await found.fetchall()
+    if len(rows) != 1:
+        many = "more than one principal is" if rows else "there is nobody"
+        raise NotFound(f"{many} called `{name_or_id}`")
+    return PrincipalId(rows[0]["id"])
+
+
+async def current_epoch(transaction: Transaction) -> int:
+    """Return the number that moves with every change that identity may depend on."""
+    row = await (await transaction.execute("SELECT epoch FROM rows.identity_epoch")).fetchone()
+    if row is None:
+        raise NotFound("the identity epoch is missing: the database is not migrated")
+    return int(row["epoch"])
