@@ -51,7 +51,7 @@ def open_envelope(document: JsonObject, *, file: str | None = None) -> Envelope:
     if "definition" in document:
         return _opened(Format.BARE, document, "", file)
     if "triggers" in document or "actions" in document:
-        return _envelope(Format.BARE, document, "", (document, ""))
+        return _envelope(Format.BARE, document, "", (document, ""), file)
     raise Invalid(
         "is not a flow; neither `properties.definition`, `definition` nor `triggers` is there",
         code=Code.INVALID_DEFINITION,
@@ -61,14 +61,15 @@ def open_envelope(document: JsonObject, *, file: str | None = None) -> Envelope:
 
 
 def is_flow(document: Json) -> bool:
-    """Say whether `open_envelope` would find a definition."""
+    """Say whether a file that may be anything is meant as a flow, if perhaps a broken one."""
     if not isinstance(document, dict):
         return False
     try:
-        open_envelope(document)
+        definition = open_envelope(document).definition
     except Invalid:
-        return False
-    return True
+        return _is_template(document)
+    schema = text_at(definition, "$schema") or ""
+    return "workflowdefinition" in schema.casefold() or isinstance(definition.get("triggers"), dict)
 
 
 def _opened(wrapped: Format, holder: JsonObject, at: str, file: str | None) -> Envelope:
@@ -80,11 +81,15 @@ def _opened(wrapped: Format, holder: JsonObject, at: str, file: str | None) -> E
             pointer=f"{at}/definition",
             file=file,
         )
-    return _envelope(wrapped, definition, f"{at}/definition", (holder, at))
+    return _envelope(wrapped, definition, f"{at}/definition", (holder, at), file)
 
 
 def _envelope(
-    wrapped: Format, definition: JsonObject, at: str, around: tuple[JsonObject, str]
+    wrapped: Format,
+    definition: JsonObject,
+    at: str,
+    around: tuple[JsonObject, str],
+    file: str | None,
 ) -> Envelope:
     holder, holder_at = around
     declared = holder.get("connectionReferences")
@@ -100,6 +105,7 @@ def _envelope(
             "`connectionReferences` is not an object",
             code=Code.INVALID_DEFINITION,
             pointer=declared_at,
+            file=file,
         )
     return Envelope(
         format=wrapped,
