@@ -1,0 +1,1 @@
+"""Secrets, sealed; opened for one action at a time."""

@@ -1,0 +1,126 @@
+"""In whose name would it run? Asked before anything runs, answered by the one resolver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flowner.access.vocabulary import FlowFacts
+from flowner.database import Database
+from flowner.definitions.flow import Flow, FlowKind
+from flowner.directory.facts import Facts
+from flowner.errors import Invalid
+from flowner.identity.cause import Called, Cause, ClockStruck, Happened, Pressed, RowChanged
+from flowner.identity.plan import plan
+from flowner.identity.record import acting_record, refusal_record
+from flowner.identity.verdict import Acting, Plan, Refusal
+from flowner.identity.world import World
+from flowner.rows.facts import read_flow_facts
+from flowner.rows.versions import find_flow, find_principal
+from flowner.triggers.published import Published
+from flowner.values import JsonObject, PrincipalId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supposed:
+    """What is supposed to set the flow off; names or ids of principals."""
+
+    as_person: str | None = None
+    modified_by: str | None = None
+    row_owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The resolver's answer with the names to read it by."""
+
+    flow: Flow
+    facts: FlowFacts
+    world: World
+    answer: Plan | Refusal
+
+
+class Explain:
+    """Answers *who* for flows that are published here."""
+
+    def __init__(self, database: Database, facts: Facts, published: Published) -> None:
+        self._database, self._facts, self._published = database, facts, published
+
+    async def who(self, flow_name: str, supposed: Supposed) -> Explanation:
+        """Explain one flow. `Invalid` when its trigger needs somebody who is not named."""
+        async with self._database.connection() as connection:
+            flow_id = await find_flow(connection, flow_name)
+            base = await read_flow_facts(connection, flow_id)
+            named = {
+                title: await find_principal(connection, name)
+                for title, name in (
+                    ("as", supposed.as_person),
+                    ("modified", supposed.modified_by),
+                    ("owner", supposed.row_owner),
+                )
+                if name is not None
+            }
+        version = await self._published.get(flow_id, base.version)
+        cause = supposed_cause(version.flow, named)
+        facts, world = await self._facts.about(flow_id, named.values(), version.references)
+        answer = plan(version.flow, facts, cause, world)
+        return Explanation(flow=version.flow, facts=facts, world=world, answer=answer)
+
+    async def what_if(self, flow_name: str, people: Sequence[str]) -> list[Explanation]:
+        """Explain one flow for each of several people, in their order."""
+        return [
+            await self.who(
+                flow_name, Supposed(as_person=person, modified_by=person, row_owner=person)
+            )
+            for person in people
+        ]
+
+
+def supposed_cause(flow: Flow, named: dict[str, PrincipalId]) -> Cause:
+    """Build the cause that the flow's trigger would have."""
+    match flow.trigger.flow_kind:
+        case FlowKind.INSTANT:
+            if "as" not in named:
+                raise Invalid("an instant flow runs as whoever triggers it: say `--as PERSON`")
+            return Pressed(named["as"])
+        case FlowKind.SCHEDULED:
+            return ClockStruck()
+        case FlowKind.HTTP:
+            return Called(named.get("as"))
+        case FlowKind.AUTOMATED:
+            if flow.trigger.rows is None:
+                return Happened(named.get("as"))
+            by = named.get("modified") or named.get("as")
+            return RowChanged(by, named.get("owner"))
+
+
+def explanation_json(explained: Explanation) -> JsonObject:
+    """Return an explanation as ``flowner who --json`` prints it; principals with their names."""
+    answer, name = explained.answer, explained.world.name_of
+    entry: JsonObject = {
+        "flow": explained.facts.name,
+        "version": explained.facts.version,
+        "kind": explained.flow.trigger.flow_kind.value,
+        "owner": name(explained.facts.owner),
+    }
+    if isinstance(answer, Refusal):
+        return entry | {"runs_as": None, "refused": refusal_record(answer), "actions": []}
+    return entry | {
+        "initiator": None if answer.initiator is None else name(answer.initiator),
+        "runs_as": name(answer.running.principal),
+        "rule": answer.running.rule.value,
+        "fallback": answer.running.fallback,
+        "actions": [
+            {"action": action}
+            | (
+                {
+                    "acting_as": name(verdict.principal),
+                    "actor": None if verdict.actor is None else name(verdict.actor),
+                    **acting_record(verdict),
+                }
+                if isinstance(verdict, Acting)
+                else refusal_record(verdict)
+            )
+            for action, verdict in answer.actions.items()
+        ],
+    }

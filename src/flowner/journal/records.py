@@ -1,0 +1,82 @@
+"""The shapes that go in and out of the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from flowner.values import AppId, FlowId, JsonObject, PrincipalId, RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One fact of one run."""
+
+    kind: str
+    path: str
+    data: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeader:
+    """What can be searched of a run."""
+
+    id: RunId
+    flow: FlowId
+    flow_version: int
+    flow_name: str
+    kind: str
+    status: str
+    initiator: PrincipalId | None
+    principal: PrincipalId | None
+    """None: the run was refused before it had one."""
+    rule: str | None
+    fallback: str | None = None
+    parent: RunId | None = None
+    app: AppId | None = None
+    plan: JsonObject
+    plan_hash: str
+    accounts: tuple[str, ...] = ()
+    started: datetime
+    ended: datetime | None = None
+    code: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """What one activation adds to one run, all or nothing."""
+
+    run: RunId
+    owner: str
+    """The lease's holder: whoever lost it appends nothing."""
+    expected: int
+    """The sequence number of the first entry; entries are numbered from 0 without gaps."""
+    entries: tuple[Entry, ...]
+    status: str
+    finished: bool = False
+    code: str | None = None
+    error: str | None = None
+    accounts: tuple[str, ...] = ()
+    """Accounts used, to be added to the run's."""
+    release_until: datetime | None = None
+    """Set: give the lease back and wake at this moment. None: keep it (or the run is finished)."""
+    consumed: int = 0
+    """The newest inbox message that the entries answer for; 0: none."""
+    posted: int = 0
+    """`Loaded.posted`: if more was posted since, a released run is woken at once."""
+    snapshot: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A run as a worker takes it up."""
+
+    header: RunHeader
+    snapshot: bytes | None
+    entries: tuple[bytes, ...]
+    """After the snapshot, in order."""
+    next_seq: int
+    inbox: tuple[tuple[int, bytes], ...] = field(default=())
+    posted: int = 0

@@ -1,0 +1,53 @@
+"""When scheduled flows are due, and that each occurrence fires once, whoever fires it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flowner.database import Transaction
+from flowner.values import FlowId
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    flow: FlowId
+    at: datetime
+
+
+async def set_schedule(transaction: Transaction, flow: FlowId, next_at: datetime | None) -> None:
+    """Say when a flow is due next; None: never again."""
+    if next_at is None:
+        await transaction.execute("DELETE FROM journal.schedule WHERE flow = %s", (flow,))
+        return
+    await transaction.execute(
+        "INSERT INTO journal.schedule (flow, next) VALUES (%s, %s)"
+        " ON CONFLICT (flow) DO UPDATE SET next = excluded.next",
+        (flow, next_at),
+    )
+
+
+async def take_due(transaction: Transaction, now: datetime, most: int) -> list[Due]:
+    """Lock and return the schedules that are due; others skip them until this commits."""
+    found = await transaction.execute(
+        "SELECT flow::text AS flow, next FROM journal.schedule WHERE next <= %s"
+        " ORDER BY next LIMIT %s FOR UPDATE SKIP LOCKED",
+        (now, most),
+    )
+    return [Due(FlowId(row["flow"]), row["next"]) for row in await found.fetchall()]
+
+
+async def fire(transaction: Transaction, flow: FlowId, occurrence: datetime) -> bool:
+    """Claim one occurrence; False when it has fired before."""
+    done = await transaction.execute(
+        "INSERT INTO journal.firing (flow, occurrence) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        (flow, occurrence),
+    )
+    return done.rowcount == 1
+
+
+async def next_schedule(transaction: Transaction) -> datetime | None:
+    """Return when the next schedule of all is due."""
+    found = await transaction.execute("SELECT min(next) AS at FROM journal.schedule")
+    row = await found.fetchone()
+    return None if row is None else row["at"]

@@ -1,0 +1,244 @@
+"""The journal: create a run, add to it, read it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from flowner.database import Database, Transaction
+from flowner.errors import NotFound
+from flowner.journal.appending import Appender, lost
+from flowner.journal.records import Append, Entry, Loaded, RunHeader
+from flowner.values import AppId, FlowId, PrincipalId, RunId
+
+_CREATE = """
+WITH header AS (
+    INSERT INTO journal.run (id, flow, flow_version, flow_name, kind, status, initiator, principal,
+        rule, fallback, parent, app, plan, plan_hash, accounts, started, ended, code, error)
+    VALUES (%(id)s, %(flow)s, %(flow_version)s, %(flow_name)s, %(kind)s, %(status)s, %(initiator)s,
+        %(principal)s, %(rule)s, %(fallback)s, %(parent)s, %(app)s, %(plan)s, %(plan_hash)s,
+        %(accounts)s, %(started)s, %(ended)s, %(code)s, %(error)s)
+), woken AS (
+    INSERT INTO journal.wake (run, due, owner, lease)
+    SELECT %(id)s, %(started)s, %(owner)s, now() + make_interval(secs => %(lease)s)
+    WHERE %(ended)s::timestamptz IS NULL
+), told AS (
+    SELECT pg_notify('flowner_wake', '') WHERE %(owner)s::text IS NULL
+), written AS (
+    INSERT INTO journal.entry (run, seq, at, kind, path, data)
+    SELECT %(id)s, e.seq - 1, e.at, e.kind, e.path, e.data
+    FROM unnest(%(e_at)s::timestamptz[], %(e_kind)s::text[], %(e_path)s::text[],
+        %(e_data)s::bytea[]) WITH ORDINALITY AS e(at, kind, path, data, seq)
+)
+SELECT count(*) FROM told
+"""
+_COLUMNS = """
+SELECT id, flow::text, flow_version, flow_name, kind, status, initiator::text, principal::text,
+       rule, fallback, parent, app::text, plan, plan_hash, accounts, started, ended, code, error
+"""
+_HEADER = _COLUMNS + "FROM journal.run"
+_LOAD = (
+    _COLUMNS  # noqa: S608 - constants of ours
+    + """, w.posted, s.seq AS at, s.data AS snapshot, e.entries, e.last, i.ids, i.messages
+FROM journal.run r
+LEFT JOIN journal.wake w ON w.run = r.id
+LEFT JOIN journal.snapshot s ON s.run = r.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(e.data ORDER BY e.seq), '{}') AS entries, max(e.seq) AS last
+    FROM journal.entry e WHERE e.run = r.id AND e.seq >= coalesce(s.seq, 0)) e
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(i.id ORDER BY i.id), '{}') AS ids,
+           coalesce(array_agg(i.message ORDER BY i.id), '{}') AS messages
+    FROM journal.inbox i WHERE i.run = r.id) i
+WHERE r.id = %s
+"""
+)
+_POST = """
+WITH put AS (INSERT INTO journal.inbox (run, message) VALUES (%(run)s, %(message)s))
+UPDATE journal.wake SET posted = posted + 1, due = least(due, now()) WHERE run = %(run)s
+RETURNING pg_notify('flowner_wake', '')
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An entry as a reader sees it."""
+
+    seq: int
+    entry: Entry
+
+
+class Journal:
+    """One database's journal. Open it with `open_journal`, which keeps the writer going."""
+
+    def __init__(self, database: Database, appender: Appender) -> None:
+        self._database, self._appender = database, appender
+
+    async def create(
+        self,
+        header: RunHeader,
+        entries: Sequence[Entry],
+        *,
+        claim: tuple[str, float] | None = None,
+        within: Transaction | None = None,
+    ) -> None:
+        """Make a run with its first entries and its wake: one statement.
+
+        ``claim`` is the owner and the lease, in seconds, of a worker that takes it up at once;
+        otherwise every worker is told. Without ``within`` it commits by itself.
+        """
+        values = _header_values(header) | {
+            "owner": None if claim is None else claim[0],
+            "lease": None if claim is None else claim[1],
+            "e_at": [entry.at for entry in entries],
+            "e_kind": [entry.kind for entry in entries],
+            "e_path": [entry.path for entry in entries],
+            "e_data": [entry.data for entry in entries],
+        }
+        if within is not None:
+            await within.execute(_CREATE, values)
+            return
+        async with self._database.connection() as connection:
+            await connection.execute(_CREATE, values)
+
+    async def append(self, addition: Append) -> None:
+        """Add to a run; returns when it is durable. `Conflict` when the lease is lost."""
+        await self._appender.append(addition)
+
+    async def load(self, run: RunId) -> Loaded:
+        """Return what a worker needs to take a run up; `Conflict` when it is finished."""
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(_LOAD.encode(), (run,))).fetchone()
+        if row is None:
+            raise NotFound(f"there is no run {run}")
+        if row["posted"] is None:
+            raise lost(run)
+        first = row["at"] or 0
+        return Loaded(
+            header=_header(row),
+            snapshot=row["snapshot"],
+            entries=tuple(row["entries"]),
+            next_seq=first if row["last"] is None else row["last"] + 1,
+            inbox=tuple(zip(row["ids"], row["messages"], strict=True)),
+            posted=row["posted"],
+        )
+
+    async def post(self, run: RunId, message: bytes, *, within: Transaction | None = None) -> bool:
+        """Leave a message for the run's worker and wake it; False when the run is finished."""
+        values = {"run": run, "message": message}
+        if within is not None:
+            return await (await within.execute(_POST, values)).fetchone() is not None
+        async with self._database.transaction() as transaction:
+            found = await (await transaction.execute(_POST, values)).fetchone() is not None
+            if not found:
+                await transaction.execute("DELETE FROM journal.inbox WHERE run = %s", (run,))
+            return found
+
+    async def header(self, run: RunId) -> RunHeader:
+        """Return one run's header; `NotFound` when there is none."""
+        async with self._database.connection() as connection:
+            found = await connection.execute((_HEADER + " WHERE id = %s").encode(), (run,))
+            row = await found.fetchone()
+        if row is None:
+            raise NotFound(f"there is no run {run}")
+        return _header(row)
+
+    async def entries(self, run: RunId) -> list[Listed]:
+        """Return a run's entries in order."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(
+                "SELECT seq, at, kind, path, data FROM journal.entry WHERE run = %s ORDER BY seq",
+                (run,),
+            )
+            return [
+                Listed(
+                    seq=row["seq"],
+                    entry=Entry(kind=row["kind"], path=row["path"], data=row["data"], at=row["at"]),
+                )
+                for row in await found.fetchall()
+            ]
+
+    async def runs(
+        self,
+        *,
+        flow: FlowId | None = None,
+        initiator: PrincipalId | None = None,
+        before: RunId | None = None,
+        limit: int = 50,
+    ) -> list[RunHeader]:
+        """Return run headers, newest first."""
+        statement = (
+            _HEADER + " WHERE (%(flow)s::uuid IS NULL OR flow = %(flow)s::uuid)"
+            " AND (%(initiator)s::uuid IS NULL OR initiator = %(initiator)s::uuid)"
+            " AND (%(before)s::bigint IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s"
+        )
+        values = {"flow": flow, "initiator": initiator, "before": before, "limit": limit}
+        async with self._database.connection() as connection:
+            found = await connection.execute(statement.encode(), values)
+            return [_header(row) for row in await found.fetchall()]
+
+
+@asynccontextmanager
+async def open_journal(database: Database) -> AsyncIterator[Journal]:
+    """Open the journal with its writer."""
+    appender = Appender(database)
+    writer = asyncio.create_task(appender.run(), name="journal writer")
+    try:
+        yield Journal(database, appender)
+    finally:
+        writer.cancel()
+        with suppress(asyncio.CancelledError):
+            await writer
+
+
+def _header_values(header: RunHeader) -> dict[str, Any]:
+    return {
+        "id": header.id,
+        "flow": header.flow,
+        "flow_version": header.flow_version,
+        "flow_name": header.flow_name,
+        "kind": header.kind,
+        "status": header.status,
+        "initiator": header.initiator,
+        "principal": header.principal,
+        "rule": header.rule,
+        "fallback": header.fallback,
+        "parent": header.parent,
+        "app": header.app,
+        "plan": Jsonb(header.plan),
+        "plan_hash": header.plan_hash,
+        "accounts": list(header.accounts),
+        "started": header.started,
+        "ended": header.ended,
+        "code": header.code,
+        "error": header.error,
+    }
+
+
+def _header(row: dict[str, Any]) -> RunHeader:
+    return RunHeader(
+        id=RunId(row["id"]),
+        flow=FlowId(row["flow"]),
+        flow_version=row["flow_version"],
+        flow_name=row["flow_name"],
+        kind=row["kind"],
+        status=row["status"],
+        initiator=None if row["initiator"] is None else PrincipalId(row["initiator"]),
+        principal=None if row["principal"] is None else PrincipalId(row["principal"]),
+        rule=row["rule"],
+        fallback=row["fallback"],
+        parent=None if row["parent"] is None else RunId(row["parent"]),
+        app=None if row["app"] is None else AppId(row["app"]),
+        plan=row["plan"],
+        plan_hash=row["plan_hash"],
+        accounts=tuple(row["accounts"]),
+        started=row["started"],
+        ended=row["ended"],
+        code=row["code"],
+        error=row["error"],
+    )

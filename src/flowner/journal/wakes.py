@@ -1,0 +1,67 @@
+"""Who moves which run, and when. Timer, ready queue and lease are one row."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+
+from flowner.database import Database
+from flowner.values import RunId
+
+CHANNEL = "flowner_wake"
+
+_CLAIM = """
+UPDATE journal.wake SET owner = %s, lease = now() + make_interval(secs => %s)
+WHERE run IN (
+    SELECT run FROM journal.wake
+    WHERE due <= now() AND (owner IS NULL OR lease < now())
+    ORDER BY due LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING run
+"""
+_RENEW = """
+UPDATE journal.wake SET lease = now() + make_interval(secs => %s)
+WHERE owner = %s AND run = ANY(%s) AND lease > now() RETURNING run
+"""
+_RELEASE = """
+UPDATE journal.wake SET owner = NULL, lease = NULL, due = least(due, now())
+WHERE owner = %s AND run = ANY(%s)
+"""
+_SOONEST = """
+SELECT min(CASE WHEN owner IS NULL THEN due ELSE lease END) AS at FROM (
+    SELECT due, owner, lease FROM journal.wake ORDER BY due LIMIT 1000) AS next
+"""
+
+
+class Wakes:
+    """The claims of one worker, which has a name of its own."""
+
+    def __init__(self, database: Database, owner: str, *, lease_seconds: float = 20.0) -> None:
+        self._database, self.owner, self.lease_seconds = database, owner, lease_seconds
+
+    async def claim(self, most: int) -> list[RunId]:
+        """Take up to ``most`` runs that are due and nobody's, or whose holder went silent."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(_CLAIM, (self.owner, self.lease_seconds, most))
+            return [RunId(row["run"]) for row in await found.fetchall()]
+
+    async def renew(self, runs: Iterable[RunId]) -> set[RunId]:
+        """Keep the leases on ``runs``; answers those that are still ours."""
+        async with self._database.connection() as connection:
+            values = (self.lease_seconds, self.owner, list(runs))
+            found = await connection.execute(_RENEW, values)
+            return {RunId(row["run"]) for row in await found.fetchall()}
+
+    async def release(self, runs: Iterable[RunId]) -> None:
+        """Give runs back unfinished, for anybody to take at once."""
+        async with self._database.connection() as connection:
+            await connection.execute(_RELEASE, (self.owner, list(runs)))
+
+    async def soonest(self) -> datetime | None:
+        """Return when the next run falls due, or the next lease runs out; None: nothing waits."""
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(_SOONEST)).fetchone()
+            return None if row is None else row["at"]
+
+    def listen(self) -> AsyncIterator[tuple[str, str]]:
+        """Yield whenever there may be new work, for ever."""
+        return self._database.listen(CHANNEL)

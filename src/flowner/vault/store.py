@@ -1,0 +1,110 @@
+"""Sealing with AES-GCM. A seal is bound to its connection and name: moved, it does not open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from flowner.database import Database, Transaction
+from flowner.errors import Code, Refused
+from flowner.values import ConnectionId, Secret
+from flowner.vault.keys import Key
+
+_NONCE = 12
+
+
+class Vault:
+    """The secrets of connections. ``keys``: the first seals, the others still open."""
+
+    def __init__(self, database: Database, keys: Sequence[Key]) -> None:
+        self._database = database
+        self._newest = keys[0]
+        self._keys = {key.id: key for key in keys}
+
+    async def seal(
+        self, transaction: Transaction, connection: ConnectionId, secrets: Mapping[str, Secret]
+    ) -> None:
+        """Replace a connection's secrets. They can be used from now on, not seen."""
+        await self.forget(transaction, connection)
+        for name, secret in secrets.items():
+            await transaction.execute(
+                "INSERT INTO vault.secret (connection, name, key_id, sealed)"
+                " VALUES (%s, %s, %s, %s)",
+                (
+                    connection,
+                    name,
+                    self._newest.id,
+                    _close(self._newest, connection, name, secret.reveal().encode()),
+                ),
+            )
+
+    async def open(self, connection: ConnectionId) -> dict[str, Secret]:
+        """Open a connection's secrets for one call."""
+        async with self._database.connection() as transaction:
+            found = await transaction.execute(
+                "SELECT name, key_id, sealed FROM vault.secret WHERE connection = %s", (connection,)
+            )
+            return {
+                row["name"]: Secret(
+                    self._open(connection, row["name"], row["key_id"], row["sealed"]).decode()
+                )
+                for row in await found.fetchall()
+            }
+
+    async def forget(self, transaction: Transaction, connection: ConnectionId) -> None:
+        """Throw a connection's secrets away."""
+        await transaction.execute("DELETE FROM vault.secret WHERE connection = %s", (connection,))
+
+    async def rotate(self) -> int:
+        """Seal everything again with the newest key; answers how many were sealed with another."""
+        async with self._database.transaction() as transaction:
+            found = await transaction.execute(
+                "SELECT connection::text, name, key_id, sealed FROM vault.secret"
+                " WHERE key_id <> %s FOR UPDATE",
+                (self._newest.id,),
+            )
+            rows = await found.fetchall()
+            for row in rows:
+                connection, name = ConnectionId(row["connection"]), row["name"]
+                plain = self._open(connection, name, row["key_id"], row["sealed"])
+                await transaction.execute(
+                    "UPDATE vault.secret SET key_id = %s, sealed = %s, at = now()"
+                    " WHERE connection = %s AND name = %s",
+                    (
+                        self._newest.id,
+                        _close(self._newest, connection, name, plain),
+                        connection,
+                        name,
+                    ),
+                )
+            return len(rows)
+
+    def _open(self, connection: ConnectionId, name: str, key_id: str, sealed: bytes) -> bytes:
+        key = self._keys.get(key_id)
+        if key is None:
+            raise _unreadable(connection, "it was sealed with a key that is not loaded")
+        try:
+            return AESGCM(key.material).decrypt(
+                sealed[:_NONCE], sealed[_NONCE:], _bound_to(connection, name)
+            )
+        except InvalidTag:
+            raise _unreadable(connection, "the seal is broken") from None
+
+
+def _close(key: Key, connection: ConnectionId, name: str, plain: bytes) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + AESGCM(key.material).encrypt(nonce, plain, _bound_to(connection, name))
+
+
+def _bound_to(connection: ConnectionId, name: str) -> bytes:
+    return f"flowner\0{connection.lower()}\0{name}".encode()
+
+
+def _unreadable(connection: ConnectionId, why: str) -> Refused:
+    return Refused(
+        f"the secret of the connection `{connection}` cannot be opened: {why}",
+        code=Code.INVALID_CONNECTION,
+    )
