@@ -13,7 +13,7 @@ from flowner.values import Json, JsonObject
 
 _API: Final = re.compile(r"/apis/([^/'\"\])]+)", re.IGNORECASE)
 _MANAGED_API: Final = re.compile(r"/managedApis/([\w.-]+)", re.IGNORECASE)
-_COUNTER: Final = re.compile(r"(_#workflowname#|[_-]\d+)+$")
+_COUNTER: Final = re.compile(r"(?:[_-]\d+)?(?:_#workflowname#)?$")
 
 _SOURCES: Final[Mapping[str, Source]] = {
     "embedded": Source.EMBEDDED,

@@ -39,26 +39,36 @@ _LEGACY_MEMBERS: Final = ("method", "path", "queries", "headers", "body")
 
 def read_call(source: JsonObject, at: str, reading: Reading) -> Call | None:
     """Read the call of an action or trigger whose type asks a connector."""
-    inputs = source.get("inputs")
+    inputs, inputs_at = source.get("inputs"), pointer(at, "inputs")
     host = inputs.get("host") if isinstance(inputs, dict) else None
-    if not isinstance(inputs, dict) or not isinstance(host, dict):
+    member_names = binding_member(source)
+    if not isinstance(inputs, dict) or not isinstance(host, dict) or member_names is None:
         reading.fault(
-            pointer(at, "inputs"),
+            inputs_at,
             "asks a connector, but names no connection",
             "add `host` with a connection and an operation",
         )
         return None
-    inputs_at = pointer(at, "inputs")
-    named = "connectionName" if "connectionName" in host else "connectionReferenceName"
-    if named in host:
-        return Call(
-            binding=reading.text(host, named, pointer(inputs_at, "host")) or "",
-            connector=connector_name(text_at(host, "apiId") or ""),
-            operation=text_at(host, "operationId") or "",
-            parameters=reading.object(inputs, "parameters", inputs_at),
-            legacy=False,
-        )
-    return _legacy(source, inputs, host, (inputs_at, reading))
+    if member_names[0] == "connection":
+        return _legacy(source, inputs, host, (inputs_at, reading))
+    return Call(
+        binding=text_at(host, *member_names) or "",
+        connector=connector_name(text_at(host, "apiId") or ""),
+        operation=text_at(host, "operationId") or "",
+        parameters=reading.object(inputs, "parameters", inputs_at),
+        legacy=False,
+    )
+
+
+def binding_member(source: JsonObject) -> tuple[str, ...] | None:
+    """Return the names that lead from a call's host to what names its binding."""
+    spellings: tuple[tuple[str, ...], ...] = (
+        ("connectionName",),
+        ("connectionReferenceName",),
+        ("connection", "referenceName"),
+        ("connection", "name"),
+    )
+    return next((names for names in spellings if text_at(source, "inputs", "host", *names)), None)
 
 
 def _legacy(

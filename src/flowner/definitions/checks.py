@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from flowner.definitions import actions as action_words
 from flowner.definitions import triggers as trigger_words
+from flowner.definitions.calls import binding_member
 from flowner.definitions.documents import pointer
-from flowner.definitions.flow import Action, Call, Flow
+from flowner.definitions.flow import Action, Call, Flow, Trigger
 from flowner.definitions.problems import Problem, Severity
 from flowner.errors import Code
 
@@ -115,32 +116,32 @@ def _blocks(actions: Mapping[str, Action]) -> Iterator[Mapping[str, Action]]:
             yield from _blocks(branch.actions)
 
 
-def _called(flow: Flow) -> Iterator[tuple[str, str, Call]]:
+def _called(flow: Flow) -> Iterator[tuple[str, Action | Trigger, Call]]:
     if flow.trigger.call:
-        yield f"trigger `{flow.trigger.name}`", flow.trigger.pointer, flow.trigger.call
+        yield f"trigger `{flow.trigger.name}`", flow.trigger, flow.trigger.call
     for action in flow.walk():
         if action.call:
-            yield f"action `{action.name}`", action.pointer, action.call
+            yield f"action `{action.name}`", action, action.call
 
 
 def _calls(flow: Flow) -> Iterator[Problem]:
-    for who, at, call in _called(flow):
-        host = pointer(at, "inputs", "host")
+    for who, node, call in _called(flow):
+        at = pointer(node.pointer, "inputs", "host", *(binding_member(node.source) or ()))
         if call.binding in flow.bindings:
             continue
         if not call.binding:
             yield Problem(
                 severity=Severity.ERROR,
                 code=Code.UNKNOWN_BINDING,
-                pointer=host,
+                pointer=at,
                 message=f"{who} lets an expression choose its connection",
                 mend="name one of the flow's connections",
             )
             continue
         yield _fatal(
-            host if call.legacy else pointer(host, "connectionName"),
+            at,
             f"{who} uses connection `{call.binding}`, which the flow does not declare",
-            f"declare it, or use {_listed(flow.bindings)}",
+            f"declare it, or use one of those that are: {_listed(flow.bindings)}",
             code=Code.UNKNOWN_BINDING,
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from flowner.definitions.calls import KEY_IN_TEMPLATE
+from flowner.definitions.calls import KEY_IN_TEMPLATE, binding_member
 from flowner.definitions.codec import read_flow, write_flow
 from flowner.definitions.documents import copied_object
 from flowner.definitions.envelopes import Envelope, open_envelope
@@ -200,16 +200,11 @@ def _entries(flow: Flow, envelope: Envelope) -> JsonObject:
 
 
 def _point_host(source: JsonObject, key: str) -> None:
+    names = binding_member(source) or ("connectionName",)
     host = _child(_child(source, "inputs"), "host")
-    for name in ("connectionName", "connectionReferenceName"):
-        if name in host:
-            host[name] = key
-            return
-    connection = _child(host, "connection")
-    if "referenceName" in connection:
-        connection["referenceName"] = key
-    else:
-        connection["name"] = _template(connection.get("name"), key)
+    place = host if len(names) == 1 else _child(host, names[0])
+    plain = names != ("connection", "name")
+    place[names[-1]] = key if plain else _template(place.get("name"), key)
 
 
 def _template(written: Json, key: str) -> str:

@@ -67,7 +67,7 @@ def is_flow(document: Json) -> bool:
     try:
         definition = open_envelope(document).definition
     except Invalid:
-        return _is_template(document)
+        return any(True for _ in _workflows(document))
     schema = text_at(definition, "$schema") or ""
     return "workflowdefinition" in schema.casefold() or isinstance(definition.get("triggers"), dict)
 

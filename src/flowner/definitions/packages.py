@@ -42,6 +42,7 @@ _VARIABLE: Final = re.compile(r"(?:^|/)environmentvariabledefinition\.xml$", re.
 _MANIFEST: Final = re.compile(r"(?:^|/)(?:other/)?(solution|customizations)\.xml$", re.IGNORECASE)
 _GUID_SUFFIX: Final = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 _JSON_STARTS: Final = (b"{", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_SCHEMA: Final = b"/workflowdefinition.json"
 _AGAIN: Final = "export it again, or correct the file"
 
 
@@ -148,8 +149,7 @@ def _read(files: Mapping[str, bytes], file: str | None) -> Package:
         for path in sorted(path for path in files if pattern.search(path)):
             known = True
             found.attempt(path, read)
-    if not known:
-        _loose(files, found)
+    _loose(files, found, among_known=known)
     _missing(files, found)
     found.settle()
     if not known and not found.flows:
@@ -229,18 +229,24 @@ def _missing(files: Mapping[str, bytes], found: _Gathering) -> None:
             found.errors.append((path, error))
 
 
-def _loose(files: Mapping[str, bytes], found: _Gathering) -> None:
-    """Read files that are in no known place: whichever of them is a flow."""
+def _loose(files: Mapping[str, bytes], found: _Gathering, *, among_known: bool) -> None:
+    """Read files that are in no known place: whichever of them is a flow.
+
+    Beside a solution, only what says of itself that it is a workflow definition counts, such as
+    the template of a logic app that is shipped with it.
+    """
 
     def read(path: str) -> None:
         document = parse(files[path], file=path)
         if isinstance(document, dict) and (is_flow(document) or len(files) == 1):
             found.flows.append(_flow(document, path))
-        else:
+        elif not among_known:
             found.skipped.append(Skipped(name=path, why="is no flow"))
 
     for path in sorted(files):
-        if path.casefold().endswith(".json"):
+        if not path.casefold().endswith(".json") or _WORKFLOW.search(path) or _LEGACY.search(path):
+            continue
+        if not among_known or _SCHEMA in files[path]:
             found.attempt(path, read)
 
 

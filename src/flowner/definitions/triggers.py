@@ -60,7 +60,7 @@ def read_trigger(
         if call is not None:
             connector = _connector(call, bindings)
             rows = read_subscription(call, connector, pointer(at, "inputs"), reading)
-    elif type_ == "Request" and member(source, "inputs", "host") is not None:
+    elif _is_hybrid(type_, kind) and member(source, "inputs", "host") is not None:
         call = read_call(source, at, reading)
     return Trigger(
         name=name,
@@ -74,6 +74,11 @@ def read_trigger(
         pointer=at,
         source=source,
     )
+
+
+def _is_hybrid(type_: str, kind: str | None) -> bool:
+    """A person selects a row or a file, and a connector shows it."""
+    return type_ == "Request" and (kind or "").casefold() == "apiconnection"
 
 
 def _connector(call: Call, bindings: Mapping[str, Binding]) -> str:
