@@ -57,7 +57,7 @@ class Connector:
     title: str
     needs_connection: bool = True
     legacy_route: Callable[[str, str], tuple[str, JsonObject] | None] | None = None
-    """Maps a legacy call's method and evaluated path to operation and parameters."""
+    """Maps a legacy call's method (upper case) and evaluated path to operation and parameters."""
     operations: dict[str, Operation] = field(default_factory=dict)
 
     def operation(
@@ -74,3 +74,22 @@ class Connector:
             return perform
 
         return register
+
+    def legacy_call(self, inputs: JsonObject) -> tuple[str, JsonObject] | None:
+        """Translate the evaluated inputs of an ``ApiConnection`` to operation and parameters.
+
+        The parameters are those of the route, the queries, and ``body`` where there is one. None:
+        no operation answers this method and path.
+        """
+        method, path = inputs.get("method"), inputs.get("path")
+        if self.legacy_route is None or not isinstance(path, str):
+            return None
+        routed = self.legacy_route(method.upper() if isinstance(method, str) else "GET", path)
+        if routed is None:
+            return None
+        operation, parameters = routed
+        queries = inputs.get("queries")
+        merged: JsonObject = {**(queries if isinstance(queries, dict) else {}), **parameters}
+        if "body" in inputs:
+            merged["body"] = inputs["body"]
+        return operation, merged

@@ -9,7 +9,19 @@ from typing import Protocol
 from flowner.values import Json, JsonObject, Secret
 
 
-class Rejected(Exception):  # noqa: N818 - the outside said no
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the operation answers; becomes the action's outputs."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Json = None
+    has_body: bool = True
+    seen: str | None = None
+    """Whom the outside took the caller for, where it says so (the account it authenticated)."""
+
+
+class Rejected(Exception):
     """The outside system answered no, and will again. The action fails with this answer."""
 
     def __init__(
@@ -17,16 +29,49 @@ class Rejected(Exception):  # noqa: N818 - the outside said no
     ) -> None:
         super().__init__(message)
         self.message, self.status, self.code, self.body = message, status, code, body
+        self.headers: Mapping[str, str] = {}
+        self.has_body = body is not None
+
+    @classmethod
+    def answered(cls, message: str, answer: Answer, *, code: str) -> Rejected:
+        """Return the no that came as ``answer``, whose headers and body the action keeps."""
+        no = cls(message, status=answer.status, code=code, body=answer.body)
+        no.headers, no.has_body = answer.headers, answer.has_body
+        return no
 
 
-class Transient(Exception):  # noqa: N818
-    """The outside did not answer, or asked to be left alone for a while; trying again may help."""
+class Transient(Exception):
+    """The outside did not answer, or asked to be left alone for a while; trying again may help.
+
+    ``perhaps_done`` says that the call may have got through and only its answer was lost. An
+    operation that is `Repeat.NEVER` must then not be tried again: its outcome is unknown.
+    """
 
     def __init__(
-        self, message: str, *, status: int = 503, retry_after_seconds: float | None = None
+        self,
+        message: str,
+        *,
+        status: int = 503,
+        retry_after_seconds: float | None = None,
+        perhaps_done: bool = False,
     ) -> None:
         super().__init__(message)
         self.message, self.status, self.retry_after_seconds = message, status, retry_after_seconds
+        self.perhaps_done = perhaps_done
+        self.code = ""
+        self.headers: Mapping[str, str] = {}
+        self.body: Json = None
+        self.has_body = False
+
+    @classmethod
+    def answered(
+        cls, message: str, answer: Answer, *, code: str, retry_after_seconds: float | None
+    ) -> Transient:
+        """Return the *not now* that came as ``answer``, kept for when the last try fails too."""
+        no = cls(message, status=answer.status, retry_after_seconds=retry_after_seconds)
+        no.code, no.headers, no.body = code, answer.headers, answer.body
+        no.has_body = answer.has_body
+        return no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +86,8 @@ class Person:
     department: str | None = None
     phone: str | None = None
     enabled: bool = True
+    given_name: str | None = None
+    surname: str | None = None
 
 
 class People(Protocol):
@@ -51,6 +98,8 @@ class People(Protocol):
     async def find(self, id_or_upn: str) -> Person | None: ...
 
     async def manager_of(self, id_or_upn: str) -> Person | None: ...
+
+    async def reports_of(self, id_or_upn: str) -> list[Person]: ...
 
     async def search(self, text: str, top: int) -> list[Person]: ...
 
@@ -63,7 +112,13 @@ class Rows(Protocol):
     (``0x80040220`` …) and status (403, 404, 412) when the law or the data say no.
     """
 
-    async def create(self, table: str, values: JsonObject) -> JsonObject: ...
+    async def create(self, table: str, values: JsonObject, *, id: str | None = None) -> JsonObject:
+        """``id`` is the id that the new row takes, unless ``values`` name one.
+
+        Raises:
+            Rejected: among others, code ``0x80040237`` where a row with this id exists.
+        """
+        ...
 
     async def get(
         self, table: str, id: str, *, select: str | None = None, expand: str | None = None
@@ -90,6 +145,8 @@ class OperationContext:
 
     idempotency_key: str
     """The same for every attempt of the same step of the same run."""
+    repeated: bool = False
+    """Whether an earlier attempt may have got through: then *done already* is success."""
     account: str
     """The account of the connection, as the outside knows it; '' where there is none."""
     settings: Mapping[str, Json] = field(default_factory=dict)
@@ -102,15 +159,3 @@ class OperationContext:
     timeout_seconds: float = 120.0
     allow_private_addresses: bool = False
     """Whether HTTP may reach loopback and private addresses."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the operation answers; becomes the action's outputs."""
-
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Json = None
-    has_body: bool = True
-    seen: str | None = None
-    """Whom the outside took the caller for, where it says so (the account it authenticated)."""
