@@ -1,15 +1,17 @@
 """The facts that identity answers from, fresh and cheap.
 
-Facts are read once per flow, running principal and *epoch*: a number that the database moves in
-the same transaction as any change they may depend on. Whoever asks learns the epoch from a read
-that began after they asked, so nothing stale is ever answered; all who ask meanwhile share it.
+Facts are read once per flow, people and *epoch*: a number that the database moves in the same
+transaction as any change they may depend on. Whoever asks learns the epoch from a read that began
+after they asked, so nothing stale is ever answered; all who ask meanwhile share that read.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 from flowner.access.vocabulary import FlowFacts
 from flowner.database import Database
@@ -18,51 +20,61 @@ from flowner.rows.facts import read_flow_facts, read_world
 from flowner.rows.versions import current_epoch
 from flowner.values import FlowId, PrincipalId
 
-_KEPT = 2000
-_Key = tuple[FlowId, frozenset[PrincipalId], frozenset[str]]
+_KEPT = 4000
+
+
+@dataclass(slots=True)
+class Moment:
+    """What was true at one epoch, or later: read when asked for, then remembered."""
+
+    database: Database
+    epoch: int
+    _kept: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
+
+    async def flow(self, flow: FlowId) -> FlowFacts:
+        """Return who owns a flow and with whom it is shared; `NotFound` when there is none."""
+        known: FlowFacts | None = self._kept.get(flow)
+        if known is None:
+            async with self.database.connection() as connection:
+                known = await read_flow_facts(connection, flow)
+            self._keep(flow, known)
+        return known
+
+    async def world(
+        self, facts: FlowFacts, people: Iterable[PrincipalId], references: frozenset[str]
+    ) -> World:
+        """Return what the answer about a flow and these people may depend on."""
+        key = (facts.id, frozenset(people), references)
+        known: World | None = self._kept.get(key)
+        if known is None:
+            async with self.database.connection() as connection:
+                known = await read_world(connection, facts, key[1], references)
+            self._keep(key, known)
+        return known
+
+    def _keep(self, key: Hashable, value: object) -> None:
+        self._kept[key] = value
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
 
 
 class Facts:
-    """Reads and remembers what the resolver needs."""
+    """Hands out the present moment."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._epoch = -1
-        self._known: OrderedDict[_Key, tuple[FlowFacts, World]] = OrderedDict()
+        self._moment = Moment(database, -1)
         self._running: asyncio.Task[int] | None = None
         self._next: asyncio.Task[int] | None = None
 
-    async def about(
-        self, flow: FlowId, people: Iterable[PrincipalId], references: Iterable[str]
-    ) -> tuple[FlowFacts, World]:
-        """Return the flow's facts and its world, true at a moment after this call began."""
-        key = (flow, frozenset(people), frozenset(references))
-        epoch = await self._fresh_epoch()
-        if epoch != self._epoch:
-            self._known.clear()
-            self._epoch = epoch
-        known = self._known.get(key)
-        if known is not None:
-            self._known.move_to_end(key)
-            return known
-        answer = await self._read(key)
-        if self._epoch == epoch:
-            self._known[key] = answer
-            if len(self._known) > _KEPT:
-                self._known.popitem(last=False)
-        return answer
-
-    async def _read(self, key: _Key) -> tuple[FlowFacts, World]:
-        flow, people, references = key
-        async with self._database.transaction() as transaction:
-            facts = await read_flow_facts(transaction, flow)
-            return facts, await read_world(transaction, facts, people, references)
-
-    async def _fresh_epoch(self) -> int:
-        """Join the next read of the epoch: one in flight, one waiting, however many ask."""
+    async def now(self) -> Moment:
+        """Return facts that were true after this call began: at most one read of one number."""
         if self._next is None:
             self._next = asyncio.create_task(self._read_epoch(self._running))
-        return await asyncio.shield(self._next)
+        epoch = await asyncio.shield(self._next)
+        if epoch > self._moment.epoch:
+            self._moment = Moment(self._database, epoch)
+        return self._moment
 
     async def _read_epoch(self, before: asyncio.Task[int] | None) -> int:
         if before is not None:

@@ -15,10 +15,9 @@ from flowner.identity.plan import plan
 from flowner.identity.record import acting_record, refusal_record
 from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.identity.world import World
-from flowner.rows.facts import read_flow_facts
 from flowner.rows.versions import find_flow, find_principal
 from flowner.triggers.published import Published
-from flowner.values import JsonObject, PrincipalId
+from flowner.values import Json, JsonObject, PrincipalId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,6 @@ class Explain:
         """Explain one flow. `Invalid` when its trigger needs somebody who is not named."""
         async with self._database.connection() as connection:
             flow_id = await find_flow(connection, flow_name)
-            base = await read_flow_facts(connection, flow_id)
             named = {
                 title: await find_principal(connection, name)
                 for title, name in (
@@ -60,9 +58,11 @@ class Explain:
                 )
                 if name is not None
             }
-        version = await self._published.get(flow_id, base.version)
+        moment = await self._facts.now()
+        facts = await moment.flow(flow_id)
+        version = await self._published.get(flow_id, facts.version)
         cause = supposed_cause(version.flow, named)
-        facts, world = await self._facts.about(flow_id, named.values(), version.references)
+        world = await moment.world(facts, named.values(), version.references)
         answer = plan(version.flow, facts, cause, world)
         return Explanation(flow=version.flow, facts=facts, world=world, answer=answer)
 
@@ -104,23 +104,26 @@ def explanation_json(explained: Explanation) -> JsonObject:
         "owner": name(explained.facts.owner),
     }
     if isinstance(answer, Refusal):
-        return entry | {"runs_as": None, "refused": refusal_record(answer), "actions": []}
-    return entry | {
-        "initiator": None if answer.initiator is None else name(answer.initiator),
-        "runs_as": name(answer.running.principal),
-        "rule": answer.running.rule.value,
-        "fallback": answer.running.fallback,
-        "actions": [
-            {"action": action}
-            | (
-                {
-                    "acting_as": name(verdict.principal),
-                    "actor": None if verdict.actor is None else name(verdict.actor),
-                    **acting_record(verdict),
-                }
-                if isinstance(verdict, Acting)
-                else refusal_record(verdict)
-            )
-            for action, verdict in answer.actions.items()
-        ],
-    }
+        entry["runs_as"] = None
+        entry["refused"] = refusal_record(answer)
+        entry["actions"] = []
+        return entry
+    entry["initiator"] = None if answer.initiator is None else name(answer.initiator)
+    entry["runs_as"] = name(answer.running.principal)
+    entry["rule"] = answer.running.rule.value
+    entry["fallback"] = answer.running.fallback
+    entry["actions"] = [
+        _verdict_json(action, verdict, explained.world)
+        for action, verdict in answer.actions.items()
+    ]
+    return entry
+
+
+def _verdict_json(action: str, verdict: Acting | Refusal, world: World) -> Json:
+    entry: JsonObject = {"action": action}
+    if isinstance(verdict, Refusal):
+        return entry | {"acting_as": None} | refusal_record(verdict)
+    entry["acting_as"] = world.name_of(verdict.principal)
+    record = acting_record(verdict)
+    record["actor"] = None if verdict.actor is None else world.name_of(verdict.actor)
+    return entry | record

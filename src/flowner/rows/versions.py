@@ -69,7 +69,8 @@ async def find_principal(transaction: Transaction, name_or_id: str) -> Principal
     Users and applications first; teams and groups too, since rows and shares name them.
     """
     found = await transaction.execute(
-        "SELECT systemuserid::text AS id FROM rows.systemuser WHERE systemuserid::text = lower(%(n)s)"
+        "SELECT systemuserid::text AS id FROM rows.systemuser"
+        " WHERE systemuserid::text = lower(%(n)s)"
         " OR lower(%(n)s) IN (lower(domainname), lower(internalemailaddress), lower(fullname))"
         " UNION SELECT teamid::text FROM rows.team WHERE teamid::text = lower(%(n)s)"
         " OR lower(name) = lower(%(n)s)"

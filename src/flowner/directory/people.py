@@ -1,0 +1,121 @@
+"""Users, service accounts, applications and groups: made, disabled, found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowner.database import Database
+from flowner.rows import registry
+from flowner.values import PrincipalId
+
+INTERACTIVE, NON_INTERACTIVE = 0, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPerson:
+    """What is said of somebody new."""
+
+    name: str
+    upn: str
+    mail: str | None = None
+    """None: the same as the UPN."""
+    title: str | None = None
+    department: str | None = None
+    manager: PrincipalId | None = None
+    service_account: bool = False
+    id: str | None = None
+
+
+class Directory:
+    """Keeps the directory. Whoever calls this administers it; doors ask before."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add_person(self, person: NewPerson, *, roles: tuple[str, ...] = ()) -> PrincipalId:
+        """Add a user or service account with the roles, by id, that they are to hold."""
+        return await self._add(
+            {
+                "systemuserid": person.id,
+                "fullname": person.name,
+                "domainname": person.upn,
+                "internalemailaddress": person.mail or person.upn,
+                "title": person.title,
+                "department": person.department,
+                "parentsystemuserid": person.manager,
+                "accessmode": NON_INTERACTIVE if person.service_account else INTERACTIVE,
+            },
+            roles,
+        )
+
+    async def add_application(
+        self, name: str, application: str, *, roles: tuple[str, ...] = ()
+    ) -> PrincipalId:
+        """Add an application (service principal), known outside by its application id."""
+        return await self._add(
+            {
+                "fullname": name,
+                "domainname": f"{application}@applications",
+                "applicationid": application,
+                "accessmode": NON_INTERACTIVE,
+            },
+            roles,
+        )
+
+    async def add_group(self, name: str, *, id: str | None = None) -> PrincipalId:
+        """Add a security group."""
+        async with self._database.transaction() as transaction:
+            group = _given({"securitygroupid": id, "name": name})
+            return PrincipalId(await registry.insert(transaction, "securitygroup", group, by=None))
+
+    async def add_team(self, name: str) -> PrincipalId:
+        """Add an owner team: it may own rows, and never acts."""
+        async with self._database.transaction() as transaction:
+            team = {"name": name, "teamtype": 0}
+            return PrincipalId(await registry.insert(transaction, "team", team, by=None))
+
+    async def add_member(
+        self, group: PrincipalId, member: PrincipalId, *, nested: bool = False
+    ) -> None:
+        """Put a user or application (or, ``nested``, another group) into a group."""
+        async with self._database.transaction() as transaction:
+            await registry.insert(
+                transaction,
+                "groupmembership",
+                {
+                    "securitygroupid": group,
+                    "memberid": member,
+                    "membertype": "securitygroup" if nested else "systemuser",
+                },
+                by=None,
+            )
+
+    async def remove_member(self, group: PrincipalId, member: PrincipalId) -> None:
+        """Take a member out of a group; what came through the group ends at once."""
+        async with self._database.transaction() as transaction:
+            where = {"securitygroupid": group, "memberid": member}
+            await registry.delete(transaction, "groupmembership", where)
+
+    async def give_role(self, principal: PrincipalId, role: str) -> None:
+        """Give a user, application or team a security role, by its id."""
+        async with self._database.transaction() as transaction:
+            held = {"roleid": role, "principalid": principal}
+            await registry.insert(transaction, "roleassignment", held, by=None)
+
+    async def set_enabled(self, principal: PrincipalId, *, enabled: bool) -> None:
+        """Disable or enable somebody. A disabled principal acts nowhere, from now on."""
+        async with self._database.transaction() as transaction:
+            change = {"isdisabled": not enabled}
+            await registry.update(transaction, "systemuser", principal, change, by=None)
+
+    async def _add(self, row: dict[str, object], roles: tuple[str, ...]) -> PrincipalId:
+        async with self._database.transaction() as transaction:
+            id = PrincipalId(await registry.insert(transaction, "systemuser", _given(row), by=None))
+            for role in roles:
+                held = {"roleid": role, "principalid": id}
+                await registry.insert(transaction, "roleassignment", held, by=None)
+            return id
+
+
+def _given(row: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in row.items() if value is not None}

@@ -1,0 +1,35 @@
+"""Who asks, and may they? The first lines of everything that changes a flow."""
+
+from __future__ import annotations
+
+from flowner.access.decide import Permit, require_connection, require_flow
+from flowner.access.vocabulary import ConnectionAction, ConnectionFacts, FlowAction, FlowFacts
+from flowner.database import Transaction
+from flowner.errors import NotFound
+from flowner.identity.world import Principal
+from flowner.rows.facts import read_connection_facts, read_flow_facts, read_principals
+from flowner.values import ConnectionId, FlowId, PrincipalId
+
+
+async def principal(transaction: Transaction, id: PrincipalId) -> Principal:
+    """Return somebody of the directory; `NotFound` when there is no such principal."""
+    found = (await read_principals(transaction, [id])).get(id)
+    if found is None:
+        raise NotFound(f"there is no principal `{id}`")
+    return found
+
+
+async def flow_permit(
+    transaction: Transaction, by: PrincipalId, action: FlowAction, flow: FlowId
+) -> Permit[FlowFacts]:
+    """Ask the law about a flow; raises `NotFound` or `AccessDenied`."""
+    who = (await principal(transaction, by)).who
+    return require_flow(who, action, await read_flow_facts(transaction, flow))
+
+
+async def connection_permit(
+    transaction: Transaction, by: PrincipalId, action: ConnectionAction, connection: ConnectionId
+) -> Permit[ConnectionFacts]:
+    """Ask the law about a connection; raises `NotFound` or `AccessDenied`."""
+    who = (await principal(transaction, by)).who
+    return require_connection(who, action, await read_connection_facts(transaction, connection))

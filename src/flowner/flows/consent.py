@@ -1,0 +1,59 @@
+"""What each person chose for the connections that run-only users provide."""
+
+from __future__ import annotations
+
+from flowner.access.vocabulary import ConnectionAction
+from flowner.database import Database
+from flowner.errors import Code, Refused
+from flowner.flows.asking import connection_permit
+from flowner.rows import registry
+from flowner.values import AppId, ConnectionId, FlowId, PrincipalId
+
+
+class Consent:
+    """Keeps the choices, per person and flow, or per person and app."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def choose(
+        self,
+        person: PrincipalId,
+        of: FlowId | AppId,
+        key: str,
+        connection: ConnectionId,
+        *,
+        for_app: bool = False,
+    ) -> None:
+        """Let ``person``'s runs act through one of the connections they may use.
+
+        ``key`` is the flow's key for the connection. A choice made for an app counts for every
+        flow that the app carries.
+        """
+        async with self._database.transaction() as transaction:
+            permit = await connection_permit(transaction, person, ConnectionAction.USE, connection)
+            facts = permit.to(ConnectionAction.USE)
+            if not facts.connected:
+                raise Refused(
+                    f"the connection {facts.account} is broken", code=Code.INVALID_CONNECTION
+                )
+            where = {
+                ("canvasappid" if for_app else "workflowid"): of,
+                "principalid": person,
+                "bindingkey": key,
+            }
+            await registry.delete(transaction, "invokerchoice", where)
+            choice = where | {
+                "connectorid": facts.connector,
+                "connectioninstanceid": connection,
+            }
+            await registry.insert(transaction, "invokerchoice", choice, by=person)
+
+    async def withdraw(self, person: PrincipalId, of: FlowId | AppId) -> int:
+        """Forget what a person chose for a flow or an app; answers how many choices."""
+        async with self._database.transaction() as transaction:
+            mine = {"principalid": person}
+            gone = await registry.delete(transaction, "invokerchoice", mine | {"workflowid": of})
+            return gone + await registry.delete(
+                transaction, "invokerchoice", mine | {"canvasappid": of}
+            )

@@ -1,0 +1,220 @@
+"""Bring packages in: flows, connection references and environment variables, all or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from flowner.access.vocabulary import FlowAction
+from flowner.clock import Clock
+from flowner.database import Database, Transaction
+from flowner.definitions.codec import write_flow
+from flowner.definitions.edit import with_binding_reference
+from flowner.definitions.flow import Flow, Source
+from flowner.definitions.packages import Package
+from flowner.definitions.problems import InvalidDefinition, Problem, Severity
+from flowner.errors import Code
+from flowner.flows.asking import flow_permit
+from flowner.flows.check import child_guid
+from flowner.identity.save import Finding, child_findings, findings
+from flowner.rows import registry
+from flowner.rows.versions import insert_version
+from flowner.values import ConnectionId, FlowId, PrincipalId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedFlow:
+    id: FlowId
+    name: str
+    version: int
+    """1 for a flow that was not here before."""
+    advice: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import did."""
+
+    flows: tuple[ImportedFlow, ...]
+    unbound: tuple[str, ...]
+    """Connection references that point at no connection yet."""
+
+
+class Importer:
+    """Imports what `definitions.packages` read."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    async def bring_in(
+        self,
+        package: Package,
+        by: PrincipalId,
+        *,
+        bind: Mapping[str, ConnectionId] | None = None,
+    ) -> Imported:
+        """Import a package in one transaction; the flows arrive turned off.
+
+        ``bind`` gives connections for connection references, by logical name; references that
+        exist keep what they point at unless it says otherwise. A flow that is here already (same
+        guid) gets a next version, if ``by`` may edit it. Raises `InvalidDefinition` with every
+        refusal, and then nothing was imported.
+        """
+        ready = [_with_references(flow) for flow in package.flows]
+        advice = [_examine(flow, ready) for flow in ready]
+        async with self._database.transaction() as transaction:
+            await self._references(transaction, package, ready, by, bind or {})
+            await self._variables(transaction, package, by)
+            flows = [
+                await self._flow(transaction, flow, said, by)
+                for flow, said in zip(ready, advice, strict=True)
+            ]
+            unbound = [
+                str(row["connectionreferencelogicalname"])
+                for row in await registry.select(transaction, "connectionreference", {})
+                if row["connectioninstanceid"] is None
+            ]
+        named = {name.lower() for flow in ready for name in _embedded_references(flow)}
+        return Imported(
+            flows=tuple(flows),
+            unbound=tuple(sorted(name for name in unbound if name.lower() in named)),
+        )
+
+    async def _flow(
+        self, transaction: Transaction, flow: Flow, advice: tuple[Finding, ...], by: PrincipalId
+    ) -> ImportedFlow:
+        id = FlowId(flow.guid or self._clock.fresh_guid())
+        if await registry.select(transaction, "workflow", {"workflowid": id}):
+            (await flow_permit(transaction, by, FlowAction.EDIT, id)).to(FlowAction.EDIT)
+        else:
+            await registry.insert(
+                transaction,
+                "workflow",
+                {
+                    "workflowid": id,
+                    "name": flow.name,
+                    "category": 5,
+                    "type": 1,
+                    "statecode": 0,
+                    "statuscode": 1,
+                    "ownerid": by,
+                    "owneridtype": "systemuser",
+                },
+                by=by,
+            )
+        version = await insert_version(transaction, id, write_flow(flow), by=by)
+        return ImportedFlow(id=id, name=flow.name, version=version, advice=advice)
+
+    async def _references(
+        self,
+        transaction: Transaction,
+        package: Package,
+        flows: list[Flow],
+        by: PrincipalId,
+        bind: Mapping[str, ConnectionId],
+    ) -> None:
+        wanted = {
+            name.lower(): (name, connector)
+            for flow in flows
+            for name, connector in _references_of(flow).items()
+        }
+        titles = {one.logical_name.lower(): one.display_name for one in package.references}
+        for one in package.references:
+            wanted.setdefault(one.logical_name.lower(), (one.logical_name, one.connector))
+        connections = {name.lower(): connection for name, connection in bind.items()}
+        known = {
+            str(row["connectionreferencelogicalname"]).lower(): row
+            for row in await registry.select(transaction, "connectionreference", {})
+        }
+        for key, (name, connector) in wanted.items():
+            if key in known:
+                continue
+            await registry.insert(
+                transaction,
+                "connectionreference",
+                {
+                    "connectionreferencelogicalname": name,
+                    "connectionreferencedisplayname": titles.get(key) or name,
+                    "connectorid": connector,
+                    "connectioninstanceid": connections.get(key),
+                    "ownerid": by,
+                    "owneridtype": "systemuser",
+                },
+                by=by,
+            )
+
+    async def _variables(self, transaction: Transaction, package: Package, by: PrincipalId) -> None:
+        for variable in package.variables:
+            known = await registry.select(
+                transaction, "environmentvariabledefinition", {"schemaname": variable.schema_name}
+            )
+            if known:
+                continue
+            id = await registry.insert(
+                transaction,
+                "environmentvariabledefinition",
+                {
+                    "schemaname": variable.schema_name,
+                    "displayname": variable.display_name,
+                    "type": int(variable.type),
+                    "defaultvalue": variable.default,
+                },
+                by=by,
+            )
+            if variable.value is not None:
+                await registry.insert(
+                    transaction,
+                    "environmentvariablevalue",
+                    {"environmentvariabledefinitionid": id, "value": variable.value},
+                    by=by,
+                )
+
+
+def _examine(flow: Flow, all_flows: list[Flow]) -> tuple[Finding, ...]:
+    siblings = {other.guid: other for other in all_flows if other.guid is not None}
+    found = list(findings(flow))
+    for action in flow.walk():
+        child = siblings.get(child_guid(action) or "") if action.type == "Workflow" else None
+        if child is not None:
+            found += child_findings(flow, action.pointer, child)
+    refusing = [finding for finding in found if finding.refuses]
+    if refusing:
+        raise InvalidDefinition(
+            [
+                Problem(
+                    severity=Severity.FATAL,
+                    code=Code(finding.code),
+                    pointer=finding.pointer,
+                    message=f"`{flow.name}`: {finding.message}",
+                    mend=finding.mend,
+                )
+                for finding in refusing
+            ]
+        )
+    return tuple(found)
+
+
+def _with_references(flow: Flow) -> Flow:
+    """Give bindings that name no reference one to be bound by: `imported_<connector>`."""
+    for binding in flow.bindings.values():
+        if binding.reference is None and binding.source is Source.EMBEDDED:
+            name = "imported_" + re.sub(r"[^a-z0-9]", "", binding.connector.lower() or binding.key)
+            flow = with_binding_reference(flow, binding.key, name)
+    return replace(flow, guid=flow.guid.lower()) if flow.guid else flow
+
+
+def _references_of(flow: Flow) -> dict[str, str]:
+    return {
+        binding.reference: binding.connector
+        for binding in flow.bindings.values()
+        if binding.reference is not None
+    }
+
+
+def _embedded_references(flow: Flow) -> list[str]:
+    return [
+        binding.reference
+        for binding in flow.bindings.values()
+        if binding.reference is not None and binding.source is Source.EMBEDDED
+    ]

@@ -1,0 +1,95 @@
+"""Sharing and handing over: what others may do with a flow, and whose it is."""
+
+from __future__ import annotations
+
+from flowner.access.vocabulary import FlowAction, FlowRole
+from flowner.clock import Clock
+from flowner.database import Database, Transaction
+from flowner.definitions.flow import FlowKind
+from flowner.errors import Code, Refused
+from flowner.flows.asking import flow_permit, principal
+from flowner.identity.world import PrincipalKind
+from flowner.rows import registry
+from flowner.triggers.published import Published
+from flowner.triggers.registration import register
+from flowner.values import FlowId, PrincipalId
+
+_ROLES = {FlowRole.CO_OWNER: 1, FlowRole.RUN_ONLY: 2}
+
+
+class Sharing:
+    """Shares flows and hands them over. Effective at the next run."""
+
+    def __init__(self, database: Database, published: Published, clock: Clock) -> None:
+        self._database, self._published, self._clock = database, published, clock
+
+    async def share(
+        self, flow_id: FlowId, holder: PrincipalId, role: FlowRole, by: PrincipalId
+    ) -> None:
+        """Share a flow with a user or a security group.
+
+        Run-only is for instant flows; an application can be no co-owner (it can be the owner).
+        """
+        async with self._database.transaction() as transaction:
+            permit = await flow_permit(transaction, by, FlowAction.SHARE, flow_id)
+            facts = permit.to(FlowAction.SHARE)
+            other = await principal(transaction, holder)
+            version = await self._published.get(flow_id, facts.version, within=transaction)
+            if role is FlowRole.RUN_ONLY and version.flow.trigger.flow_kind is not FlowKind.INSTANT:
+                raise Refused(
+                    f"`{facts.name}` is no instant flow: only those can be shared run-only",
+                    code=Code.RUN_ONLY_NOT_OFFERED,
+                )
+            if other.kind is PrincipalKind.TEAM or (
+                role is FlowRole.CO_OWNER and other.kind is PrincipalKind.APPLICATION
+            ):
+                raise Refused(f"{other.name} is a {other.kind}, which cannot be {role} of a flow")
+            kind = "securitygroup" if other.kind is PrincipalKind.GROUP else "systemuser"
+            await _put(transaction, flow_id, holder, (kind, role), by)
+
+    async def unshare(self, flow_id: FlowId, holder: PrincipalId, by: PrincipalId) -> bool:
+        """Take every share of a flow from a holder; False when there was none."""
+        async with self._database.transaction() as transaction:
+            permit = await flow_permit(transaction, by, FlowAction.SHARE, flow_id)
+            permit.to(FlowAction.SHARE)
+            where = {"workflowid": flow_id, "principalid": holder}
+            return await registry.delete(transaction, "flowshare", where) > 0
+
+    async def hand_over(self, flow_id: FlowId, to: PrincipalId, by: PrincipalId) -> None:
+        """Make somebody else the primary owner; the former one becomes co-owner.
+
+        No connection moves: the actions keep their accounts.
+        """
+        async with self._database.transaction() as transaction:
+            permit = await flow_permit(transaction, by, FlowAction.HAND_OVER, flow_id)
+            facts = permit.to(FlowAction.HAND_OVER)
+            new = await principal(transaction, to)
+            if not new.kind.acts:
+                raise Refused(
+                    f"{new.name} is a {new.kind}: a flow is owned by one user or application"
+                )
+            if not new.who.enabled:
+                raise Refused(f"{new.name} is disabled", code=Code.PRINCIPAL_DISABLED)
+            former = await principal(transaction, facts.owner)
+            await registry.update(transaction, "workflow", flow_id, {"ownerid": to}, by=by)
+            mine = {"workflowid": flow_id, "principalid": to}
+            await registry.delete(transaction, "flowshare", mine)
+            if facts.on:
+                version = await self._published.get(flow_id, facts.version, within=transaction)
+                await register(transaction, flow_id, version.flow, to, self._clock.now())
+            if former.kind is not PrincipalKind.APPLICATION and former.id != to:
+                held = ("systemuser", FlowRole.CO_OWNER)
+                await _put(transaction, flow_id, former.id, held, by)
+
+
+async def _put(
+    transaction: Transaction,
+    flow_id: FlowId,
+    holder: PrincipalId,
+    held: tuple[str, FlowRole],
+    by: PrincipalId,
+) -> None:
+    kind, role = held
+    share = {"workflowid": flow_id, "principalid": holder, "role": _ROLES[role]}
+    if not await registry.select(transaction, "flowshare", share):
+        await registry.insert(transaction, "flowshare", share | {"principaltype": kind}, by=by)

@@ -1,0 +1,90 @@
+"""Turning flows on and off: who may, what it lends, what then listens."""
+
+from __future__ import annotations
+
+from flowner.access.vocabulary import FlowAction, FlowFacts
+from flowner.clock import Clock
+from flowner.database import Database, Transaction
+from flowner.definitions.checks import problems
+from flowner.definitions.flow import Flow
+from flowner.errors import Refused
+from flowner.flows.asking import flow_permit, principal
+from flowner.identity.activation import Activation, activate
+from flowner.identity.world import Lend
+from flowner.rows import registry
+from flowner.rows.facts import read_world
+from flowner.triggers.published import Published
+from flowner.triggers.registration import register, unregister
+from flowner.values import FlowId, PrincipalId
+
+ON, OFF = {"statecode": 1, "statuscode": 2}, {"statecode": 0, "statuscode": 1}
+
+
+class Turning:
+    """Turns flows on and off."""
+
+    def __init__(self, database: Database, published: Published, clock: Clock) -> None:
+        self._database, self._published, self._clock = database, published, clock
+
+    async def on(self, flow_id: FlowId, by: PrincipalId) -> None:
+        """Turn a flow on. Raises `Refused` with the first reason; then nothing has changed."""
+        async with self._database.transaction() as transaction:
+            permit = await flow_permit(transaction, by, FlowAction.TURN, flow_id)
+            facts = permit.to(FlowAction.TURN)
+            version = await self._published.get(flow_id, facts.version, within=transaction)
+            _refuse_errors(version.flow)
+            world = await read_world(transaction, facts, [by], version.references)
+            answer = activate(version.flow, facts, await principal(transaction, by), world)
+            _refuse(answer)
+            await record_lends(transaction, facts, answer, world.lends, by)
+            await registry.update(transaction, "workflow", flow_id, ON, by=by)
+            await register(transaction, flow_id, version.flow, facts.owner, self._clock.now())
+
+    async def off(self, flow_id: FlowId, by: PrincipalId) -> None:
+        """Turn a flow off: nothing starts it any more; runs that are under way go on."""
+        async with self._database.transaction() as transaction:
+            permit = await flow_permit(transaction, by, FlowAction.TURN, flow_id)
+            permit.to(FlowAction.TURN)
+            await registry.update(transaction, "workflow", flow_id, OFF, by=by)
+            await unregister(transaction, flow_id)
+
+
+async def record_lends(
+    transaction: Transaction,
+    facts: FlowFacts,
+    answer: Activation,
+    standing: frozenset[Lend],
+    by: PrincipalId,
+) -> None:
+    """Write down what an activation lends, unless the same is lent already."""
+    known = {(lend.connection, lend.by) for lend in standing}
+    for binding, lend in answer.lends:
+        if (lend.connection, lend.by) in known:
+            continue
+        known.add((lend.connection, lend.by))
+        await registry.insert(
+            transaction,
+            "connectionlend",
+            {
+                "connectioninstanceid": lend.connection,
+                "workflowid": facts.id,
+                "flowversion": facts.version,
+                "bindingkey": binding.key,
+                "lentby": lend.by,
+            },
+            by=by,
+        )
+
+
+def _refuse(answer: Activation) -> None:
+    if answer.refusals:
+        first = answer.refusals[0]
+        raise Refused(first.message, code=first.code)
+
+
+def _refuse_errors(flow: Flow) -> None:
+    for problem in problems(flow):
+        if problem.is_error:
+            raise Refused(
+                f"{problem.message}; {problem.mend}", code=problem.code, pointer=problem.pointer
+            )

@@ -1,0 +1,279 @@
+"""How a run begins. There is no other way.
+
+Facts of this moment, the plan, the law, then one statement: the run, its first entry and its wake.
+A start that is refused leaves a record too.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from flowner.access.decide import require_flow
+from flowner.access.vocabulary import FlowAction, FlowFacts
+from flowner.clock import Clock, fresh_run_id
+from flowner.database import Database, Transaction
+from flowner.definitions.flow import Flow, Status
+from flowner.directory.facts import Facts
+from flowner.errors import Code, FlownerError, NotFound, Refused
+from flowner.identity.cause import (
+    CalledByParent,
+    Cause,
+    Pressed,
+    Resubmitted,
+    RowChanged,
+    initiator_of,
+)
+from flowner.identity.plan import plan
+from flowner.identity.record import plan_hash, plan_record
+from flowner.identity.verdict import Plan, Refusal
+from flowner.identity.world import World
+from flowner.journal.records import Entry, RunHeader
+from flowner.journal.store import Journal
+from flowner.rows.variables import read_variables
+from flowner.runs.events import RunStarted, encode
+from flowner.triggers.published import Published
+from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
+
+Claim = tuple[str, float]
+_TEXT_TYPES = frozenset({100000000, 100000004, 100000005})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What set the flow off, and what came with it."""
+
+    flow: FlowId
+    cause: Cause
+    outputs: JsonObject = field(default_factory=dict)
+    """The trigger's outputs: ``headers`` and ``body``."""
+    answers: bool = False
+    """Whether somebody waits for a Response action."""
+    run: RunId | None = None
+    """An id chosen before, by who wants to hear of the run; None: a fresh one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """A dispatcher of this process that can take a run up at once."""
+
+    claim: Callable[[], Claim | None]
+    take_up: Callable[[RunId], None]
+
+
+class Starter:
+    """Starts runs."""
+
+    def __init__(
+        self,
+        database: Database,
+        journal: Journal,
+        facts: Facts,
+        published: Published,
+        clock: Clock,
+    ) -> None:
+        self._database, self._journal = database, journal
+        self._facts, self._published, self._clock = facts, published, clock
+        self.taker: Taker | None = None
+
+    async def start(self, occasion: Occasion, *, within: Transaction | None = None) -> RunId:
+        """Start a run, or raise the reason why not, which is recorded as well.
+
+        Raises `NotFound` for flows that the person may not know of, `AccessDenied`, or `Refused`:
+        the flow is off, its principal cannot be had, or the person has yet to sign in. With
+        ``within`` the run is made in that transaction, and a refusal, too, is recorded there.
+        """
+        moment = await self._facts.now()
+        facts = await moment.flow(occasion.flow)
+        version = await self._published.get(occasion.flow, facts.version)
+        people = _people(occasion.cause)
+        world = await moment.world(facts, people, version.references)
+        try:
+            made = self._decide(version.flow, facts, occasion.cause, world)
+        except FlownerError as error:
+            if not isinstance(error, NotFound):
+                await self._record_refusal(occasion, facts, version.flow, error, within)
+            raise
+        return await self._begin(occasion, facts, version.flow, made, within)
+
+    def _decide(self, flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> Plan:
+        person = initiator_of(cause)
+        if isinstance(cause, Pressed | Resubmitted) and person in world.principals:
+            who = world.principals[person].who
+            require_flow(who, FlowAction.RUN, facts, within=cause.app)
+        if not facts.on:
+            raise Refused(
+                f"could not execute workflow '{facts.id}' trigger '{flow.trigger.name}' with state"
+                " 'Disabled': trigger is not enabled",
+                code=Code.TRIGGER_NOT_ENABLED,
+            )
+        made = plan(flow, facts, cause, world)
+        if isinstance(made, Refusal):
+            raise Refused(made.message, code=made.code)
+        if made.asks and isinstance(cause, Pressed | Resubmitted):
+            raise Refused(
+                f"{world.name_of(person)} has yet to sign in to"
+                f" {', '.join(f'`{key}`' for key in made.asks)} for the flow `{facts.name}`:"
+                " these connections are provided by each run-only user, once",
+                code=Code.INVOKER_CONNECTION_OVERRIDE_FAILED,
+            )
+        return made
+
+    async def _begin(
+        self,
+        occasion: Occasion,
+        facts: FlowFacts,
+        flow: Flow,
+        made: Plan,
+        within: Transaction | None,
+    ) -> RunId:
+        now = self._clock.now()
+        run = occasion.run or fresh_run_id(self._clock)
+        record = plan_record(made)
+        started = RunStarted(
+            at=now,
+            run=run,
+            flow=facts.id,
+            version=facts.version,
+            trigger={"name": flow.trigger.name, "outputs": occasion.outputs},
+            plan=record,
+            parameters=await self._parameters(flow),
+            workflow=_workflow(facts, run),
+            answers=occasion.answers,
+        )
+        header = RunHeader(
+            id=run,
+            flow=facts.id,
+            flow_version=facts.version,
+            flow_name=facts.name,
+            kind=flow.trigger.flow_kind.value,
+            status=Status.RUNNING.value,
+            initiator=made.initiator,
+            principal=made.running.principal,
+            rule=made.running.rule.value,
+            fallback=made.running.fallback,
+            parent=made.parent,
+            app=made.app,
+            plan=record,
+            plan_hash=plan_hash(record),
+            started=now,
+        )
+        entry = Entry(kind=started.kind, path="", data=encode(started), at=now)
+        taker = self.taker if within is None else None
+        claim = taker.claim() if taker is not None else None
+        await self._journal.create(header, [entry], claim=claim, within=within)
+        if claim is not None and taker is not None:
+            taker.take_up(run)
+        return run
+
+    async def _record_refusal(
+        self,
+        occasion: Occasion,
+        facts: FlowFacts,
+        flow: Flow,
+        error: FlownerError,
+        within: Transaction | None,
+    ) -> None:
+        now = self._clock.now()
+        header = RunHeader(
+            id=occasion.run or fresh_run_id(self._clock),
+            flow=facts.id,
+            flow_version=facts.version,
+            flow_name=facts.name,
+            kind=flow.trigger.flow_kind.value,
+            status=Status.FAILED.value,
+            initiator=initiator_of(occasion.cause),
+            principal=None,
+            rule=None,
+            app=_app(occasion.cause),
+            plan={},
+            plan_hash="",
+            started=now,
+            ended=now,
+            code=error.code.value,
+            error=error.message,
+        )
+        await self._journal.create(header, [], within=within)
+
+    async def _parameters(self, flow: Flow) -> dict[str, Json]:
+        wanted = {p.name: p.schema_name for p in flow.parameters.values() if p.schema_name}
+        if not wanted:
+            return {}
+        async with self._database.connection() as connection:
+            values = await read_variables(connection, wanted.values())
+        return {
+            name: _typed(*values[schema.lower()])
+            for name, schema in wanted.items()
+            if values.get(schema.lower(), (0, None))[1] is not None
+        }
+
+
+def _people(cause: Cause) -> frozenset[PrincipalId]:
+    found = [initiator_of(cause)]
+    match cause:
+        case RowChanged(row_owner=owner):
+            found.append(owner)
+        case CalledByParent(principal=principal) | Resubmitted(principal=principal):
+            found.append(principal)
+        case _:
+            pass
+    return frozenset(person for person in found if person is not None)
+
+
+def _app(cause: Cause) -> AppId | None:
+    return cause.app if isinstance(cause, Pressed | Resubmitted) else None
+
+
+def _typed(kind: int, value: str | None) -> Json:
+    if value is None or kind in _TEXT_TYPES:
+        return value
+    try:
+        read: Json = json.loads(value)
+    except ValueError:
+        return {"yes": True, "no": False}.get(value.lower(), value)
+    return read
+
+
+def _workflow(facts: FlowFacts, run: RunId) -> JsonObject:
+    path = f"/workflows/{facts.id}"
+    return {
+        "id": path,
+        "name": facts.id,
+        "type": "Microsoft.Logic/workflows",
+        "location": "local",
+        "tags": {
+            "flowDisplayName": facts.name,
+            "environmentName": "default",
+            "logicAppName": facts.id,
+            "state": "Enabled" if facts.on else "Disabled",
+        },
+        "run": {
+            "id": f"{path}/runs/{run}",
+            "name": str(run),
+            "type": "Microsoft.Logic/workflows/runs",
+        },
+    }
+
+
+def trigger_headers(person: str, name: str, mail: str, at: datetime) -> JsonObject:
+    """Return the headers that an instant flow's trigger carries of whoever pressed.
+
+    Names as Power Automate sends them; see the triggers of its instant connectors.
+    """
+    return {
+        "x-ms-user-id": person,
+        "x-ms-user-name": name.encode("ascii", "replace").decode(),
+        "x-ms-user-email": mail,
+        "x-ms-user-timestamp": at.isoformat().replace("+00:00", "Z"),
+        **_encoded({"id": person, "name": name, "email": mail}),
+    }
+
+
+def _encoded(values: dict[str, str]) -> JsonObject:
+    return {
+        f"x-ms-user-{name}-encoded": b64encode(value.encode()).decode()
+        for name, value in values.items()
+    }
