@@ -24,7 +24,7 @@ from definitions.written import (
     solution,
     template,
 )
-from flowner.definitions.codec import read_flow, write_flow
+from flowner.definitions.codec import binding_pointer, read_flow, write_flow
 from flowner.definitions.flow import (
     FlowKind,
     Format,
@@ -497,3 +497,22 @@ def rows_of(trigger):
 
 def found(flow, name):
     return next(action for action in flow.walk() if action.name == name)
+
+
+@pytest.mark.parametrize(
+    ("document", "key", "pointer"),
+    [
+        pytest.param(
+            solution(), ROWS, f"/properties/connectionReferences/{ROWS}", id="in a solution"
+        ),
+        pytest.param(bare(), "slack_1", "/connectionReferences/slack_1", id="only implied"),
+        pytest.param(
+            template(),
+            "office365-1",
+            "/resources/1/properties/parameters/$connections/value/office365-1",
+            id="in a template",
+        ),
+    ],
+)
+def test_where_a_binding_stands(document, key, pointer):
+    assert binding_pointer(read_flow(document, name="x"), key) == pointer

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from flowner.definitions.archives import unpack
 from flowner.definitions.codec import read_flow, write_flow
 from flowner.definitions.documents import parse_object
-from flowner.definitions.flow import Flow
+from flowner.definitions.flow import Flow, Format
+from flowner.definitions.packages import read_package
 from flowner.values import JsonObject
 
-FLOWS = Path(__file__).resolve().parents[2] / "../shared/corpus/flows"
+CORPUS = Path(__file__).resolve().parents[2] / "../shared/corpus"
+FLOWS = CORPUS / "flows"
+SOLUTIONS = CORPUS / "solutions"
 pytestmark = pytest.mark.skipif(not FLOWS.is_dir(), reason="the corpus of real flows is not here")
 
 SLOTS = {
@@ -103,3 +108,34 @@ def typed(block):
             yield from typed((holder or {}).get("actions") or {})
         for case in (action.get("cases") or {}).values():
             yield from typed(case.get("actions") or {})
+
+
+@pytest.mark.parametrize("archive", sorted(SOLUTIONS.glob("*.zip")), ids=lambda path: path.stem)
+def test_every_archive_is_read_whole(archive):
+    data = archive.read_bytes()
+    package = read_package(data, file=archive.name)
+    written = Counter(dumped(write_flow(flow)) for flow in package.flows)
+    raw = Counter(dumped(found) for found in raw_flows(unpack(data, file=archive.name)))
+    assert written == raw
+    assert package.flows or package.skipped
+    assert all(flow.guid for flow in package.flows if flow.format is not Format.ARM)
+    assert bool(package.solutions) == (not is_legacy(package.flows))
+
+
+def test_every_archive_holds_at_least_the_flows_of_the_index():
+    index = json.loads((SOLUTIONS / "index.json").read_text())
+    assert len(index) == 36
+    for entry in index:
+        package = read_package((SOLUTIONS / entry["file"]).read_bytes(), file=entry["file"])
+        assert len(package.flows) + len(package.skipped) >= entry["flows_indexed"]
+
+
+def raw_flows(files):
+    """Parse what holds a workflow definition and is no agent macro, the plain way."""
+    for data in files.values():
+        if b"/workflowdefinition.json" in data and b"CDSClientAutomation" not in data:
+            yield json.loads(data.decode("utf-8-sig"))
+
+
+def is_legacy(flows):
+    return any(flow.format is Format.LEGACY for flow in flows)

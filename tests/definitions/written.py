@@ -288,3 +288,81 @@ def zipped(files: Mapping[str, bytes | str]) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def workflow_xml(name: str, file: str, *, guid: str = GUID, category: int = 5) -> str:
+    return (
+        f'<Workflow WorkflowId="{{{guid.lower()}}}" Name="{name}">'
+        f"<JsonFileName>/{file}</JsonFileName><Category>{category}</Category>"
+        "<StateCode>1</StateCode><RunAs>1</RunAs></Workflow>"
+    )
+
+
+def customizations(*workflows: str) -> str:
+    return (
+        f"<ImportExportXml><Workflows>{''.join(workflows)}</Workflows>"
+        '<connectionreferences><connectionreference connectionreferencelogicalname="lib_rows">'
+        "<connectionreferencedisplayname>Library rows</connectionreferencedisplayname>"
+        f"<connectorid>{api(ROWS)}</connectorid></connectionreference></connectionreferences>"
+        '<EnvironmentVariables><Definition IntroducedVersion="1.0">'
+        "<SchemaName>lib_Shelf</SchemaName><Type>100000000</Type>"
+        "<DefaultValue>Fiction</DefaultValue></Definition></EnvironmentVariables>"
+        "</ImportExportXml>"
+    )
+
+
+SOLUTION_XML = (
+    '\ufeff<?xml version="1.0" encoding="utf-8"?><ImportExportXml><SolutionManifest>'
+    "<UniqueName>Library</UniqueName><Version>1.2.0.3</Version><Managed>1</Managed>"
+    "<Publisher><UniqueName>city</UniqueName></Publisher></SolutionManifest></ImportExportXml>"
+)
+VARIABLE_XML = (
+    '<environmentvariabledefinition schemaname="lib_Grace"><displayname default="Days of grace"/>'
+    "<defaultvalue>14</defaultvalue><type>100000001</type></environmentvariabledefinition>"
+)
+VARIABLE_VALUE = '{"environmentvariablevalues": {"environmentvariablevalue": {"value": "21"}}}'
+
+
+def solution_files() -> dict[str, bytes | str]:
+    """Return a solution with one cloud flow, one desktop flow and one business rule."""
+    file = f"Workflows/Lateloans-{GUID}.json"
+    return {
+        "[Content_Types].xml": "<Types/>",
+        "solution.xml": SOLUTION_XML,
+        "customizations.xml": customizations(
+            workflow_xml("Late loans", file),
+            workflow_xml("On my desk", "Workflows/Desk.json", guid=OTHER_GUID, category=6),
+            workflow_xml("A rule", "Workflows/Rule.xaml", guid=OTHER_GUID, category=2),
+        ),
+        file: json.dumps(solution()),
+        "Workflows/Desk.json": "{}",
+        "Workflows/Rule.xaml": "<x/>",
+        "environmentvariabledefinitions/lib_Grace/environmentvariabledefinition.xml": VARIABLE_XML,
+        "environmentvariabledefinitions/lib_Grace/environmentvariablevalues.json": VARIABLE_VALUE,
+    }
+
+
+def folder_files() -> dict[str, bytes]:
+    """Return the same solution as source control keeps it."""
+    file = f"src/Workflows/Lateloans-{GUID}.json"
+    return {
+        "src/Other/Solution.xml": SOLUTION_XML.encode(),
+        "src/Other/Customizations.xml": customizations().encode(),
+        file: json.dumps(solution()).encode("utf-8-sig"),
+        f"{file}.data.xml": workflow_xml("Late loans", file[4:]).encode("utf-16"),
+        "src/Workflows/Desk.json": b"{}",
+        "src/Workflows/Desk.json.data.xml": workflow_xml(
+            "On my desk", "Workflows/Desk.json", guid=OTHER_GUID, category=6
+        ).encode(),
+        "readme.md": b"# Library",
+    }
+
+
+def legacy_files() -> dict[str, bytes | str]:
+    return {
+        "manifest.json": '{"schema": "1.0", "details": {}, "resources": {}}',
+        "Microsoft.Flow/flows/manifest.json": "{}",
+        f"Microsoft.Flow/flows/{OTHER_GUID}/definition.json": json.dumps(legacy()),
+        f"Microsoft.Flow/flows/{OTHER_GUID}/apisMap.json": "{}",
+        f"Microsoft.Flow/flows/{OTHER_GUID}/connectionsMap.json": "{}",
+    }

@@ -76,7 +76,7 @@ def expand(files: Mapping[str, bytes], *, file: str | None = None) -> dict[str, 
     budget = _Budget()
     for path, data in files.items():
         safe = safe_path(path, file=file)
-        budget.entries -= 1
+        _count(budget, 1, file or safe)
         _spend(budget, len(data), safe)
         if safe.casefold().endswith(".zip"):
             _unpack(data, safe, f"{safe}/", found, budget)
@@ -120,9 +120,7 @@ def _unpack(data: bytes, file: str, prefix: str, found: dict[str, bytes], budget
 def _entries(data: bytes, file: str, prefix: str, found: dict[str, bytes], budget: _Budget) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = archive.infolist()
-        budget.entries -= len(entries)
-        if budget.entries < 0:
-            raise _bad(f"holds more than {MAX_ENTRIES} entries", file)
+        _count(budget, len(entries), file)
         for entry in entries:
             path = safe_path(entry.filename, file=file)
             if entry.is_dir() or not _WANTED.search(path):
@@ -149,6 +147,12 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: str, budget
             _spend(budget, len(part), file)
             parts.append(part)
     return b"".join(parts)
+
+
+def _count(budget: _Budget, entries: int, file: str) -> None:
+    budget.entries -= entries
+    if budget.entries < 0:
+        raise _bad(f"holds more than {MAX_ENTRIES} entries", file)
 
 
 def _spend(budget: _Budget, size: int, file: str) -> None:

@@ -68,6 +68,11 @@ def write_flow(flow: Flow) -> JsonObject:
     return document
 
 
+def binding_pointer(flow: Flow, key: str) -> str:
+    """Return the JSON pointer of a connection's entry, or of where it would be declared."""
+    return pointer(open_envelope(flow.document).declared_pointer, key)
+
+
 def _flow(document: JsonObject, envelope: Envelope, name: str, reading: Reading) -> Flow:
     definition, at = envelope.definition, envelope.pointer
     declared = dict(envelope.declared or {})
