@@ -440,6 +440,8 @@ def test_a_flow_of_very_many_actions_is_refused():
         pytest.param(float("nan"), id="not a number"),
         pytest.param(float("inf"), id="infinite"),
         pytest.param((1,), id="a tuple"),
+        pytest.param("a\0b", id="a character that no database holds"),
+        pytest.param("\ud83d", id="half a character"),
         pytest.param({1: 2}, id="a number as a name"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Final, NoReturn
 
@@ -16,6 +17,9 @@ MAX_DEPTH: Final = 128
 """Nested arrays and objects; the deepest real flow that we know of has 35."""
 MAX_NODES: Final = 2_000_000
 """Values in one document; the largest real flow that we know of has some 20,000."""
+
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class _Fault(Exception):
@@ -126,7 +130,9 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _copied(value: Json, depth: int, left: list[int]) -> Json:
-    if isinstance(value, str) or value is None or isinstance(value, int):
+    if isinstance(value, str):
+        return _legible(value)
+    if value is None or isinstance(value, int):
         return value
     if isinstance(value, dict):
         return _copied_object(value, depth, left)
@@ -148,13 +154,18 @@ def _copied_object(value: JsonObject, depth: int, left: list[int]) -> JsonObject
     for key, member in value.items():
         if not isinstance(key, str):
             raise _Fault(f"holds a member whose name is a {type(key).__name__}, not a text")
-        found[key] = _below(member, key, depth, left)
+        found[_legible(key)] = _below(member, key, depth, left)
     return found
 
 
+def _legible(text: str) -> str:
+    """Refuse what JSON can escape, and neither UTF-8 nor a database can hold."""
+    if "\0" in text or not (text.isascii() or _SURROGATE.search(text) is None):
+        raise _Fault("holds the character U+0000 or half of a surrogate pair")
+    return text
+
+
 def _below(value: Json, token: str | int, depth: int, left: list[int]) -> Json:
-    if isinstance(value, str):
-        return value
     try:
         return _copied(value, depth - 1, left)
     except _Fault as fault:
