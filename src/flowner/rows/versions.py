@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 
 from flowner.database import Transaction
 from flowner.errors import NotFound
@@ -28,7 +28,7 @@ async def insert_version(
     await transaction.execute(
         "INSERT INTO rows.flowversion (flowversionid, workflowid, number, definition, publishedby,"
         " publishedon) VALUES (gen_random_uuid(), %s, %s, %s, %s, now())",
-        (flow, number, Jsonb(document), by),
+        (flow, number, Json(document), by),
     )
     await transaction.execute(
         "UPDATE rows.workflow SET currentversion = %s WHERE workflowid = %s", (number, flow)

@@ -38,7 +38,7 @@ _TABLES = {
     "workflow": f"""{_OWNED}, name text NOT NULL, category int NOT NULL DEFAULT 5,
         type int NOT NULL DEFAULT 1, description text, uniquename text, solutionid text,
         currentversion int""",
-    "flowversion": """workflowid uuid NOT NULL, number int NOT NULL, definition jsonb NOT NULL,
+    "flowversion": """workflowid uuid NOT NULL, number int NOT NULL, definition json NOT NULL,
         format text, publishedby uuid, publishedon timestamptz NOT NULL DEFAULT now(),
         UNIQUE (workflowid, number)""",
     "flowshare": f"""workflowid uuid NOT NULL, {_PERSON}, role int NOT NULL, canvasappid uuid,

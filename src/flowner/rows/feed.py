@@ -1,0 +1,87 @@
+"""The change feed: what happened to rows, written in the transaction that did it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+
+from flowner.database import Transaction
+from flowner.rows.callers import Caller
+from flowner.values import JsonObject, PrincipalId
+
+CHANNEL = "flowner_rows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change of one row."""
+
+    seq: int
+    at: datetime
+    table: str
+    message: str
+    """``Create``, ``Update`` or ``Delete``."""
+    id: str
+    row: JsonObject
+    """After the change; for a delete, before it. The Web API's shape."""
+    named: frozenset[str]
+    """The columns that the request named, changed or not."""
+    acting_for: PrincipalId | None
+    """Who made the change; None: the system."""
+    actor: PrincipalId | None
+    owner: PrincipalId | None
+    owner_type: str | None
+
+
+async def put(
+    transaction: Transaction,
+    message: str,
+    table: str,
+    row: tuple[str, JsonObject, list[str]],
+    caller: Caller | None,
+) -> None:
+    """Write a change, given as id, row and named columns, for whoever listens."""
+    id, document, columns = row
+    await transaction.execute(
+        "WITH told AS (SELECT pg_notify(%s, %s))"
+        ' INSERT INTO rows.change (tablename, message, rowid, "row", named, actingfor, actor,'
+        " ownerid, owneridtype) SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s FROM told"
+        " WHERE EXISTS (SELECT 1 FROM rows.callbackregistration WHERE entityname = %s)",
+        (
+            CHANNEL, table, table, message, id, Jsonb(document), columns,
+            caller.acting_for if caller else None, caller.actor if caller else None,
+            document.get("_ownerid_value"), document.get("owneridtype"), table,
+        ),
+    )  # fmt: skip
+
+
+async def take(transaction: Transaction, limit: int) -> list[Change]:
+    """Take the oldest changes; they are gone when the caller's transaction commits.
+
+    Others who take at the same time get other changes.
+    """
+    found = await transaction.execute(
+        "DELETE FROM rows.change WHERE seq IN (SELECT seq FROM rows.change ORDER BY seq LIMIT %s"
+        " FOR UPDATE SKIP LOCKED) RETURNING seq, at, tablename, message, rowid::text,"
+        ' "row", named, actingfor::text, actor::text, ownerid::text, owneridtype',
+        (limit,),
+    )
+    changes = [
+        Change(
+            seq=row["seq"],
+            at=row["at"],
+            table=row["tablename"],
+            message=row["message"],
+            id=row["rowid"],
+            row=row["row"],
+            named=frozenset(row["named"]),
+            acting_for=row["actingfor"],
+            actor=row["actor"],
+            owner=row["ownerid"],
+            owner_type=row["owneridtype"],
+        )
+        for row in await found.fetchall()
+    ]
+    return sorted(changes, key=lambda change: change.seq)

@@ -1,0 +1,96 @@
+"""Making and widening the user's own tables: real tables, real columns, real indexes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from psycopg import errors, sql
+
+from flowner.database import Database
+from flowner.errors import Conflict, Invalid
+from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Type
+
+_NAME = re.compile(r"[a-z][a-z0-9]*_[a-z0-9_]{1,48}")
+
+_CREATE = """
+CREATE TABLE rows.{table} (
+    {key} uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    createdon timestamptz NOT NULL DEFAULT now(),
+    modifiedon timestamptz NOT NULL DEFAULT now(),
+    createdby uuid, modifiedby uuid, createdonbehalfby uuid, modifiedonbehalfby uuid,
+    ownerid uuid NOT NULL, owneridtype text NOT NULL, owningbusinessunit uuid,
+    versionnumber bigint NOT NULL DEFAULT nextval('rows.version'),
+    statecode int NOT NULL DEFAULT 0,
+    statuscode int NOT NULL DEFAULT 1
+)
+"""
+
+
+class Metadata:
+    """Changes tables. Whoever calls this administers the environment; doors ask before."""
+
+    def __init__(self, database: Database, catalogue: Catalogue) -> None:
+        self._database, self._catalogue = database, catalogue
+
+    async def create_table(
+        self, name: str, *, set_name: str, primary_name: str, columns: Mapping[str, Type]
+    ) -> None:
+        """Make a table with an owner for every row, and these columns besides the usual ones.
+
+        ``name`` has a publisher's prefix (``fern_request``); so have the columns.
+        """
+        for given in (name, set_name, primary_name, *columns):
+            _check(given)
+        if name in SYSTEM_TABLES:
+            raise Conflict(f"there is a table `{name}` already")
+        try:
+            async with self._database.transaction() as transaction:
+                await transaction.execute(
+                    sql.SQL(_CREATE).format(
+                        table=sql.Identifier(name), key=sql.Identifier(f"{name}id")
+                    )
+                )
+                for column, type in {primary_name: Type.TEXT, **columns}.items():
+                    await transaction.execute(_add(name, column, type))
+                await transaction.execute(
+                    sql.SQL("CREATE INDEX ON rows.{} (ownerid)").format(sql.Identifier(name))
+                )
+                await transaction.execute(
+                    "INSERT INTO rows.tablemetadata (logicalname, entitysetname, displayname,"
+                    " primaryname) VALUES (%s, %s, %s, %s)",
+                    (name, set_name, name, primary_name),
+                )
+        except (errors.DuplicateTable, errors.UniqueViolation):
+            raise Conflict(f"there is a table `{name}` already") from None
+        self._catalogue.forget()
+
+    async def add_column(self, table: str, column: str, type: Type) -> None:
+        """Add a column, empty in every row; no row is rewritten."""
+        _check(table)
+        _check(column)
+        try:
+            async with self._database.transaction() as transaction:
+                await transaction.execute(_add(table, column, type))
+                await transaction.execute(
+                    "UPDATE rows.tablemetadata SET logicalname = logicalname"
+                    " WHERE logicalname = %s",
+                    (table,),
+                )
+        except errors.DuplicateColumn:
+            raise Conflict(f"`{table}` has a column `{column}` already") from None
+        self._catalogue.forget()
+
+
+def _add(table: str, column: str, type: Type) -> sql.Composed:
+    return sql.SQL("ALTER TABLE rows.{} ADD COLUMN {} {}").format(
+        sql.Identifier(table), sql.Identifier(column), sql.SQL(type.value)
+    )
+
+
+def _check(name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise Invalid(
+            f"`{name}` is no name for a table or column: write a prefix, `_`, and lower-case"
+            " letters, digits or `_`, such as `fern_request`"
+        )

@@ -1,0 +1,129 @@
+"""Rows as the Web API shows them, and as it is told them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from flowner.errors import Invalid
+from flowner.rows.catalogue import STAMPS, Table, Type
+from flowner.values import Json, JsonObject
+
+_BOUND = re.compile(r"/?(?P<set>[a-z0-9_]+)\((?P<id>[0-9a-fA-F-]{36})\)$")
+
+
+def shown(row: Mapping[str, Any], table: Table) -> JsonObject:
+    """Return a stored row as JSON: lookups as ``_name_value``, moments in UTC with ``Z``."""
+    found: JsonObject = {"@odata.etag": f'W/"{row["versionnumber"]}"'}
+    for name, value in row.items():
+        if table.columns.get(name) is Type.LOOKUP and name != table.key:
+            found[f"_{name}_value"] = None if value is None else str(value)
+        else:
+            found[name] = _json(value)
+    return found
+
+
+def stored(values: JsonObject, table: Table) -> dict[str, Any]:
+    """Return what to write, by column, from what a caller gave.
+
+    ``name@odata.bind`` (``/accounts(guid)``) sets a lookup; other annotations, and a key that is
+    null or equal to the row's, are passed over. `Invalid` names a column that is not there, may
+    not be written, or cannot hold the value.
+    """
+    found: dict[str, Any] = {}
+    for given, value in values.items():
+        name, at, annotation = given.partition("@")
+        if at and annotation != "odata.bind":
+            continue
+        column = table.column(name)
+        if column is None:
+            raise Invalid(f"could not find a property named `{name}` on the table `{table.name}`")
+        if column in STAMPS:
+            raise Invalid(f"the column `{name}` is written by the store itself")
+        if at:
+            found[column], kind = _bound(given, value)
+            if column == "ownerid":
+                found["owneridtype"] = kind
+        else:
+            found[column] = _value(name, value, table.columns[column])
+    return found
+
+
+def named(values: JsonObject, table: Table) -> list[str]:
+    """Return the columns that a request names, changed or not."""
+    return sorted(
+        {
+            column
+            for given in values
+            if (column := table.column(given.partition("@")[0])) is not None
+        }
+    )
+
+
+def _bound(given: str, value: Json) -> tuple[str | None, str]:
+    if value is None:
+        return None, "systemuser"
+    match = _BOUND.search(value) if isinstance(value, str) else None
+    if match is None:
+        raise Invalid(f"`{given}` is not bound to a row: write `/accounts(<guid>)`")
+    return match["id"].lower(), match["set"].removesuffix("s")
+
+
+def _value(name: str, value: Json, type: Type) -> Any:
+    if value is None or value == "":
+        return None if type is not Type.TEXT else value
+    try:
+        return _READ[type](value)
+    except (ValueError, ArithmeticError, KeyError):
+        pass
+    raise Invalid(f"`{str(value)[:60]}` is no value for the column `{name}`, which holds {type}")
+
+
+def _whole(value: Json) -> int:
+    if isinstance(value, bool) or float(str(value)) != int(float(str(value))):
+        raise ValueError
+    return int(float(str(value)))
+
+
+def _boolean(value: Json) -> bool:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
+
+
+def _json(value: Any) -> Json:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+        case UUID():
+            return str(value)
+        case Decimal():
+            return float(value)
+        case _:
+            found: Json = value
+            return found
+
+
+def _moment(value: Json) -> datetime:
+    moment = datetime.fromisoformat(str(value))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_READ: dict[Type, Callable[[Json], Any]] = {
+    Type.TEXT: lambda value: value if isinstance(value, str) else json.dumps(value),
+    Type.WHOLE: _whole,
+    Type.BIG: _whole,
+    Type.DECIMAL: lambda value: Decimal(str(value)),
+    Type.FLOAT: lambda value: float(str(value)),
+    Type.BOOLEAN: _boolean,
+    Type.MOMENT: _moment,
+    Type.LOOKUP: lambda value: str(UUID(str(value))),
+    Type.JSON: Jsonb,
+}
