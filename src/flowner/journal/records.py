@@ -34,6 +34,8 @@ class RunHeader:
     rule: str | None
     fallback: str | None = None
     parent: RunId | None = None
+    parent_path: str | None = None
+    """The action of the parent that waits for this run."""
     app: AppId | None = None
     plan: JsonObject
     plan_hash: str

@@ -19,9 +19,11 @@ from flowner.values import AppId, FlowId, PrincipalId, RunId
 _CREATE = """
 WITH header AS (
     INSERT INTO journal.run (id, flow, flow_version, flow_name, kind, status, initiator, principal,
-        rule, fallback, parent, app, plan, plan_hash, accounts, started, ended, code, error)
+        rule, fallback, parent, parent_path, app, plan, plan_hash, accounts, started, ended, code,
+        error)
     VALUES (%(id)s, %(flow)s, %(flow_version)s, %(flow_name)s, %(kind)s, %(status)s, %(initiator)s,
-        %(principal)s, %(rule)s, %(fallback)s, %(parent)s, %(app)s, %(plan)s, %(plan_hash)s,
+        %(principal)s, %(rule)s, %(fallback)s, %(parent)s, %(parent_path)s,
+        %(app)s, %(plan)s, %(plan_hash)s,
         %(accounts)s, %(started)s, %(ended)s, %(code)s, %(error)s)
 ), woken AS (
     INSERT INTO journal.wake (run, due, owner, lease)
@@ -39,7 +41,8 @@ SELECT count(*) FROM told
 """
 _COLUMNS = """
 SELECT id, flow::text, flow_version, flow_name, kind, status, initiator::text, principal::text,
-       rule, fallback, parent, app::text, plan, plan_hash, accounts, started, ended, code, error
+       rule, fallback, parent, parent_path, app::text, plan, plan_hash, accounts, started, ended,
+       code, error
 """
 _HEADER = _COLUMNS + "FROM journal.run"
 _LOAD = (
@@ -209,6 +212,7 @@ def _header_values(header: RunHeader) -> dict[str, Any]:
         "rule": header.rule,
         "fallback": header.fallback,
         "parent": header.parent,
+        "parent_path": header.parent_path,
         "app": header.app,
         "plan": Jsonb(header.plan),
         "plan_hash": header.plan_hash,
@@ -233,6 +237,7 @@ def _header(row: dict[str, Any]) -> RunHeader:
         rule=row["rule"],
         fallback=row["fallback"],
         parent=None if row["parent"] is None else RunId(row["parent"]),
+        parent_path=row["parent_path"],
         app=None if row["app"] is None else AppId(row["app"]),
         plan=row["plan"],
         plan_hash=row["plan_hash"],

@@ -21,6 +21,7 @@ _STATEMENTS = (
         rule text,
         fallback text,
         parent bigint,
+        parent_path text,
         app uuid,
         plan jsonb NOT NULL,
         plan_hash text NOT NULL,
