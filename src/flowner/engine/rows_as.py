@@ -1,4 +1,4 @@
-"""The row store and the directory as one acting identity sees them, for the sdk.
+"""The row store and the directory as one acting identity sees them, for the sdk."""
 
 from __future__ import annotations
 

@@ -52,6 +52,8 @@ class Occasion:
     """The trigger's outputs: ``headers`` and ``body``."""
     answers: bool = False
     """Whether somebody waits for a Response action."""
+    parent_path: str | None = None
+    """The action of the parent run that waits for this one."""
     run: RunId | None = None
     """An id chosen before, by who wants to hear of the run; None: a fresh one."""
 
@@ -100,9 +102,8 @@ class Starter:
         return await self._begin(occasion, facts, version.flow, made, within)
 
     def _decide(self, flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> Plan:
-        person = initiator_of(cause)
-        if isinstance(cause, Pressed | Resubmitted) and person in world.principals:
-            who = world.principals[person].who
+        if isinstance(cause, Pressed | Resubmitted) and cause.by in world.principals:
+            who = world.principals[cause.by].who
             require_flow(who, FlowAction.RUN, facts, within=cause.app)
         if not facts.on:
             raise Refused(
@@ -115,7 +116,7 @@ class Starter:
             raise Refused(made.message, code=made.code)
         if made.asks and isinstance(cause, Pressed | Resubmitted):
             raise Refused(
-                f"{world.name_of(person)} has yet to sign in to"
+                f"{world.name_of(initiator_of(cause))} has yet to sign in to"
                 f" {', '.join(f'`{key}`' for key in made.asks)} for the flow `{facts.name}`:"
                 " these connections are provided by each run-only user, once",
                 code=Code.INVOKER_CONNECTION_OVERRIDE_FAILED,
@@ -156,6 +157,7 @@ class Starter:
             rule=made.running.rule.value,
             fallback=made.running.fallback,
             parent=made.parent,
+            parent_path=occasion.parent_path,
             app=made.app,
             plan=record,
             plan_hash=plan_hash(record),

@@ -1,0 +1,266 @@
+"""Moves one run: load, fold, plan, carry out, append; until nothing is left to do now.
+
+What must be durable before what: a call that may do harm twice goes out after its own
+`ActionStarted` is in the journal; a reply is given after the events that led to it are. All else
+waits for the next append, and is asked again if we die before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from flowner.clock import Clock
+from flowner.definitions.flow import Status
+from flowner.engine.children import CHILD, DECODER, Answered, Children
+from flowner.engine.invoke import Called, InHand, Invoker
+from flowner.engine.replies import Replies
+from flowner.errors import Code
+from flowner.identity.record import acting_record, read_plan
+from flowner.identity.verdict import Acting
+from flowner.journal.records import Append, Entry, Loaded
+from flowner.journal.store import Journal
+from flowner.runs.commands import Failure, Finish, Invoke, Reply, Step, World
+from flowner.runs.events import ActionEnded, AnyEvent, decode, encode
+from flowner.runs.run import Run
+from flowner.sdk.connector import Repeat
+from flowner.triggers.published import Published, Version
+from flowner.values import JsonObject, RunId
+
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+_PICTURE_EVERY = 400
+"""Events between snapshots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Activates runs that this process holds the lease of."""
+
+    journal: Journal
+    published: Published
+    invoker: Invoker
+    children: Children
+    replies: Replies
+    clock: Clock
+    owner: str
+
+    async def activate(self, run: RunId) -> None:
+        """Move a run until it waits or is over. Raises `Conflict` when the lease is lost."""
+        loaded = await self.journal.load(run)
+        header = loaded.header
+        version = await self.published.get(header.flow, header.flow_version)
+        moving = _Moving(self, loaded, version)
+        try:
+            await moving.go()
+        finally:
+            moving.abandon()
+
+
+class _Moving:
+    """One activation."""
+
+    def __init__(self, worker: Worker, loaded: Loaded, version: Version) -> None:
+        self._worker, self._loaded = worker, loaded
+        self._id = loaded.header.id
+        self._hand = InHand.of(self._id, version, read_plan(loaded.header.plan))
+        self._run = _rebuild(loaded, version)
+        self._seq = loaded.next_seq
+        self._pictured = loaded.next_seq - len(loaded.entries)
+        self._fresh: list[AnyEvent] = []
+        self._accounts: set[str] = set()
+        self._tasks: dict[asyncio.Task[Called], Invoke] = {}
+        self._consumed = 0
+        self._open: frozenset[str] = frozenset()
+        self._replied = False
+        self._over = False
+        self._acting = {
+            name: acting_record(verdict)
+            for name, verdict in self._hand.plan.actions.items()
+            if isinstance(verdict, Acting) and verdict.connection is None
+        }
+
+    async def go(self) -> None:
+        self._open = frozenset(self._run.open_calls())
+        first = self._run.events_folded <= 1
+        await self._take(
+            self._run.advance(self._world()) if first else self._run.resume(self._world())
+        )
+        self._open = frozenset()
+        for id, message in self._loaded.inbox:
+            self._consumed = id
+            await self._take(self._read(message))
+        while self._tasks and not self._over:
+            await self._wait()
+        if not self._over:
+            await self._append(release=self._run.next_wake or _NEVER)
+
+    def abandon(self) -> None:
+        """Stop what is still under way: the run is over, or somebody else's."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _read(self, message: bytes) -> Step:
+        found = DECODER.decode(message)
+        if isinstance(found, Answered):
+            return self._run.answer(found.path, found.outcome(), self._world())
+        return self._run.cancel(self._world(), by=found.by, reason=found.reason)
+
+    async def _wait(self) -> None:
+        until = self._run.next_wake
+        seconds = None
+        if until is not None:
+            seconds = max((until - self._worker.clock.now()).total_seconds(), 0.0)
+        done, _ = await asyncio.wait(
+            self._tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            await self._take(self._run.wake(self._world()))
+        for task in done:
+            command = self._tasks.pop(task)
+            called = task.result()
+            if called.account:
+                self._accounts.add(called.account)
+            await self._take(
+                self._run.answer(command.path, called.outcome, self._world(), acting=called.acting)
+            )
+
+    async def _take(self, step: Step) -> None:
+        while True:
+            self._fresh.extend(step.events)
+            await self._carry_out(step)
+            if not step.more or self._over:
+                return
+            step = self._run.advance(self._world())
+
+    async def _carry_out(self, step: Step) -> None:
+        calls = [command for command in step.commands if isinstance(command, Invoke)]
+        if any(self._must_be_noted(command) for command in calls):
+            await self._append()
+        for command in calls:
+            if not await self._settle_unknown(command):
+                self._go_out(command)
+        for command in step.commands:
+            if isinstance(command, Reply):
+                await self._reply(command)
+            elif isinstance(command, Finish):
+                await self._finish(command)
+
+    def _must_be_noted(self, command: Invoke) -> bool:
+        if command.connector == CHILD:
+            return True
+        return self._worker.invoker.repeat(command, self._hand.version) is not Repeat.HARMLESS
+
+    async def _settle_unknown(self, command: Invoke) -> bool:
+        """Stop a call that was out when a worker died, if it must never be made twice."""
+        if command.path not in self._open:
+            return False
+        child = command.connector == CHILD
+        repeat = self._worker.invoker.repeat(command, self._hand.version)
+        if not child and repeat is not Repeat.NEVER:
+            return False
+        failure = Failure(
+            code=Code.OUTCOME_UNKNOWN.value,
+            message="the server stopped while this call was out; it cannot be made twice, so a"
+            " person has to look whether it was carried out",
+        )
+        step = self._run.answer(command.path, failure, self._world())
+        self._open -= {command.path}
+        await self._take(step)
+        return True
+
+    def _go_out(self, command: Invoke) -> None:
+        work = (
+            self._worker.children.call(command, self._hand)
+            if command.connector == CHILD
+            else self._worker.invoker.call(command, self._hand)
+        )
+        self._tasks[asyncio.create_task(work)] = command
+
+    async def _reply(self, reply: Reply) -> None:
+        if self._replied:
+            return
+        self._replied = True
+        await self._append()
+        self._worker.replies.reply(self._id, reply)
+        await self._worker.children.tell_parent(self._loaded.header, reply)
+
+    async def _finish(self, finish: Finish) -> None:
+        await self._append(finish=finish)
+        self._over = True
+        self._worker.replies.finish(self._id, finish)
+        if self._replied or self._run.replied:
+            return
+        failed = finish.status is not Status.SUCCEEDED
+        said = None
+        if failed:
+            message = finish.error.message if finish.error else "the child flow failed"
+            said = Failure(code=finish.code or "ActionFailed", message=message, status=502)
+        await self._worker.children.tell_parent(self._loaded.header, said)
+
+    async def _append(
+        self, *, release: datetime | None = None, finish: Finish | None = None
+    ) -> None:
+        if not self._fresh and release is None and finish is None:
+            return
+        entries = tuple(self._entry(event) for event in self._fresh)
+        self._fresh = []
+        picture = None
+        if finish is None and self._seq + len(entries) - self._pictured >= _PICTURE_EVERY:
+            picture, self._pictured = self._run.snapshot(), self._seq + len(entries)
+        await self._worker.journal.append(
+            Append(
+                run=self._id,
+                owner=self._worker.owner,
+                expected=self._seq,
+                entries=entries,
+                status=self._run.status.value,
+                finished=finish is not None,
+                code=finish.code or None if finish else None,
+                error=finish.error.message if finish and finish.error else None,
+                accounts=tuple(sorted(self._accounts)),
+                release_until=release,
+                consumed=self._consumed,
+                posted=self._loaded.posted,
+                snapshot=picture,
+            )
+        )
+        self._seq += len(entries)
+        self._accounts.clear()
+
+    def _entry(self, event: AnyEvent) -> Entry:
+        if isinstance(event, ActionEnded) and event.acting is None:
+            event = self._signed(event)
+        return Entry(kind=event.kind, path=event.path, data=encode(event), at=event.at)
+
+    def _signed(self, event: ActionEnded) -> ActionEnded:
+        """Write down in whose name an action without a connection was carried out."""
+        if event.status is Status.SKIPPED:
+            return event
+        name = self._run_name(event.path)
+        acting: JsonObject | None = self._acting.get(name)
+        return event if acting is None else _with_acting(event, acting)
+
+    def _run_name(self, path: str) -> str:
+        node = self._hand.version.compiled.by_key.get(path.rpartition("/")[2])
+        return "" if node is None else node.name
+
+    def _world(self) -> World:
+        clock = self._worker.clock
+        return World(now=clock.now(), chance=clock.chance, guid=clock.fresh_guid)
+
+
+def _with_acting(event: ActionEnded, acting: JsonObject) -> ActionEnded:
+    return msgspec.structs.replace(event, acting=acting)
+
+
+def _rebuild(loaded: Loaded, version: Version) -> Run:
+    events = [decode(data) for data in loaded.entries]
+    if loaded.snapshot is not None:
+        run = Run.restore(version.compiled, loaded.snapshot)
+        for event in events:
+            run.fold(event)
+        return run
+    return Run.replay(version.compiled, events)
