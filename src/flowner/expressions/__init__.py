@@ -1,0 +1,1 @@
+"""What ``@{…}`` means: the expression language of workflow definitions."""
