@@ -55,7 +55,7 @@ CATALOGUE: Final[dict[str, Function]] = {}
 """By lower-case name. Filled when `functions` is imported."""
 
 
-def function(
+def function(  # noqa: PLR0913 - the parts of one entry
     name: str,
     family: Family,
     signature: str,

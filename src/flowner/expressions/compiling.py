@@ -139,7 +139,7 @@ def _access(node: Access, text: str) -> Evaluate:
         def by_constant(scope: Scope) -> Any:
             value = base(scope)
             if type(value) is dict and key in value:
-                return value[key]  # type: ignore[index]
+                return value[key]
             return _select(value, key, safe, (text, position))
 
         return by_constant

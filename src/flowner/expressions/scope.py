@@ -13,7 +13,7 @@ from typing import Protocol
 from flowner.values import Json
 
 
-class Missing(Exception):  # noqa: N818 - it is an answer, not a failure of ours
+class Missing(Exception):
     """There is no such parameter, variable, action, loop …"""
 
 

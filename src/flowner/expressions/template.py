@@ -1,9 +1,9 @@
 """Templates: JSON in which strings may be expressions, or hold some.
 
-    '@expr'          the expression's value, whatever its type
-    'a @{expr} b'    text with the value in it
-    '@@…'            text that begins with '@'
-    '… @@{…'         text with '@{' in it
+'@expr'          the expression's value, whatever its type
+'a @{expr} b'    text with the value in it
+'@@…'            text that begins with '@'
+'… @@{…'         text with '@{' in it
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _object(value: dict[str, Json], nodes: list[Node]) -> Evaluate | None:
 
 def _key(value: Any) -> str:
     if not isinstance(value, str):
-        raise ExpressionError("the name of a member is a text; this expression gives something else")
+        raise ExpressionError("the name of a member is a text; this gives something else")
     return value
 
 
@@ -143,9 +143,7 @@ def _interpolated(text: str, nodes: list[Node]) -> Evaluate:
         at = after
     if at < len(text):
         parts.append(text[at:])
-    return lambda scope: "".join(
-        [part if isinstance(part, str) else part(scope) for part in parts]
-    )
+    return lambda scope: "".join([part if isinstance(part, str) else part(scope) for part in parts])
 
 
 def _as_text(evaluate: Evaluate) -> Callable[[Scope], str]:

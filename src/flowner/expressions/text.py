@@ -27,7 +27,7 @@ def content_bytes(value: dict[str, Any]) -> bytes:
         return b""
 
 
-def to_text(value: Any) -> str:  # noqa: PLR0911 - one line a type
+def to_text(value: Any) -> str:
     """Return a value as text, as the language stringifies it at the top level."""
     if isinstance(value, str):
         return value
