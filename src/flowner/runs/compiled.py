@@ -185,6 +185,7 @@ class _Compiling:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.named = _Named(flow)
+        self.secured = _secured(flow)
         self.nodes: dict[int, Node] = {}
         self.blocks: dict[int, Block] = {}
         self._counted = [0, 0]
@@ -242,7 +243,7 @@ class _Compiling:
             condition=compile_condition(action.source.get("expression")) if conditional else None,
             keeps_outputs=named.anything or name in named.names or place.parent in named.results,
             keeps_repetitions=named.anything or name in named.outward,
-            secure=_secure(action),
+            secure=tuple(self.secured.get(name, ())),
             static=_static(action, self.flow),
             options=_options(action),
             width=_width(action),
@@ -290,9 +291,44 @@ def _member(action: Action, *names: str) -> Json:
     return found
 
 
-def _secure(action: Action) -> tuple[str, ...]:
+_PASSING: Final = frozenset({"Compose", "ParseJson", "Response"})
+"""Types whose outputs are their inputs: hiding these hides those."""
+
+
+def _secured(flow: Flow) -> dict[str, list[str]]:
+    """Return, by case-folded name, what of each action readers must not see.
+
+    What uses secured outputs as its inputs has these hidden as well.
+    Source: https://learn.microsoft.com/azure/logic-apps/logic-apps-securing-a-logic-app
+    """
+    found = {action.name.casefold(): _marked(action) for action in flow.walk()}
+    uses = {
+        action.name.casefold(): (
+            action.type,
+            {naming.name for naming in namings(action.source) if naming.name is not None},
+        )
+        for action in flow.walk()
+    }
+    spreading = any("outputs" in marks for marks in found.values())
+    while spreading:
+        spreading = False
+        for name, (type, named) in uses.items():
+            before = len(found[name])
+            if any("outputs" in found.get(other, ()) for other in named - {name}):
+                found[name].add("inputs")
+            if type in _PASSING and "inputs" in found[name]:
+                found[name].add("outputs")
+            spreading = spreading or len(found[name]) > before
+    return {name: sorted(marks) for name, marks in found.items() if marks}
+
+
+def _marked(action: Action) -> set[str]:
+    """Return what the author secured: ``inputs``, ``outputs``."""
     written = _member(action, "runtimeConfiguration", "secureData", "properties")
-    return tuple(str(name) for name in written) if isinstance(written, list) else ()
+    marks = {str(name) for name in written} if isinstance(written, list) else set()
+    if action.type in _PASSING and "inputs" in marks:
+        marks.add("outputs")
+    return marks & {"inputs", "outputs"}
 
 
 def _static(action: Action, flow: Flow) -> JsonObject | None:

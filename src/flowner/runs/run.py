@@ -18,10 +18,12 @@ import msgspec
 
 from flowner.definitions.flow import Status
 from flowner.errors import Invalid
+from flowner.runs import answering
 from flowner.runs.commands import Outcome, Step, World
 from flowner.runs.compiled import CompiledFlow
 from flowner.runs.events import AnyEvent, RunEnded, RunStarted
-from flowner.runs.state import Folding, State
+from flowner.runs.folding import Folding
+from flowner.runs.state import State
 from flowner.runs.turn import Turn
 from flowner.values import Json
 
@@ -71,7 +73,7 @@ class Run:
     def snapshot(self) -> bytes:
         """Return the state as bytes. A cache of the journal, and never more than that."""
         for variable in self._state.variables.values():
-            # Decoded, the value belongs to the variable alone.
+            # Whether a value was read is no part of the state: a copy too many does no harm.
             variable.lent = True
         return _ENCODER.encode((_FORMAT, self._state))
 
@@ -155,13 +157,13 @@ class Run:
         event. An answer that nobody waits for, or no longer, gives an empty step.
         """
         turn = Turn(self._folding, world)
-        turn.answer(path, outcome, acting)
+        answering.answer(turn, path, outcome, acting)
         return turn.step(limit)
 
     def wake(self, world: World, *, limit: int = STEP_EVENTS) -> Step:
         """Do what time has come for, and go on. Harmless when it is too early."""
         turn = Turn(self._folding, world)
-        turn.wake()
+        answering.wake(turn)
         return turn.step(limit)
 
     def retry(self, path: str, world: World) -> Step:
@@ -169,7 +171,7 @@ class Run:
         calling = self._state.calls.get(path)
         turn = Turn(self._folding, world)
         if calling is not None and calling.waiting:
-            turn.go_out_again(path, calling.attempt)
+            answering.attempt_again(turn, path, calling.attempt)
         return turn.step(STEP_EVENTS)
 
     def resume(self, world: World) -> Step:
@@ -178,13 +180,12 @@ class Run:
         What became of those is unknown; whether one may be made twice, the operation says.
         """
         turn = Turn(self._folding, world)
-        turn.resume()
-        turn.wake()
+        answering.resume(turn)
+        answering.wake(turn)
         return turn.step(STEP_EVENTS)
 
     def cancel(self, world: World, *, by: str = "", reason: str = "") -> Step:
         """Stop the run. Nothing happens if it is over."""
         turn = Turn(self._folding, world)
-        if self._state.ended is None:
-            turn.cancel(by, reason)
+        answering.cancel(turn, by, reason)
         return turn.step(STEP_EVENTS)

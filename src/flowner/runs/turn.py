@@ -15,35 +15,27 @@ from msgspec import UNSET
 from flowner.definitions.flow import Status
 from flowner.expressions.errors import ExpressionError
 from flowner.runs import calls, control, data, replies, setting, times
-from flowner.runs.changesets import answers_of, requests_of
+from flowner.runs.changesets import requests_of
 from flowner.runs.commands import (
     Command,
-    Failure,
     Finish,
-    Outcome,
-    Parked,
     Reply,
     Sleep,
     Step,
-    Success,
-    Transient,
     World,
 )
 from flowner.runs.compiled import Node
-from flowner.runs.durations import later
 from flowner.runs.events import (
     ActionEnded,
     ActionStarted,
     AnyEvent,
-    AttemptFailed,
     BranchTaken,
     Fault,
     IterationStarted,
     LoopStarted,
-    RunCancelled,
     RunEnded,
-    Waiting,
 )
+from flowner.runs.folding import Folding
 from flowner.runs.results import (
     FAILED,
     HIDDEN,
@@ -53,7 +45,7 @@ from flowner.runs.results import (
     broken_template,
 )
 from flowner.runs.skipping import SKIPPED, unsatisfied
-from flowner.runs.state import Folding, Frame, Record
+from flowner.runs.state import Frame, Record
 from flowner.runs.viewing import RunScope
 from flowner.values import Json
 
@@ -88,16 +80,16 @@ class Turn:
 
     def __init__(self, folding: Folding, world: World) -> None:
         self._folding = folding
-        self._compiled = folding.compiled
-        self._state = folding.state
-        self._world = world
-        self._scope = RunScope(folding.compiled, folding.state, world)
+        self.compiled = folding.compiled
+        self.state = folding.state
+        self.world = world
+        self.scope = RunScope(folding.compiled, folding.state, world)
         self._events: list[AnyEvent] = []
         self._commands: list[Command] = []
         self._starts: dict[str, Callable[[str, Node], None]] = {
             "If": self._if,
             "Switch": self._switch,
-            "Scope": self._scope_begins,
+            "Scope": self._begin,
             "Foreach": self._foreach,
             "Until": self._until,
             "Changeset": self._changeset,
@@ -107,12 +99,17 @@ class Turn:
 
     def step(self, limit: int) -> Step:
         """Go on until nothing is left to do now, or ``limit`` events are written."""
-        agenda = self._state.agenda
+        agenda = self.state.agenda
         while agenda and len(self._events) < limit:
             self._next(agenda[0])
         return Step(events=tuple(self._events), commands=tuple(self._commands), more=bool(agenda))
 
-    def _emit(self, event: AnyEvent) -> None:
+    def command(self, command: Command) -> None:
+        """Ask the engine for something, once the step's events are in the journal."""
+        self._commands.append(command)
+
+    def emit(self, event: AnyEvent) -> None:
+        """Write an event down, and fold it."""
         self._events.append(event)
         self._folding.fold(event)
 
@@ -122,28 +119,28 @@ class Turn:
             return
         prefix, node = self._folding.locate(path)
         frame = self._folding.frame(node, prefix)
-        self._scope.enter(node, frame)
+        self.scope.enter(node, frame)
         try:
-            if path in self._state.containers:
+            if path in self.state.containers:
                 self._go_on(path, node)
             else:
                 self._start(path, node, frame)
         except ExpressionError as error:
             elsewhere = node.type in _EXPRESSION_ELSEWHERE
-            self._end(path, node, broken_template(node.name, str(error), inputs=not elsewhere))
+            self.end(path, node, broken_template(node.name, str(error), inputs=not elsewhere))
         except ActionFault as fault:
-            self._end(path, node, fault.result)
+            self.end(path, node, fault.result)
 
     def _start(self, path: str, node: Node, frame: Frame) -> None:
         skipped = self._unsatisfied(node, frame)
         if skipped is not None:
-            self._end(path, node, Result(Status.SKIPPED, SKIPPED, error=skipped))
+            self.end(path, node, Result(Status.SKIPPED, SKIPPED, error=skipped))
         elif node.static is not None:
-            self._end(path, node, calls.static_result(node.static))
+            self.end(path, node, calls.static_result(node.static))
         elif node.type in _PERFORM:
-            self._end(path, node, _PERFORM[node.type](node, self._scope))
+            self.end(path, node, _PERFORM[node.type](node, self.scope))
         elif node.type in _ON_STATE:
-            self._change(path, node, _ON_STATE[node.type](node, self._scope, self._state))
+            self._change(path, node, _ON_STATE[node.type](node, self.scope, self.state))
         else:
             start = self._starts.get(node.type)
             if start is None:
@@ -151,12 +148,12 @@ class Turn:
             start(path, node)
 
     def _unsatisfied(self, node: Node, frame: Frame) -> Fault | None:
-        block = self._compiled.blocks[node.block]
+        block = self.compiled.blocks[node.block]
         accepted = block.accepted[node.position]
         for place, other in enumerate(block.before[node.position]):
             status = frame.statuses[other]
             if status is not None and status not in accepted[place]:
-                predecessor = self._compiled.nodes[block.nodes[other]].name
+                predecessor = self.compiled.nodes[block.nodes[other]].name
                 return unsatisfied(node.name, predecessor, accepted[place], status)
         return None
 
@@ -167,11 +164,11 @@ class Turn:
         )
 
     def _change(self, path: str, node: Node, result: Result) -> None:
-        self._end(path, node, result)
+        self.end(path, node, result)
         outputs = result.outputs
         if node.type == "Response" and isinstance(outputs, dict):
             status = outputs["statusCode"]
-            self._commands.append(
+            self.command(
                 Reply(
                     path=path,
                     status=status if isinstance(status, int) else 200,
@@ -181,18 +178,25 @@ class Turn:
                 )
             )
 
-    def _end(
+    def enter(self, path: str) -> Node:
+        """See the run as the action at this path does. Raises `Invalid` if it is not open."""
+        prefix, node = self._folding.locate(path)
+        self.scope.enter(node, self._folding.frame(node, prefix))
+        return node
+
+    def end(
         self, path: str, node: Node, result: Result, *, acting: Json = None, children: str = ""
     ) -> None:
+        """End an action with this result; its tracked properties are evaluated now."""
         status, code, inputs, outputs, error = result
-        calling = self._state.calls.get(path)
+        calling = self.state.calls.get(path)
         tracked: object = UNSET
         if "trackedProperties" in node.templates and status is not Status.SKIPPED:
             tracked, result = self._tracked(node, result, calling.inputs if calling else inputs)
             status, code, inputs, outputs, error = result
-        self._emit(
+        self.emit(
             ActionEnded(
-                at=self._world.now,
+                at=self.world.now,
                 path=path,
                 status=status,
                 started=None if status is Status.SKIPPED else self._started_at(path),
@@ -210,45 +214,45 @@ class Turn:
 
     def _started_at(self, path: str) -> datetime:
         prefix, node = self._folding.locate(path)
-        record = self._state.records.get(prefix, {}).get(node.key)
-        return self._world.now if record is None or record.started is None else record.started
+        record = self.state.records.get(prefix, {}).get(node.key)
+        return self.world.now if record is None or record.started is None else record.started
 
     def _tracked(self, node: Node, result: Result, inputs: object) -> tuple[object, Result]:
-        self._scope.ending = Record(
+        self.scope.ending = Record(
             status=result.status, code=result.code, inputs=inputs, outputs=result.outputs
         )
         try:
-            return node.templates["trackedProperties"].evaluate(self._scope), result
+            return node.templates["trackedProperties"].evaluate(self.scope), result
         except ExpressionError as error:
             code = "TrackedPropertiesEvaluationFailed"
             fault = Fault(code, str(error))
             return UNSET, result._replace(status=Status.FAILED, code=code, error=fault)
         finally:
-            self._scope.ending = None
+            self.scope.ending = None
 
     # Containers
 
     def _if(self, path: str, node: Node) -> None:
-        result = control.condition(node, self._scope)
+        result = control.condition(node, self.scope)
         self._branch(path, node, 0 if result else 1, result)
 
     def _switch(self, path: str, node: Node) -> None:
-        value = control.switch_value(node, self._scope)
+        value = control.switch_value(node, self.scope)
         try:
             position = control.chosen_case(node.action.branches, value)
         except control.Mismatch as error:
             result = Result(Status.FAILED, FAILED, error=Fault(FAILED, _NO_SUCCESS))
-            self._end(path, node, result, children=str(error))
+            self.end(path, node, result, children=str(error))
             return
         self._branch(path, node, position, value)
 
-    def _scope_begins(self, path: str, _node: Node) -> None:
-        self._emit(BranchTaken(at=self._world.now, path=path, branch=0))
+    def _begin(self, path: str, _node: Node) -> None:
+        self.emit(BranchTaken(at=self.world.now, path=path, branch=0))
 
     def _branch(self, path: str, node: Node, position: int, result: Json) -> None:
-        self._emit(
+        self.emit(
             BranchTaken(
-                at=self._world.now,
+                at=self.world.now,
                 path=path,
                 branch=position,
                 inputs={"expressionResult": result},
@@ -257,211 +261,111 @@ class Turn:
         )
 
     def _foreach(self, path: str, node: Node) -> None:
-        items = control.loop_items(node, self._scope)
-        self._emit(LoopStarted(at=self._world.now, path=path, items=items, width=node.width))
+        items = control.loop_items(node, self.scope)
+        self.emit(LoopStarted(at=self.world.now, path=path, items=items, width=node.width))
 
     def _until(self, path: str, node: Node) -> None:
-        now = self._world.now
-        limit = control.until_limit(node, self._scope, now)
-        self._emit(IterationStarted(at=now, path=path, index=0, due=limit.due))
+        now = self.world.now
+        limit = control.until_limit(node, self.scope, now)
+        self.emit(IterationStarted(at=now, path=path, index=0, due=limit.due))
 
     def _go_on(self, path: str, node: Node) -> None:
         """All that is inside has ended."""
-        container = self._state.containers[path]
-        if node.type != "Until" or control.condition(node, self._scope):
-            self._end(path, node, _block_result(container.status))
+        container = self.state.containers[path]
+        if node.type != "Until" or control.condition(node, self.scope):
+            self.end(path, node, _block_result(container.status))
             return
-        now = self._world.now
-        limit = control.until_limit(node, self._scope, now)
+        now = self.world.now
+        limit = control.until_limit(node, self.scope, now)
         late = container.due is not None and now >= container.due
         if not late and container.next < limit.count:
-            self._emit(IterationStarted(at=now, path=path, index=container.next))
+            self.emit(IterationStarted(at=now, path=path, index=container.next))
         elif "failwhenlimitsreached" in node.options:
             code = "ActionUntilConditionFailed"
             message = f"The action '{node.name}' reached its limit before its condition held."
-            self._end(path, node, Result(Status.FAILED, code, error=Fault(code, message)))
+            self.end(path, node, Result(Status.FAILED, code, error=Fault(code, message)))
         else:
             status = Status.TIMED_OUT if late else container.status
-            self._end(path, node, _block_result(status))
+            self.end(path, node, _block_result(status))
 
     # Calls and pauses
 
     def _call(self, path: str, node: Node) -> None:
-        inputs = calls.evaluated(node, self._scope)
+        inputs = calls.evaluated(node, self.scope)
         self._go_out(path, node, inputs)
 
     def _changeset(self, path: str, node: Node) -> None:
-        if not any(True for _ in self._compiled.inside(node)):
-            self._scope_begins(path, node)
+        if not any(True for _ in self.compiled.inside(node)):
+            self._begin(path, node)
             return
-        self._go_out(path, node, {"requests": requests_of(self._compiled, node, self._scope)})
+        self._go_out(path, node, {"requests": requests_of(self.compiled, node, self.scope)})
 
     def _go_out(self, path: str, node: Node, inputs: dict[str, Json]) -> None:
-        due = calls.deadline(node, self._scope, self._world.now)
-        authentication = self._authentication(node)
-        self._emit(
-            ActionStarted(at=self._world.now, path=path, inputs=inputs, due=due, secure=node.secure)
+        due = calls.deadline(node, self.scope, self.world.now)
+        authentication = self.authentication(node)
+        self.emit(
+            ActionStarted(at=self.world.now, path=path, inputs=inputs, due=due, secure=node.secure)
         )
-        self._invoke(path, node, authentication)
+        self.invoke(path, node, authentication)
         if due is not None:
-            self._commands.append(Sleep(until=due, path=path))
+            self.command(Sleep(until=due, path=path))
 
-    def _authentication(self, node: Node) -> Json:
+    def authentication(self, node: Node) -> Json:
+        """Evaluate an Http action's credentials. Raises `ExpressionError`."""
         template = node.templates.get("authentication")
-        return None if template is None else template.evaluate(self._scope)
+        return None if template is None else template.evaluate(self.scope)
 
-    def _invoke(self, path: str, node: Node, authentication: Json) -> None:
-        started = self._state.started
-        self._commands.append(
+    def invoke(self, path: str, node: Node, authentication: Json) -> None:
+        """Ask for the call that is open at this path."""
+        started = self.state.started
+        self.command(
             calls.invocation(
-                self._compiled,
+                self.compiled,
                 node,
                 path,
-                self._state.calls[path],
+                self.state.calls[path],
                 run=0 if started is None else started.run,
                 authentication=authentication,
             )
         )
 
     def _wait(self, path: str, node: Node) -> None:
-        now = self._world.now
-        inputs, until = times.wait_inputs(node, self._scope, now)
+        now = self.world.now
+        inputs, until = times.wait_inputs(node, self.scope, now)
         if until <= now:
-            self._end(path, node, Result(inputs=inputs))
+            self.end(path, node, Result(inputs=inputs))
             return
-        self._emit(ActionStarted(at=now, path=path, inputs=inputs, until=until))
-        self._commands.append(Sleep(until=until, path=path))
-
-    # What comes from outside
-
-    def answer(self, path: str, outcome: Outcome, acting: Json) -> None:
-        """Take in a connector's answer. One that nobody waits for any more changes nothing."""
-        calling = self._state.calls.get(path)
-        if calling is None or calling.pausing:
-            return
-        if isinstance(outcome, Parked):
-            now = self._world.now
-            self._emit(Waiting(at=now, path=path, reason=outcome.reason, acting=acting))
-            return
-        node = self._enter(path)
-        try:
-            pause = calls.next_pause(calling, outcome, self._world.chance)
-        except ActionFault as fault:
-            self._end(path, node, fault.result, acting=acting)
-            return
-        if pause is None:
-            self._answered(path, node, outcome, acting)
-            return
-        until = later(self._world.now, pause)
-        result = calls.answered(outcome)
-        message = outcome.message if isinstance(outcome, Transient) else ""
-        self._emit(
-            AttemptFailed(
-                at=self._world.now,
-                path=path,
-                attempt=calling.attempt,
-                until=until,
-                code=result.code,
-                message=message,
-                acting=acting,
-            )
-        )
-        self._commands.append(Sleep(until=until, path=path))
-
-    def _enter(self, path: str) -> Node:
-        prefix, node = self._folding.locate(path)
-        self._scope.enter(node, self._folding.frame(node, prefix))
-        return node
-
-    def _answered(
-        self, path: str, node: Node, outcome: Success | Failure | Transient, acting: Json
-    ) -> None:
-        result = calls.answered(outcome)
-        if node.type != "Changeset":
-            self._end(path, node, result, acting=acting)
-            return
-        prefix, _ = self._folding.locate(path)
-        inside = list(self._compiled.inside(node))
-        answers = answers_of(result, self._state.calls[path].inputs, len(inside))
-        self._emit(BranchTaken(at=self._world.now, path=path, branch=0))
-        for child, answer in zip(inside, answers, strict=True):
-            self._enter(prefix + child.key)
-            self._end(prefix + child.key, child, answer, acting=acting)
-
-    def cancel(self, by: str, reason: str) -> None:
-        """Stop: everything open is cancelled in the step that follows."""
-        self._emit(RunCancelled(at=self._world.now, by=by, reason=reason))
-
-    def wake(self) -> None:
-        """Do what time has come for: pauses that are over, actions that took too long."""
-        for path, calling in list(self._state.calls.items()):
-            now = self._world.now
-            if calling.due is not None and calling.due <= now:
-                fault = Fault(TIMED_OUT, "The action did not end within its time limit.")
-                result = Result(Status.TIMED_OUT, TIMED_OUT, error=fault)
-                self._end(path, self._enter(path), result)
-            elif calling.until is not None and calling.until <= now:
-                self._pause_over(path, calling.pausing, calling.attempt)
-
-    def _pause_over(self, path: str, pausing: bool, attempt: int) -> None:
-        node = self._enter(path)
-        if pausing:
-            self.go_out_again(path, attempt + 1)
-        else:
-            self._end(path, node, Result())
-
-    def go_out_again(self, path: str, attempt: int) -> None:
-        """Make one more attempt."""
-        node = self._enter(path)
-        try:
-            authentication = self._authentication(node)
-        except ExpressionError as error:
-            self._end(path, node, broken_template(node.name, str(error)))
-            return
-        self._emit(ActionStarted(at=self._world.now, path=path, attempt=attempt))
-        self._invoke(path, node, authentication)
-
-    def resume(self) -> None:
-        """Ask again for every call that is out, and for every time that is waited for."""
-        for path, calling in list(self._state.calls.items()):
-            node = self._enter(path)
-            if calling.until is not None or calling.due is not None:
-                times_left = [when for when in (calling.until, calling.due) if when is not None]
-                self._commands.append(Sleep(until=min(times_left), path=path))
-            if calling.until is None and not calling.waiting:
-                try:
-                    self._invoke(path, node, self._authentication(node))
-                except ExpressionError as error:
-                    self._end(path, node, broken_template(node.name, str(error)))
+        self.emit(ActionStarted(at=now, path=path, inputs=inputs, until=until))
+        self.command(Sleep(until=until, path=path))
 
     # The end
 
     def _end_run(self) -> None:
-        ending = self._state.ending
+        ending = self.state.ending
         if ending is None:
             ended = self._by_leaves()
         else:
             self._close_all()
             ended = ending
-        self._emit(ended)
-        self._commands.append(Finish(status=ended.status, code=ended.code, error=ended.error))
+        self.emit(ended)
+        self.command(Finish(status=ended.status, code=ended.code, error=ended.error))
 
     def _close_all(self) -> None:
         """Cancel what is still open, innermost first."""
         # Inside comes after outside in both tables; calls are never around anything.
-        for path in [*reversed(self._state.calls), *reversed(self._state.containers)]:
+        for path in [*reversed(self.state.calls), *reversed(self.state.containers)]:
             if path:
                 result = Result(Status.CANCELLED, _CANCELLED)
-                self._end(path, self._enter(path), result)
+                self.end(path, self.enter(path), result)
 
     def _by_leaves(self) -> RunEnded:
-        now, status = self._world.now, self._state.containers[""].status
+        now, status = self.world.now, self.state.containers[""].status
         result = _block_result(status)
         if status is not Status.SUCCEEDED:
             return RunEnded(at=now, status=status, code=result.code, error=result.error)
-        self._scope.leave()
+        self.scope.leave()
         try:
-            outputs = self._compiled.outputs.evaluate(self._scope)
+            outputs = self.compiled.outputs.evaluate(self.scope)
         except ExpressionError as error:
             code = "OutputParameterEvaluationFailed"
             return RunEnded(at=now, status=Status.FAILED, code=code, error=Fault(code, str(error)))
