@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flowner.definitions.flow import Status
 from flowner.expressions.errors import ExpressionError
 from flowner.runs import calls
@@ -17,6 +19,7 @@ from flowner.runs.events import (
     RunCancelled,
     Waiting,
 )
+from flowner.runs.plain import plain
 from flowner.runs.results import TIMED_OUT, ActionFault, Result, broken_template
 from flowner.runs.turn import Turn
 from flowner.values import Json
@@ -30,6 +33,7 @@ def answer(turn: Turn, path: str, outcome: Outcome, acting: Json) -> None:
     if isinstance(outcome, Parked):
         turn.emit(Waiting(at=turn.world.now, path=path, reason=outcome.reason, acting=acting))
         return
+    outcome = _plain(outcome)
     node = turn.enter(path)
     try:
         pause = calls.next_pause(calling, outcome, turn.world.chance)
@@ -52,6 +56,17 @@ def answer(turn: Turn, path: str, outcome: Outcome, acting: Json) -> None:
         )
     )
     turn.command(Sleep(until=until, path=path))
+
+
+def _plain(outcome: Success | Failure | Transient) -> Success | Failure | Transient:
+    """Make what came from outside fit for the journal."""
+    try:
+        body, headers = plain(outcome.body), plain(dict(outcome.headers))
+    except RecursionError:
+        return Failure(code="BadGateway", message="the answer is nested too deep", status=502)
+    if body is outcome.body and headers == outcome.headers:
+        return outcome
+    return replace(outcome, body=body, headers=headers if isinstance(headers, dict) else {})
 
 
 def _answered(

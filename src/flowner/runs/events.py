@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 
 from flowner.definitions.flow import Status
 from flowner.errors import Invalid
+from flowner.runs.plain import plain
 
 # This module is a codec: JSON values are `Any` to msgspec, which cannot follow a recursive alias.
 
@@ -183,12 +184,28 @@ class _Codec:
 
 def encode(event: AnyEvent) -> bytes:
     """Return the event as JSON; `decode` is the inverse."""
-    data: bytes = _Codec.encoder.encode(event)
+    try:
+        data: bytes = _Codec.encoder.encode(event)
+    except UnicodeEncodeError:
+        data = _Codec.encoder.encode(_plain(event))
     if len(data) > MAX_BYTES:
         raise Invalid(
             f"`{event.path or event.kind}` makes {len(data)} bytes of history; at most {MAX_BYTES}"
         )
     return data
+
+
+def _plain(event: AnyEvent) -> AnyEvent:
+    """Replace what no UTF-8 can hold; the planner has seen to it in all that it made itself."""
+    fields = msgspec.structs.asdict(event)
+    return msgspec.structs.replace(
+        event,
+        **{
+            name: plain(value)
+            for name, value in fields.items()
+            if isinstance(value, str | dict | list)
+        },
+    )
 
 
 def decode(data: bytes) -> AnyEvent:

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from flowner.errors import Code, Invalid
+from flowner.runs.plain import plain
 from flowner.values import Json, JsonObject
 
 MAX_PARTS: Final = 1_000
@@ -96,7 +97,7 @@ def content(content_type: str, body: bytes) -> Json:
 
 def _json(body: bytes, *, strict: bool) -> Json:
     try:
-        value: Json = json.loads(body)
+        value: Json = plain(json.loads(body))
     except (ValueError, RecursionError):
         if strict:
             raise Invalid(

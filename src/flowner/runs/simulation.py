@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 from uuid import NAMESPACE_URL, uuid5
 
+from flowner.definitions.codec import read_flow
 from flowner.definitions.flow import Flow, Status
 from flowner.errors import Invalid
 from flowner.runs.commands import (
@@ -23,6 +24,7 @@ from flowner.runs.commands import (
 from flowner.runs.compiled import CompiledFlow, compile_flow
 from flowner.runs.events import AnyEvent, RunStarted
 from flowner.runs.records import RunRecord, run_record
+from flowner.runs.requests import request_outputs
 from flowner.runs.run import Run
 from flowner.runs.trigger import tracking_id, trigger_record
 from flowner.values import Json, JsonObject
@@ -155,6 +157,37 @@ def start(
         workflow={"id": flow.guid or "", "name": flow.name, "run": {"id": "1", "name": "1"}},
         tracking_id=tracked,
     )
+
+
+def run_case(case: JsonObject) -> Simulated:
+    """Simulate a case: definition, trigger (outputs or an HTTP request), mocks, parameters.
+
+    Raises `Invalid` for a definition or a trigger that is none.
+    """
+    kind, definition = case.get("kind"), case.get("definition")
+    flow = read_flow({"definition": definition, "kind": kind}, name=str(case.get("id", "case")))
+    return simulate(
+        flow,
+        trigger=_firing(flow, _object(case, "trigger")),
+        answers=_object(case, "mocks"),
+        parameters=_object(case, "parameters"),
+        settings=_object(case, "appsettings"),
+    )
+
+
+def _object(case: JsonObject, name: str) -> JsonObject:
+    found = case.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _firing(flow: Flow, trigger: JsonObject) -> JsonObject:
+    if "request" not in trigger:
+        return _object(trigger, "outputs")
+    request = _object(trigger, "request")
+    headers = {name: str(value) for name, value in _object(request, "headers").items()}
+    body = str(request.get("body", "")).encode()
+    target = str(request.get("path", ""))
+    return request_outputs(flow.trigger.inputs, target=target, headers=headers, body=body)
 
 
 class _Driver:

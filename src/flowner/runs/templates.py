@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from flowner.expressions.errors import ExpressionError
 from flowner.expressions.scope import Scope
 from flowner.expressions.template import compile_value
+from flowner.runs.plain import plain
 from flowner.values import Json
 
 MAX_CONDITION_DEPTH: Final = 50
@@ -55,13 +56,37 @@ class Constant:
         return self.value
 
 
+_ODD: Final = frozenset(
+    {"add", "chunk", "decimal", "div", "first", "float", "json", "last", "max", "min", "mul"}
+    | {"reverse", "skip", "slice", "string", "sub", "substring", "take", "xpath"}
+)
+"""The functions that may make what a journal cannot hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A template whose value is made fit for the journal."""
+
+    template: Template
+
+    def evaluate(self, scope: Scope, /) -> Json:
+        value = self.template.evaluate(scope)
+        try:
+            return plain(value)
+        except RecursionError:
+            raise ExpressionError("the value is nested too deep") from None
+
+
 def compile_template(value: Json) -> Template:
     """Compile a JSON value whose strings are templates."""
     try:
         compiled = compile_value(value)
     except ExpressionError as error:
         return Broken(str(error))
-    return Constant(value) if compiled.is_constant else compiled
+    if compiled.is_constant:
+        return Constant(value)
+    used = {named.function for named in compiled.references}
+    return compiled if used.isdisjoint(_ODD) else Plain(compiled)
 
 
 def strings(value: Json) -> Iterator[str]:
