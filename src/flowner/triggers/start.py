@@ -139,7 +139,7 @@ class Starter:
             run=run,
             flow=facts.id,
             version=facts.version,
-            trigger={"name": flow.trigger.name, "outputs": occasion.outputs},
+            trigger={"name": flow.trigger.name, "outputs": _outputs(flow, occasion, made)},
             plan=record,
             parameters=await self._parameters(flow),
             workflow=_workflow(facts, run),
@@ -223,6 +223,14 @@ def _people(cause: Cause) -> frozenset[PrincipalId]:
         case _:
             pass
     return frozenset(person for person in found if person is not None)
+
+
+def _outputs(flow: Flow, occasion: Occasion, made: Plan) -> JsonObject:
+    """Add whom a row trigger's run runs as, where Dataverse's trigger says it too."""
+    body = occasion.outputs.get("body")
+    if flow.trigger.rows is None or not isinstance(body, dict):
+        return occasion.outputs
+    return occasion.outputs | {"body": body | {"RunAsSystemUserId": made.running.principal}}
 
 
 def _app(cause: Cause) -> AppId | None:

@@ -1,0 +1,175 @@
+"""The composition root: the one module that knows every other."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import importlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from flowner.clock import Clock, SystemClock
+from flowner.database import Database, open_database
+from flowner.directory.facts import Facts
+from flowner.directory.people import Directory
+from flowner.directory.tokens import Tokens
+from flowner.engine.children import Children
+from flowner.engine.dispatch import Dispatcher
+from flowner.engine.invoke import Invoker
+from flowner.engine.replies import Replies
+from flowner.engine.worker import Worker
+from flowner.flows.apps import Apps
+from flowner.flows.connections import Connections
+from flowner.flows.consent import Consent
+from flowner.flows.explain import Explain
+from flowner.flows.history import History
+from flowner.flows.importing import Importer
+from flowner.flows.sharing import Sharing
+from flowner.flows.turning import Turning
+from flowner.journal.store import Journal, open_journal
+from flowner.journal.wakes import Wakes
+from flowner.rows.metadata import Metadata
+from flowner.rows.store import Store
+from flowner.sdk.connector import Connector
+from flowner.settings import Settings
+from flowner.triggers.clock_strikes import ClockStrikes
+from flowner.triggers.published import Published
+from flowner.triggers.row_changes import RowChanges
+from flowner.triggers.start import Starter, Taker
+from flowner.values import FlowId
+from flowner.vault.keys import Key, load_key
+from flowner.vault.store import Vault
+
+CONNECTORS = ("mail", "dataverse", "http", "people")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything, put together."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    journal: Journal
+    store: Store
+    metadata: Metadata
+    directory: Directory
+    tokens: Tokens
+    facts: Facts
+    published: Published
+    importer: Importer
+    turning: Turning
+    sharing: Sharing
+    connections: Connections
+    consent: Consent
+    apps: Apps
+    explain: Explain
+    history: History
+    starter: Starter
+    replies: Replies
+    row_changes: RowChanges
+    clock_strikes: ClockStrikes
+    dispatcher: Dispatcher
+    signing_key: bytes
+
+    def signature(self, flow: FlowId) -> str:
+        """Return the signature that lets whoever holds it call a flow's HTTP address."""
+        return hmac.new(self.signing_key, f"call {flow}".encode(), hashlib.sha256).hexdigest()
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[House]:
+    """Open the house: database, journal, services. Nothing moves until `at_work`."""
+    clock = clock or SystemClock()
+    key = load_key(settings.key, settings.data_folder / "key")
+    async with (
+        open_database(settings.database_url, settings.data_folder, pool_size=12) as database,
+        open_journal(database) as journal,
+    ):
+        yield _build(settings, clock, key, (database, journal))
+
+
+@asynccontextmanager
+async def at_work(house: House) -> AsyncIterator[None]:
+    """Move runs, feed row triggers and fire schedules while the block lasts; then drain."""
+    house.starter.taker = Taker(
+        claim=lambda: house.dispatcher.claim if house.dispatcher.has_room else None,
+        take_up=house.dispatcher.take_up,
+    )
+    feeding = [
+        asyncio.create_task(house.row_changes.run(), name="row changes"),
+        asyncio.create_task(house.clock_strikes.run(), name="clock strikes"),
+    ]
+    moving = asyncio.create_task(house.dispatcher.run(), name="dispatcher")
+    try:
+        yield
+    finally:
+        house.starter.taker = None
+        for task in (*feeding, moving):
+            task.cancel()
+        for task in (*feeding, moving):
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def connectors() -> Mapping[str, Connector]:
+    """Return the connectors of this server by every id that flows know them by."""
+    found = [importlib.import_module(f"flowner.connectors.{name}") for name in CONNECTORS]
+    return {id: module.connector for module in found for id in module.connector.ids}
+
+
+def _build(settings: Settings, clock: Clock, key: Key, memory: tuple[Database, Journal]) -> House:
+    database, journal = memory
+    store, vault = Store(database, clock), Vault(database, [key])
+    facts, published = Facts(database), Published(database)
+    starter = Starter(database, journal, facts, published, clock)
+    replies = Replies()
+    wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
+    worker = Worker(
+        journal=journal,
+        published=published,
+        invoker=Invoker(
+            database=database,
+            facts=facts,
+            store=store,
+            vault=vault,
+            clock=clock,
+            connectors=connectors(),
+            allow_private_addresses=settings.allow_private_addresses,
+        ),
+        children=Children(database=database, journal=journal, starter=starter),
+        replies=replies,
+        clock=clock,
+        owner=wakes.owner,
+    )
+    return House(
+        settings=settings,
+        clock=clock,
+        database=database,
+        journal=journal,
+        store=store,
+        metadata=Metadata(database, store.catalogue),
+        directory=Directory(database),
+        tokens=Tokens(database, clock),
+        facts=facts,
+        published=published,
+        importer=Importer(database, clock),
+        turning=Turning(database, published, clock),
+        sharing=Sharing(database, published, clock),
+        connections=Connections(database, vault, published),
+        consent=Consent(database),
+        apps=Apps(database),
+        explain=Explain(database, facts, published),
+        history=History(database, journal),
+        starter=starter,
+        replies=replies,
+        row_changes=RowChanges(database, store.catalogue, starter),
+        clock_strikes=ClockStrikes(database, starter, published, clock),
+        dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),
+        signing_key=hashlib.sha256(b"flowner signs addresses" + key.material).digest(),
+    )

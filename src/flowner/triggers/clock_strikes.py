@@ -1,0 +1,79 @@
+"""From schedules to runs: each occurrence once, whoever's clock strikes first.
+
+A server that was down fires an overdue occurrence when it is back, once, and goes on with the next
+that lies ahead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from flowner.clock import Clock
+from flowner.database import Database, Transaction
+from flowner.errors import FlownerError
+from flowner.identity.cause import ClockStruck
+from flowner.journal.schedules import Due, fire, next_schedule, set_schedule, take_due
+from flowner.rows.facts import read_flow_facts
+from flowner.triggers.published import Published
+from flowner.triggers.registration import rule_of
+from flowner.triggers.start import Occasion, Starter
+
+_LOG = structlog.get_logger(__name__)
+_AT_ONCE = 50
+_LONGEST_PAUSE = 5.0
+
+
+class ClockStrikes:
+    """Fires scheduled flows."""
+
+    def __init__(
+        self, database: Database, starter: Starter, published: Published, clock: Clock
+    ) -> None:
+        self._database, self._starter = database, starter
+        self._published, self._clock = published, clock
+
+    async def run(self) -> None:
+        """Fire for ever."""
+        while True:
+            try:
+                await self.strike()
+            except Exception:  # noqa: BLE001 - the schedule is still there; try again later
+                _LOG.exception("schedules could not be fired; they will be tried again")
+                await asyncio.sleep(1.0)
+            await asyncio.sleep(await self._pause())
+
+    async def strike(self) -> int:
+        """Fire everything that is due now; answers how many occurrences."""
+        async with self._database.transaction() as transaction:
+            due = await take_due(transaction, self._clock.now(), _AT_ONCE)
+            for one in due:
+                await self._fire(transaction, one)
+        return len(due)
+
+    async def _fire(self, transaction: Transaction, due: Due) -> None:
+        facts = await read_flow_facts(transaction, due.flow)
+        version = await self._published.get(due.flow, facts.version, within=transaction)
+        if await fire(transaction, due.flow, due.at):
+            occasion = Occasion(
+                flow=due.flow,
+                cause=ClockStruck(),
+                outputs={"headers": {}, "body": {"scheduledTime": due.at.isoformat()}},
+            )
+            try:
+                await self._starter.start(occasion, within=transaction)
+            except FlownerError as error:
+                _LOG.info("schedule refused", flow=due.flow, code=error.code.value)
+        after = rule_of(version.flow).next_after(max(due.at, self._clock.now()), anchor=due.at)
+        await set_schedule(transaction, due.flow, after)
+
+    async def _pause(self) -> float:
+        with suppress(FlownerError):
+            async with self._database.connection() as connection:
+                soonest = await next_schedule(connection)
+            if soonest is not None:
+                wait = (soonest - self._clock.now()).total_seconds()
+                return min(max(wait, 0.05), _LONGEST_PAUSE)
+        return _LONGEST_PAUSE

@@ -1,0 +1,86 @@
+"""From the change feed to runs: taken and started in one transaction; none is lost or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from flowner.database import Database, Transaction
+from flowner.errors import FlownerError
+from flowner.identity.cause import RowChanged
+from flowner.rows.catalogue import Catalogue
+from flowner.rows.feed import CHANNEL, Change, take
+from flowner.rows.subscriptions import listening
+from flowner.triggers.start import Occasion, Starter
+from flowner.values import JsonObject
+
+_LOG = structlog.get_logger(__name__)
+_AT_ONCE = 50
+_POLL_SECONDS = 5.0
+
+
+class RowChanges:
+    """Feeds row triggers."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, starter: Starter) -> None:
+        self._database, self._catalogue, self._starter = database, catalogue, starter
+        self._some = asyncio.Event()
+
+    async def run(self) -> None:
+        """Feed for ever."""
+        listener = asyncio.create_task(self._hear(), name="row change listener")
+        try:
+            while True:
+                while await self._feed_some():
+                    pass
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._some.wait(), _POLL_SECONDS)
+                self._some.clear()
+        finally:
+            listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await listener
+
+    async def feed(self) -> int:
+        """Start what the waiting changes set off; answers how many changes there were."""
+        async with self._database.transaction() as transaction:
+            changes = await take(transaction, _AT_ONCE)
+            for change in changes:
+                await self._start(transaction, change)
+        return len(changes)
+
+    async def _feed_some(self) -> bool:
+        try:
+            return await self.feed() == _AT_ONCE
+        except Exception:  # noqa: BLE001 - the changes are still there; try again later
+            _LOG.exception("row changes could not be fed; they will be tried again")
+            await asyncio.sleep(1.0)
+            return False
+
+    async def _start(self, transaction: Transaction, change: Change) -> None:
+        table = await self._catalogue.table(change.table, transaction)
+        for heard in await listening(transaction, change, table.set_name):
+            occasion = Occasion(
+                flow=heard.flow,
+                cause=RowChanged(by=change.acting_for, row_owner=change.owner),
+                outputs={"headers": {}, "body": _body(change)},
+            )
+            try:
+                await self._starter.start(occasion, within=transaction)
+            except FlownerError as error:
+                _LOG.info("row trigger refused", flow=heard.flow, code=error.code.value)
+
+    async def _hear(self) -> None:
+        async for _ in self._database.listen(CHANNEL):
+            self._some.set()
+
+
+def _body(change: Change) -> JsonObject:
+    return {
+        **change.row,
+        "SdkMessage": change.message,
+        "ItemInternalId": change.id,
+        "RowVersion": change.row.get("versionnumber"),
+    }

@@ -1,0 +1,121 @@
+"""When a recurrence is due: one row, one rule; daylight saving; never twice, never missed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowner.errors import Invalid
+from flowner.triggers.recurrence import Rule
+
+BERLIN, NEW_YORK = "W. Europe Standard Time", "America/New_York"
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def rule(frequency: str, interval: int = 1, zone: str | None = None, **more) -> Rule:
+    given = {"frequency": frequency, "interval": interval}
+    if zone:
+        given["timeZone"] = zone
+    for name in ("startTime", "endTime"):
+        if name in more:
+            given[name] = more.pop(name)
+    if more:
+        given["schedule"] = more
+    return Rule.read(given, "/triggers/R/recurrence")
+
+
+@pytest.mark.parametrize(
+    ("given", "after", "expected"),
+    [
+        pytest.param(rule("Minute", 5), "2026-03-01T10:02:00",
+                     ["2026-03-01T10:07:00", "2026-03-01T10:12:00"], id="every five minutes"),
+        pytest.param(rule("Hour", 6, startTime="2026-03-01T01:00:00Z"), "2026-03-01T10:02:00",
+                     ["2026-03-01T13:00:00", "2026-03-01T19:00:00"], id="on the start's grid"),
+        pytest.param(rule("Day", startTime="2026-05-01T09:00:00Z"), "2026-03-01T00:00:00",
+                     ["2026-05-01T09:00:00", "2026-05-02T09:00:00"], id="not before it starts"),
+        pytest.param(rule("Day", hours=["6"], minutes=[30], zone=BERLIN), "2026-01-10T05:31:00",
+                     ["2026-01-11T05:30:00", "2026-01-12T05:30:00"], id="at half past six, Berlin"),
+        pytest.param(rule("Day", hours=[6], minutes=[30], zone=BERLIN), "2026-03-28T00:00:00",
+                     ["2026-03-28T05:30:00", "2026-03-29T04:30:00"], id="into summer time"),
+        pytest.param(rule("Day", hours=[2], minutes=[30], zone=BERLIN), "2026-03-28T12:00:00",
+                     ["2026-03-29T01:30:00", "2026-03-30T00:30:00"], id="a time that is skipped"),
+        pytest.param(rule("Day", hours=[2], minutes=[30], zone=BERLIN), "2026-10-24T12:00:00",
+                     ["2026-10-25T00:30:00", "2026-10-26T01:30:00"], id="a time that comes twice"),
+        pytest.param(rule("Day", hours=[1], minutes=[30], zone=NEW_YORK), "2026-10-31T12:00:00",
+                     ["2026-11-01T05:30:00", "2026-11-02T06:30:00"], id="twice, New York"),
+        pytest.param(rule("Week", weekDays=["Monday", "Friday"], hours=[8], minutes=[0]),
+                     "2026-11-24T09:00:00", ["2026-11-27T08:00:00", "2026-11-30T08:00:00"],
+                     id="Mondays and Fridays"),
+        pytest.param(rule("Week", 2, startTime="2026-11-02T08:00:00Z", weekDays=["Monday"]),
+                     "2026-11-03T00:00:00", ["2026-11-16T08:00:00", "2026-11-30T08:00:00"],
+                     id="every other Monday"),
+        pytest.param(rule("Month", startTime="2026-01-31T00:00:00Z"), "2026-01-31T00:00:00",
+                     ["2026-02-28T00:00:00", "2026-03-31T00:00:00"], id="the 31st, clamped"),
+        pytest.param(rule("Month", monthDays=[31], hours=[0], minutes=[0]), "2026-01-31T01:00:00",
+                     ["2026-03-31T00:00:00", "2026-05-31T00:00:00"], id="only months with a 31st"),
+        pytest.param(rule("Month", monthDays=[-1], hours=[0], minutes=[0]), "2026-01-31T01:00:00",
+                     ["2026-02-28T00:00:00", "2026-03-31T00:00:00"], id="the last day"),
+        pytest.param(
+            rule("Month", monthlyOccurrences=[{"day": "Friday", "occurrence": -1}], hours=[0],
+                 minutes=[0]),
+            "2026-01-01T00:00:00", ["2026-01-30T00:00:00", "2026-02-27T00:00:00"],
+            id="the last Friday"),
+        pytest.param(rule("Day", startTime="2026-05-01T09:00:00Z", endTime="2026-05-01T10:00:00Z"),
+                     "2026-04-01T00:00:00", ["2026-05-01T09:00:00"], id="until it ends"),
+        pytest.param(rule("Month", monthDays=[31], startTime="2026-02-01T00:00:00Z", interval=12),
+                     "2026-02-01T00:00:00", [], id="31 February never comes"),
+    ],
+)  # fmt: skip
+def test_occurrences(given: Rule, after: str, expected: list[str]) -> None:
+    found = []
+    for one in given.occurrences(at(after), at("2099-01-01T00:00:00")):
+        found.append(one)
+        if len(found) == max(len(expected), 1):
+            break
+    assert found[: len(expected) or 1] == [at(text) for text in expected]
+
+
+@pytest.mark.parametrize(
+    ("recurrence", "pointer"),
+    [
+        ({"frequency": "Fortnight", "interval": 1}, "/r/frequency"),
+        ({"frequency": "Day", "interval": 0}, "/r/interval"),
+        ({"frequency": "Day", "interval": 501}, "/r/interval"),
+        ({"frequency": "Day", "interval": 1, "timeZone": "Mars"}, "/r/timeZone"),
+        ({"frequency": "Day", "interval": 1, "startTime": "soon"}, "/r/startTime"),
+        ({"frequency": "Day", "interval": 1, "schedule": {"hours": [24]}}, "/r/schedule/hours"),
+        ({"frequency": "Week", "interval": 1, "schedule": {"weekDays": ["Mo"]}},
+         "/r/schedule/weekDays"),
+        (None, "/r"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_pointed_at(recurrence, pointer: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        Rule.read(recurrence, "/r")
+    assert caught.value.pointer == pointer
+
+
+@given(
+    hour=st.integers(0, 23),
+    minute=st.integers(0, 59),
+    zone=st.sampled_from([BERLIN, NEW_YORK, "Australia/Lord_Howe", "Asia/Kolkata", "UTC",
+                          "Pacific/Apia", "America/Sao_Paulo"]),
+    year=st.integers(2015, 2030),
+)  # fmt: skip
+def test_every_day_has_one_occurrence(hour: int, minute: int, zone: str, year: int) -> None:
+    daily = rule("Day", hours=[hour], minutes=[minute], zone=zone)
+    found = list(daily.occurrences(at(f"{year}-01-01T00:00:00"), at(f"{year + 1}-01-01T00:00:00")))
+    days = [one.astimezone(daily.zone).date() for one in found]
+    assert len(days) == len(set(days))
+    assert len(found) in (365, 366)
+    assert all(
+        timedelta(hours=22) < b - a < timedelta(hours=26)
+        for a, b in zip(found, found[1:], strict=False)
+    )
