@@ -1,0 +1,110 @@
+"""People: the directory, as Office 365 Users shows it, in the acting identity's name."""
+
+from __future__ import annotations
+
+from flowner.sdk.connector import Connector, ParameterForm, Repeat
+from flowner.sdk.context import Answer, OperationContext, People, Person, Rejected
+from flowner.values import Json, JsonObject
+
+connector = Connector(ids=("shared_office365users",), title="People")
+
+_WHO = ParameterForm(name="id", title="User (UPN)", required=True)
+_MOST = 1000
+
+
+@connector.operation("MyProfile_V2", title="Get my profile", repeat=Repeat.HARMLESS)
+async def my_profile(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Return the profile of whom the action acts for."""
+    person = await _people(context).me()
+    return Answer(body=_selected(_shown(person), parameters), seen=person.upn)
+
+
+@connector.operation("UserProfile_V2", title="Get user profile", repeat=Repeat.HARMLESS,
+                     parameters=(_WHO,))  # fmt: skip
+async def user_profile(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Return somebody's profile; 404 when there is nobody."""
+    return Answer(body=_selected(_shown(await _found(parameters, context)), parameters))
+
+
+@connector.operation("Manager_V2", title="Get manager", repeat=Repeat.HARMLESS, parameters=(_WHO,))
+async def manager(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Return the profile of somebody's manager; 404 when there is none."""
+    who = _named(parameters)
+    found = await _people(context).manager_of(who)
+    if found is None:
+        raise _nobody(f"`{who}` has no manager")
+    return Answer(body=_selected(_shown(found), parameters))
+
+
+@connector.operation("DirectReports_V2", title="Get direct reports", repeat=Repeat.HARMLESS,
+                     parameters=(_WHO,))  # fmt: skip
+async def direct_reports(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Return the profiles of those who report to somebody."""
+    found = await _people(context).reports_of(_named(parameters))
+    return Answer(body=_page(found))
+
+
+@connector.operation("SearchUserV2", title="Search for users", repeat=Repeat.HARMLESS)
+async def search(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Return profiles whose name, UPN or mail fits; all of them for an empty text."""
+    top = parameters.get("top", _MOST)
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise Rejected(f"`top` is `{top}`: give a whole number from 1")
+    text = parameters.get("searchTerm")
+    found = await _people(context).search(str(text or ""), min(top, _MOST))
+    return Answer(body=_page(found))
+
+
+def _people(context: OperationContext) -> People:
+    if context.people is None:
+        raise Rejected("there is no directory here", status=501, code="NotImplemented")
+    return context.people
+
+
+async def _found(parameters: JsonObject, context: OperationContext) -> Person:
+    who = _named(parameters)
+    found = await _people(context).find(who)
+    if found is None:
+        raise _nobody(f"there is nobody called `{who}`")
+    return found
+
+
+def _named(parameters: JsonObject) -> str:
+    who = parameters.get("id") or parameters.get("userId")
+    if not isinstance(who, str):
+        raise Rejected("`id` is missing: give a user principal name or an id")
+    return who
+
+
+def _nobody(message: str) -> Rejected:
+    return Rejected(message, status=404, code="Request_ResourceNotFound")
+
+
+def _page(people: list[Person]) -> JsonObject:
+    value: list[Json] = [_shown(person) for person in people]
+    return {"value": value}
+
+
+def _selected(profile: JsonObject, parameters: JsonObject) -> JsonObject:
+    wanted = parameters.get("$select")
+    if not isinstance(wanted, str) or not wanted.strip():
+        return profile
+    names = {name.strip() for name in wanted.split(",")}
+    return {name: value for name, value in profile.items() if name in names}
+
+
+def _shown(person: Person) -> JsonObject:
+    phones: list[Json] = [] if person.phone is None else [person.phone]
+    return {
+        "id": person.id,
+        "displayName": person.name,
+        "givenName": person.given_name,
+        "surname": person.surname,
+        "mail": person.mail,
+        "userPrincipalName": person.upn,
+        "jobTitle": person.job_title,
+        "department": person.department,
+        "businessPhones": phones,
+        "mobilePhone": person.phone,
+        "accountEnabled": person.enabled,
+    }
