@@ -15,7 +15,9 @@ SKIPPED = "ActionSkipped"
 TERMINATED = "Terminated"
 
 
-def unsatisfied(name: str, predecessor: str, accepted: Iterable[Status], actual: Status) -> Fault:
+def condition_failed(
+    name: str, predecessor: str, accepted: Iterable[Status], actual: Status
+) -> Fault:
     """Say that ``runAfter`` is not satisfied."""
     expected = ", ".join(sorted(status.value for status in accepted))
     return Fault(

@@ -1,36 +1,29 @@
-"""Readiness of an action and status of a block: two small tables that everything rests on.
+"""Whether an action may start, and the status of a block: two rules that everything rests on.
 
 A block's status is read off its leaves, so that a failure somebody handled is no failure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from enum import Enum, auto
+from collections.abc import Sequence
 
 from flowner.definitions.flow import Status
 
 
-class Readiness(Enum):
-    WAIT = auto()
-    START = auto()
-    SKIP = auto()
+def unsatisfied(
+    before: Sequence[int],
+    accepted: Sequence[frozenset[Status]],
+    statuses: Sequence[Status | None],
+) -> int | None:
+    """Return the place in ``before`` of the first predecessor that ended otherwise than accepted.
 
-
-def readiness(
-    run_after: Mapping[str, frozenset[Status]], statuses: Mapping[str, Status]
-) -> Readiness:
-    """Say whether an action may start, given how its predecessors stand.
-
-    A name missing from ``statuses`` has not ended. Waiting beats skipping: an action is skipped
-    only when nothing it waits for is still to come. An empty ``run_after`` means: start at once.
+    All have ended. None: the action may start. Every predecessor has to be as its list says;
+    nobody can list Cancelled.
     """
-    ended = [statuses.get(name) for name in run_after]
-    if any(status is None or not status.is_terminal for status in ended):
-        return Readiness.WAIT
-    if all(statuses[name] in accepted for name, accepted in run_after.items()):
-        return Readiness.START
-    return Readiness.SKIP
+    for place, position in enumerate(before):
+        if statuses[position] not in accepted[place]:
+            return place
+    return None
 
 
 def block_status(

@@ -44,8 +44,9 @@ from flowner.runs.results import (
     Result,
     broken_template,
 )
-from flowner.runs.skipping import SKIPPED, unsatisfied
+from flowner.runs.skipping import SKIPPED, condition_failed
 from flowner.runs.state import Frame, Record
+from flowner.runs.status import unsatisfied
 from flowner.runs.viewing import RunScope
 from flowner.values import Json
 
@@ -149,13 +150,13 @@ class Turn:
 
     def _unsatisfied(self, node: Node, frame: Frame) -> Fault | None:
         block = self.compiled.blocks[node.block]
-        accepted = block.accepted[node.position]
-        for place, other in enumerate(block.before[node.position]):
-            status = frame.statuses[other]
-            if status is not None and status not in accepted[place]:
-                predecessor = self.compiled.nodes[block.nodes[other]].name
-                return unsatisfied(node.name, predecessor, accepted[place], status)
-        return None
+        before, accepted = block.before[node.position], block.accepted[node.position]
+        place = unsatisfied(before, accepted, frame.statuses)
+        status = None if place is None else frame.statuses[before[place]]
+        if place is None or status is None:
+            return None
+        predecessor = self.compiled.nodes[block.nodes[before[place]]].name
+        return condition_failed(node.name, predecessor, accepted[place], status)
 
     def _unknown(self, _path: str, node: Node) -> None:
         raise ActionFault(
