@@ -29,6 +29,7 @@ from flowner.flows.consent import Consent
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
 from flowner.flows.turning import Turning
 from flowner.journal.store import Journal, open_journal
@@ -69,6 +70,7 @@ class House:
     consent: Consent
     apps: Apps
     explain: Explain
+    running: Running
     history: History
     starter: Starter
     replies: Replies
@@ -165,6 +167,7 @@ def _build(settings: Settings, clock: Clock, key: Key, memory: tuple[Database, J
         consent=Consent(database),
         apps=Apps(database),
         explain=Explain(database, facts, published),
+        running=Running(database, starter, published, clock),
         history=History(database, journal),
         starter=starter,
         replies=replies,

@@ -1,0 +1,1 @@
+"""The doors for programs: run flows, read runs, call HTTP triggers."""

@@ -63,7 +63,7 @@ class ClockStrikes:
                 outputs={"headers": {}, "body": {"scheduledTime": due.at.isoformat()}},
             )
             try:
-                await self._starter.start(occasion, within=transaction)
+                await self._starter.start_each(occasion, within=transaction)
             except FlownerError as error:
                 _LOG.info("schedule refused", flow=due.flow, code=error.code.value)
         after = rule_of(version.flow).next_after(max(due.at, self._clock.now()), anchor=due.at)

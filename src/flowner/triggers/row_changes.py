@@ -68,7 +68,7 @@ class RowChanges:
                 outputs={"headers": {}, "body": _body(change)},
             )
             try:
-                await self._starter.start(occasion, within=transaction)
+                await self._starter.start_each(occasion, within=transaction)
             except FlownerError as error:
                 _LOG.info("row trigger refused", flow=heard.flow, code=error.code.value)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from flowner.access.decide import require_flow
@@ -34,7 +34,9 @@ from flowner.identity.world import World
 from flowner.journal.records import Entry, RunHeader
 from flowner.journal.store import Journal
 from flowner.rows.variables import read_variables
+from flowner.runs.commands import World as WorldNow
 from flowner.runs.events import RunStarted, encode
+from flowner.runs.trigger import conditions_hold, split, trigger_record
 from flowner.triggers.published import Published
 from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
 
@@ -80,6 +82,27 @@ class Starter:
         self._database, self._journal = database, journal
         self._facts, self._published, self._clock = facts, published, clock
         self.taker: Taker | None = None
+
+    async def start_each(
+        self, occasion: Occasion, *, within: Transaction | None = None
+    ) -> list[RunId]:
+        """Start a run for each item that the trigger's ``splitOn`` makes, if its conditions hold.
+
+        One run, when it does not split. Raises as `start`, and `Invalid` for a condition or a
+        split that cannot be evaluated.
+        """
+        moment = await self._facts.now()
+        facts = await moment.flow(occasion.flow)
+        version = await self._published.get(occasion.flow, facts.version)
+        world = WorldNow(
+            now=self._clock.now(), chance=self._clock.chance, guid=self._clock.fresh_guid
+        )
+        parameters = await self._parameters(version.flow)
+        return [
+            await self.start(replace(occasion, outputs=outputs), within=within)
+            for outputs in split(version.compiled, occasion.outputs, world, parameters=parameters)
+            if conditions_hold(version.compiled, outputs, world, parameters=parameters)
+        ]
 
     async def start(self, occasion: Occasion, *, within: Transaction | None = None) -> RunId:
         """Start a run, or raise the reason why not, which is recorded as well.
@@ -139,7 +162,7 @@ class Starter:
             run=run,
             flow=facts.id,
             version=facts.version,
-            trigger={"name": flow.trigger.name, "outputs": _outputs(flow, occasion, made)},
+            trigger=trigger_record(flow.trigger, _outputs(flow, occasion, made), now, run=str(run)),
             plan=record,
             parameters=await self._parameters(flow),
             workflow=_workflow(facts, run),

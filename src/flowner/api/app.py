@@ -1,0 +1,216 @@
+"""The management API and the addresses of HTTP triggers.
+
+POST /api/flows/{flow}/run     press an instant flow, in the name of the token's holder
+GET  /api/flows/{flow}/who     in whose name would it run for them
+GET  /api/runs                 the runs they may see
+GET  /api/runs/{run}           one of them, with its actions
+POST /hooks/{flow}             call an HTTP trigger: signed address, or a token
+GET  /health                   whether the server is up
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from flowner.api.problems import answer
+from flowner.definitions.flow import FlowKind
+from flowner.directory.tokens import Tokens
+from flowner.engine.replies import Replies
+from flowner.errors import AccessDenied, Code, FlownerError, Invalid, NotFound
+from flowner.flows.explain import Explain, Supposed, explanation_json
+from flowner.flows.history import History
+from flowner.flows.running import Press, Running
+from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
+
+REPLY_SECONDS = 120.0
+"""How long a caller waits for a Response action; then the answer is 202."""
+MOST_BYTES = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """What the routes need."""
+
+    tokens: Tokens
+    running: Running
+    history: History
+    explain: Explain
+    replies: Replies
+    signature: Callable[[FlowId], str]
+
+
+def build(doors: Doors) -> Starlette:
+    """Return the application."""
+    app = Starlette(
+        routes=[
+            Route("/api/flows/{flow}/run", _run, methods=["POST"]),
+            Route("/api/flows/{flow}/who", _who, methods=["GET"]),
+            Route("/api/runs", _runs, methods=["GET"]),
+            Route("/api/runs/{run:int}", _one_run, methods=["GET"]),
+            Route("/hooks/{flow}", _hook, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            Route("/health", _health, methods=["GET"]),
+        ],
+        exception_handlers={FlownerError: answer},
+    )
+    app.state.doors = doors
+    return app
+
+
+async def _health(request: Request) -> JSONResponse:
+    del request
+    return JSONResponse({"status": "up"})
+
+
+async def _run(request: Request) -> Response:
+    doors: Doors = request.app.state.doors
+    person = await _person(request)
+    body = await _object(request)
+    flow = await doors.running.find(request.path_params["flow"])
+    inputs, app = body.get("inputs", {}), body.get("app")
+    if not isinstance(inputs, dict):
+        raise Invalid("`inputs` is not an object", pointer="/inputs")
+    press = Press(
+        flow=flow, by=person, inputs=inputs, app=AppId(app) if isinstance(app, str) else None
+    )
+    run = doors.running.fresh_run()
+    with doors.replies.expect(run) as (reply, _):
+        await doors.running.press(press, run=run, answers=True)
+        try:
+            said = await asyncio.wait_for(asyncio.shield(reply), REPLY_SECONDS)
+        except TimeoutError:
+            said = None
+    record = await doors.history.run(person, run)
+    record["reply"] = None if said is None else {"status": said.status, "body": said.body}
+    return JSONResponse(record)
+
+
+async def _who(request: Request) -> Response:
+    doors: Doors = request.app.state.doors
+    person = await _person(request)
+    flow = request.path_params["flow"]
+    explained = await doors.explain.who(flow, Supposed(as_person=person, modified_by=person))
+    return JSONResponse(explanation_json(explained))
+
+
+async def _runs(request: Request) -> Response:
+    doors: Doors = request.app.state.doors
+    person = await _person(request)
+    return JSONResponse({"value": await doors.history.runs(person)})
+
+
+async def _one_run(request: Request) -> Response:
+    doors: Doors = request.app.state.doors
+    person = await _person(request)
+    return JSONResponse(await doors.history.run(person, RunId(request.path_params["run"])))
+
+
+async def _hook(request: Request) -> Response:
+    doors: Doors = request.app.state.doors
+    flow = FlowId(request.path_params["flow"].lower())
+    caller = await _caller(request, flow)
+    outputs: JsonObject = {
+        "headers": {
+            name: value for name, value in request.headers.items() if name not in _KEPT_BACK
+        },
+        "queries": {name: value for name, value in request.query_params.items() if name != "sig"},
+        "body": await _any(request),
+    }
+    run = doors.running.fresh_run()
+    with doors.replies.expect(run) as (reply, _):
+        await doors.running.call(flow, outputs, caller, run=run)
+        try:
+            said = await asyncio.wait_for(asyncio.shield(reply), REPLY_SECONDS)
+        except TimeoutError:
+            said = None
+    headers = {"x-ms-workflow-run-id": str(run)}
+    if said is None:
+        return Response(status_code=202, headers=headers)
+    headers |= {name: str(value) for name, value in said.headers.items()}
+    if not said.has_body:
+        return Response(status_code=said.status, headers=headers)
+    if isinstance(said.body, str):
+        return Response(said.body, status_code=said.status, headers=headers)
+    return JSONResponse(said.body, status_code=said.status, headers=headers)
+
+
+_KEPT_BACK = frozenset({"authorization", "cookie"})
+
+
+async def _caller(request: Request, flow: FlowId) -> PrincipalId | None:
+    """Say who calls, if they may: by signature, or by a token that the trigger lets in."""
+    doors: Doors = request.app.state.doors
+    inputs = await _trigger_inputs(doors, flow)
+    allowed = inputs.get("triggerAuthenticationType") or "All"
+    if allowed == "All":
+        given = request.query_params.get("sig", "")
+        if not hmac.compare_digest(given.encode(), doors.signature(flow).encode()):
+            raise AccessDenied(
+                "the address is not signed, or not for this flow", code=Code.UNAUTHENTICATED
+            )
+        return None
+    person = await _person(request)
+    named = str(inputs.get("triggerAllowedUsers") or "").replace(";", ",").split(",")
+    users = {one.strip().lower() for one in named if one.strip()}
+    if allowed == "User" and users and person not in users:
+        known = {await _id_of(doors, one) for one in users}
+        if person not in known:
+            raise AccessDenied("this flow may be called by named users, and you are none of them")
+    return person
+
+
+async def _id_of(doors: Doors, name: str) -> PrincipalId | None:
+    try:
+        return await doors.running.somebody(name)
+    except NotFound:
+        return None
+
+
+async def _trigger_inputs(doors: Doors, flow: FlowId) -> JsonObject:
+    trigger = await doors.running.trigger(flow)
+    if trigger.flow_kind is not FlowKind.HTTP:
+        raise NotFound(f"there is no flow `{flow}` to call")
+    return trigger.inputs if isinstance(trigger.inputs, dict) else {}
+
+
+async def _person(request: Request) -> PrincipalId:
+    doors: Doors = request.app.state.doors
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    person = await doors.tokens.recognise(token) if scheme.lower() == "bearer" else None
+    if person is None:
+        raise AccessDenied("sign in with a bearer token", code=Code.UNAUTHENTICATED)
+    return person
+
+
+async def _object(request: Request) -> JsonObject:
+    body = await _any(request)
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise Invalid("the body is not a JSON object", pointer="")
+    return body
+
+
+async def _any(request: Request) -> Json:
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > MOST_BYTES:
+            raise Invalid(f"the body is larger than {MOST_BYTES} bytes")
+    if not data:
+        return None
+    if "json" not in request.headers.get("content-type", "json"):
+        return data.decode("utf-8", "replace")
+    try:
+        found: Json = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Invalid("the body is no JSON") from None
+    return found
