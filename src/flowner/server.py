@@ -9,10 +9,13 @@ import importlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
+import uvicorn
+
+from flowner.api.app import Doors, build
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
 from flowner.directory.facts import Facts
@@ -23,6 +26,7 @@ from flowner.engine.dispatch import Dispatcher
 from flowner.engine.invoke import Invoker
 from flowner.engine.replies import Replies
 from flowner.engine.worker import Worker
+from flowner.errors import Refused
 from flowner.flows.apps import Apps
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
@@ -46,7 +50,7 @@ from flowner.values import FlowId
 from flowner.vault.keys import Key, load_key
 from flowner.vault.store import Vault
 
-CONNECTORS = ("mail", "dataverse", "http", "people")
+CONNECTORS = ("mail", "dataverse", "people")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,3 +180,45 @@ def _build(settings: Settings, clock: Clock, key: Key, memory: tuple[Database, J
         dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),
         signing_key=hashlib.sha256(b"flowner signs addresses" + key.material).digest(),
     )
+
+
+@asynccontextmanager
+async def serve(house: House) -> AsyncIterator[str]:
+    """Serve the API while the block lasts; yields its address. Port 0 takes a free one."""
+    app = build(
+        Doors(
+            tokens=house.tokens,
+            running=house.running,
+            history=house.history,
+            explain=house.explain,
+            replies=house.replies,
+            signature=house.signature,
+        )
+    )
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((house.settings.host, house.settings.port))
+    except OSError as error:
+        listening.close()
+        raise Refused(
+            f"port {house.settings.port} of {house.settings.host} is taken: set `FLOWNER_PORT`"
+        ) from error
+    server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    serving = asyncio.create_task(server.serve([listening]), name="api")
+    try:
+        while not server.started and not serving.done():  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
+        yield f"http://{house.settings.host}:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+        listening.close()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs the house."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ class Mailbox:
         Raises:
             OSError: the port is taken.
         """
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # it warns of sign-in without TLS
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Session(self, loop), self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flowner.database import Database
@@ -95,6 +96,18 @@ class Directory:
         async with self._database.transaction() as transaction:
             where = {"securitygroupid": group, "memberid": member}
             await registry.delete(transaction, "groupmembership", where)
+
+    async def add_role(
+        self, name: str, privileges: Mapping[tuple[str, str], int], *, id: str | None = None
+    ) -> str:
+        """Add a security role: depths (1 user … 8 organisation) by table and right."""
+        async with self._database.transaction() as transaction:
+            row = _given({"roleid": id, "name": name})
+            role = await registry.insert(transaction, "role", row, by=None)
+            for (table, right), depth in privileges.items():
+                privilege = {"roleid": role, "tablename": table, "rightname": right, "depth": depth}
+                await registry.insert(transaction, "roleprivilege", privilege, by=None)
+            return role
 
     async def give_role(self, principal: PrincipalId, role: str) -> None:
         """Give a user, application or team a security role, by its id."""

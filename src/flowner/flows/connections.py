@@ -72,6 +72,19 @@ class Connections:
             await self._vault.seal(transaction, id, given.secrets)
             return id
 
+    async def named(self, bindings: Mapping[str, Json]) -> dict[str, ConnectionId]:
+        """Find connections by id or account, for references by logical name."""
+        found = {}
+        async with self._database.connection() as connection:
+            rows = await registry.select(connection, "connectioninstance", {})
+        for reference, wanted in bindings.items():
+            fits = [row for row in rows if wanted in (row["connectioninstanceid"], row["account"])]
+            if len(fits) != 1:
+                many = "more than one connection is" if fits else "there is no connection"
+                raise NotFound(f"{many} called `{wanted}`: give its id")
+            found[reference] = ConnectionId(fits[0]["connectioninstanceid"])
+        return found
+
     async def renew(self, id: ConnectionId, secrets: Mapping[str, Secret], by: PrincipalId) -> None:
         """Give a connection other secrets: its owner's, or a *can edit* holder's, to do."""
         async with self._database.transaction() as transaction:

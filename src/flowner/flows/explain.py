@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flowner.access.vocabulary import FlowFacts
@@ -17,7 +17,7 @@ from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.identity.world import World
 from flowner.rows.versions import find_flow, find_principal
 from flowner.triggers.published import Published
-from flowner.values import Json, JsonObject, PrincipalId
+from flowner.values import AppId, Json, JsonObject, PrincipalId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class Supposed:
     as_person: str | None = None
     modified_by: str | None = None
     row_owner: str | None = None
+    app: AppId | None = None
+    """The app that an instant flow is pressed from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ class Explain:
         moment = await self._facts.now()
         facts = await moment.flow(flow_id)
         version = await self._published.get(flow_id, facts.version)
-        cause = supposed_cause(version.flow, named)
+        cause = supposed_cause(version.flow, named, supposed.app)
         world = await moment.world(facts, named.values(), version.references)
         answer = plan(version.flow, facts, cause, world)
         return Explanation(flow=version.flow, facts=facts, world=world, answer=answer)
@@ -76,13 +78,13 @@ class Explain:
         ]
 
 
-def supposed_cause(flow: Flow, named: dict[str, PrincipalId]) -> Cause:
+def supposed_cause(flow: Flow, named: Mapping[str, PrincipalId], app: AppId | None = None) -> Cause:
     """Build the cause that the flow's trigger would have."""
     match flow.trigger.flow_kind:
         case FlowKind.INSTANT:
             if "as" not in named:
                 raise Invalid("an instant flow runs as whoever triggers it: say `--as PERSON`")
-            return Pressed(named["as"])
+            return Pressed(named["as"], app)
         case FlowKind.SCHEDULED:
             return ClockStruck()
         case FlowKind.HTTP:

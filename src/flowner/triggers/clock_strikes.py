@@ -20,6 +20,7 @@ from flowner.rows.facts import read_flow_facts
 from flowner.triggers.published import Published
 from flowner.triggers.registration import rule_of
 from flowner.triggers.start import Occasion, Starter
+from flowner.values import FlowId
 
 _LOG = structlog.get_logger(__name__)
 _AT_ONCE = 50
@@ -34,6 +35,7 @@ class ClockStrikes:
     ) -> None:
         self._database, self._starter = database, starter
         self._published, self._clock = published, clock
+        self._sooner = asyncio.Event()
 
     async def run(self) -> None:
         """Fire for ever."""
@@ -43,7 +45,9 @@ class ClockStrikes:
             except Exception:  # noqa: BLE001 - the schedule is still there; try again later
                 _LOG.exception("schedules could not be fired; they will be tried again")
                 await asyncio.sleep(1.0)
-            await asyncio.sleep(await self._pause())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._sooner.wait(), await self._pause())
+            self._sooner.clear()
 
     async def strike(self) -> int:
         """Fire everything that is due now; answers how many occurrences."""
@@ -52,6 +56,12 @@ class ClockStrikes:
             for one in due:
                 await self._fire(transaction, one)
         return len(due)
+
+    async def bring_forward(self, flow: FlowId) -> None:
+        """Make a scheduled flow due now; afterwards its schedule goes on as before."""
+        async with self._database.transaction() as transaction:
+            await set_schedule(transaction, flow, self._clock.now())
+        self._sooner.set()
 
     async def _fire(self, transaction: Transaction, due: Due) -> None:
         facts = await read_flow_facts(transaction, due.flow)
