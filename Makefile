@@ -1,0 +1,56 @@
+# Everything sets itself up first; only Python 3.11 or later, with pip and venv, has to be there.
+#
+#   make demo     a small company: flows of every kind, and in whose name each action ran
+#   make test     the tests
+#   make check    formatting, types, imports and the house's own rules
+#   make bench    how fast, beside a floor measured in the same run
+#   make lock     compile requirements/*.txt again (maintainers)
+
+PYTHON ?= $(shell command -v python3 || command -v python)
+BIN := .venv/bin
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+
+.PHONY: setup demo test check bench lock clean
+
+setup: $(DEV)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("Flowner needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+$(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(DEV): $(RUNTIME) requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+demo: $(RUNTIME)
+	$(BIN)/flowner demo
+
+test: $(DEV)
+	$(BIN)/python -m pytest -q
+
+check: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/house
+
+bench: $(DEV)
+	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+lock: $(DEV)
+	for extra in runtime dev build; do \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+	    --no-header --no-annotate $$([ $$extra = runtime ] || echo --extra $$extra) \
+	    -o requirements/$$extra.txt pyproject.toml || exit 1; \
+	done
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
