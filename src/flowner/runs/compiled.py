@@ -13,7 +13,7 @@ from typing import Final
 from flowner.definitions.flow import Action, Flow, Status
 from flowner.runs import paths
 from flowner.runs.conditions import Condition, compile_condition
-from flowner.runs.templates import Template, compile_template, namings
+from flowner.runs.templates import Template, about_itself, compile_template, namings
 from flowner.values import Json, JsonObject
 
 LOOPS: Final = frozenset({"Foreach", "Until"})
@@ -240,7 +240,9 @@ class _Compiling:
             branches=tuple(self.block(branch.actions, inner) for branch in action.branches),
             loops=place.loops,
             templates=_templates(action),
-            condition=compile_condition(action.source.get("expression")) if conditional else None,
+            condition=compile_condition(about_itself(action.source.get("expression"), action.name))
+            if conditional
+            else None,
             keeps_outputs=named.anything or name in named.names or place.parent in named.results,
             keeps_repetitions=named.anything or name in named.outward,
             secure=tuple(self.secured.get(name, ())),
@@ -268,7 +270,7 @@ def _templates(action: Action) -> Mapping[str, Template]:
         found["inputs"] = inputs
     for name in ("foreach", "expression", "trackedProperties", "limit"):
         if name in source and not (name == "expression" and action.type != "Switch"):
-            found[name] = source[name]
+            found[name] = about_itself(source[name], action.name)
     return {name: compile_template(value) for name, value in found.items()}
 
 

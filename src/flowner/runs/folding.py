@@ -57,7 +57,6 @@ class Folding:
         state = self.state
         if (state.started is None) is not isinstance(event, RunStarted) or state.ended is not None:
             raise Invalid(f"the event `{event.kind}` cannot stand at place {state.count}")
-        state.count += 1
         # The most frequent first.
         if isinstance(event, ActionEnded):
             self._ended(event)
@@ -71,6 +70,7 @@ class Folding:
             self._loop_started(event)
         else:
             self._rare(event)
+        state.count += 1
 
     def _rare(self, event: RunStarted | AttemptFailed | Waiting | RunCancelled | RunEnded) -> None:
         state = self.state

@@ -6,8 +6,9 @@ No reference is ever fetched: a schema that points outside of itself fails.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 import jsonschema
@@ -50,11 +51,21 @@ def schema_errors(schema: Json, value: Json) -> list[Json]:
     try:
         validator = _validator(json.dumps(schema, sort_keys=True))
         found: Iterable[Any] = validator.iter_errors(value)
-        return [_error(error) for error, _ in zip(found, range(MAX_ERRORS), strict=False)]
+        return [_error(error) for error in islice(_once(found), MAX_ERRORS)]
     except (SchemaError, Unresolvable, RecursionError) as error:
         raise ValueError(f"the schema cannot be used: {type(error).__name__}") from None
     except Exception as error:  # noqa: BLE001 - a malformed schema surfaces as any exception
         raise ValueError(f"the schema cannot be used: {error}") from None
+
+
+def _once(errors: Iterable[Any]) -> Iterator[Any]:
+    """Leave out what the first error of its kind says already: all properties that are missing."""
+    seen: set[tuple[str | int, ...]] = set()
+    for error in errors:
+        place = tuple(error.absolute_schema_path) + tuple(error.absolute_path)
+        if error.validator not in ("required", "additionalProperties") or place not in seen:
+            seen.add(place)
+            yield error
 
 
 def _error(error: Any) -> JsonObject:

@@ -154,7 +154,7 @@ def start(
         trigger=trigger_record(flow.trigger, outputs, world.now, run="1", tracking_id=tracked),
         parameters=dict(parameters),
         settings=dict(settings),
-        workflow={"id": flow.guid or "", "name": flow.name, "run": {"id": "1", "name": "1"}},
+        workflow=_workflow(flow),
         tracking_id=tracked,
     )
 
@@ -188,6 +188,18 @@ def _firing(flow: Flow, trigger: JsonObject) -> JsonObject:
     body = str(request.get("body", "")).encode()
     target = str(request.get("path", ""))
     return request_outputs(flow.trigger.inputs, target=target, headers=headers, body=body)
+
+
+def _workflow(flow: Flow) -> JsonObject:
+    name = flow.guid or flow.name
+    return {
+        "id": f"/workflows/{name}",
+        "name": name,
+        "type": "Microsoft.Logic/workflows",
+        "location": "local",
+        "tags": {"flowDisplayName": flow.name, "environmentName": "simulation"},
+        "run": {"id": f"/workflows/{name}/runs/1", "name": "1", "type": "workflows/runs"},
+    }
 
 
 class _Driver:

@@ -103,6 +103,21 @@ def strings(value: Json) -> Iterator[str]:
             waiting.extend(found.values())
 
 
+_OWN: Final = re.compile(r"\baction\s*\(\s*\)", re.IGNORECASE)
+
+
+def about_itself(value: Json, name: str) -> Json:
+    """Let ``action()``, which the language has in a few places only, name the action it is in."""
+    if isinstance(value, str):
+        own = "actions('" + name.replace("'", "''") + "')"
+        return _OWN.sub(lambda _: own, value) if "@" in value else value
+    if isinstance(value, list):
+        return [about_itself(item, name) for item in value]
+    if isinstance(value, dict):
+        return {member: about_itself(item, name) for member, item in value.items()}
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """One place that names an action; ``name`` is None where only the run will know which."""

@@ -93,21 +93,13 @@ class RunScope:
         return variable.value  # type: ignore[no-any-return]
 
     def action(self, name: str) -> Json:
-        if name == "" and self._here is not None:
-            return self.own_record()
         node = self._compiled.by_name.get(name.casefold())
+        if self.ending is not None and self._here is not None and node is self._here[0]:
+            return view(node.name, self._here[1], self.ending, self._run())
         seen = None if node is None else self._see(node)
         if seen is None:
             raise Missing(name)
         return self._shown(seen)
-
-    def own_record(self) -> Json:
-        """Answer ``action()``: the record of the action itself."""
-        if self._here is None:
-            raise Missing("action")
-        node, path = self._here
-        record = self.ending or self._records(paths.split(path)[0]).get(node.key)
-        return view(node.name, path, record or Record(status=Status.RUNNING), self._run())
 
     def trigger(self) -> Json:
         return self._state.trigger  # type: ignore[no-any-return]
