@@ -76,6 +76,7 @@ def invocation(
     else:
         connector, operation, binding = _BUILT_IN.get(node.type, node.type), node.type, ""
     parameters = _parameters(node, call, inputs)
+    configured = node.action.source.get("runtimeConfiguration")
     if authentication is not None:
         parameters["authentication"] = authentication
     return Invoke(
@@ -89,6 +90,7 @@ def invocation(
         attempt=calling.attempt,
         idempotency_key=f"{run}/{path}",
         due=calling.due,
+        configuration=configured if isinstance(configured, dict) else {},
         waits=node.type in _WAITING,
     )
 

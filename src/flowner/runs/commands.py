@@ -49,6 +49,8 @@ class Invoke:
     """The same for every attempt: ``<run>/<path>``."""
     due: datetime | None = None
     """When the action times out; None: at the connector's own pleasure."""
+    configuration: JsonObject = field(default_factory=dict)
+    """The action's ``runtimeConfiguration`` as written: paging, chunks."""
     waits: bool = False
     """Whether the answer may come later (webhooks, approvals): then answer `Parked` first."""
 

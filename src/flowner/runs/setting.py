@@ -15,6 +15,10 @@ from flowner.runs.variables import TYPES, Variable, accepts
 from flowner.values import Json, JsonObject
 
 _INT64: Final = 2**63
+MAX_ITEMS: Final = 1_000_000
+"""Items of one array variable."""
+MAX_CHARACTERS: Final = 104_857_600
+"""Characters of one string variable; the language's own limit for texts."""
 
 
 def initialize(node: Node, scope: ItemScope, _state: State) -> Result:
@@ -61,6 +65,8 @@ def append_item(node: Node, scope: ItemScope, state: State) -> Result:
     """Add one item at the end of an array."""
     inputs = _inputs(node, scope)
     variable = _variable(node, inputs, state, "array")
+    if len(variable.value or ()) >= MAX_ITEMS:
+        raise _full(variable, f"{MAX_ITEMS} items", inputs)
     return Result(code=HIDDEN, inputs={"name": variable.name, "value": inputs.get("value")})
 
 
@@ -69,7 +75,13 @@ def append_text(node: Node, scope: ItemScope, state: State) -> Result:
     inputs = _inputs(node, scope)
     variable = _variable(node, inputs, state, "string")
     added = text(inputs.get("value"), scope)
+    if len(variable.value or "") + len(added) > MAX_CHARACTERS:
+        raise _full(variable, f"{MAX_CHARACTERS} characters", inputs)
     return Result(code=HIDDEN, inputs={"name": variable.name, "value": added})
+
+
+def _full(variable: Variable, most: str, inputs: JsonObject) -> ActionFault:
+    return ActionFault(f"The variable '{variable.name}' holds at most {most}.", inputs=inputs)
 
 
 def increment(node: Node, scope: ItemScope, state: State) -> Result:
