@@ -16,6 +16,8 @@ from flowner.database import Database
 from flowner.database.connections import open_pool
 from flowner.database.embedded import EmbeddedServer
 from flowner.database.migrate import migrate
+from flowner.server import House, at_work, open_house
+from flowner.settings import Settings
 
 R = TypeVar("R")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -66,3 +68,21 @@ def _within(url: str, name: str) -> str:
     head, _, tail = url.partition("?")
     base = head.rsplit("/", 1)[0]
     return f"{base}/{name}" + (f"?{tail}" if tail else "")
+
+
+@pytest.fixture(scope="module")
+def house(database_url: str, run: Callable[..., Any], tmp_path_factory: Any) -> Iterator[House]:
+    """A whole house on a fresh database. It is at work while the module runs."""
+    settings = Settings(
+        database_url=database_url,
+        data_folder=tmp_path_factory.mktemp("house"),
+        port=0,
+        allow_private_addresses=True,
+    )
+    opening = open_house(settings)
+    opened = run(opening.__aenter__())
+    working = at_work(opened)
+    run(working.__aenter__())
+    yield opened
+    run(working.__aexit__(None, None, None))
+    run(opening.__aexit__(None, None, None))

@@ -11,7 +11,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uvicorn
 
@@ -81,7 +81,7 @@ class House:
     row_changes: RowChanges
     clock_strikes: ClockStrikes
     dispatcher: Dispatcher
-    signing_key: bytes
+    signing_key: bytes = field(repr=False)
 
     def signature(self, flow: FlowId) -> str:
         """Return the signature that lets whoever holds it call a flow's HTTP address."""
