@@ -78,9 +78,7 @@ def main() -> None:
     print(f"10 Compose, one run, with its record     {ten_ms:8.3f} ms")
     print(f"Foreach 1,000 x 2, one run               {loop_ms:8.2f} ms")
     print(f"Foreach 10,000 x 2, one run              {many_ms:8.2f} ms")
-    print(
-        f"  per action, 1,000 and 10,000 items     {loop_ms / 2:8.4f} {many_ms / 20:8.4f} us*1000"
-    )
+    print(f"  an action in 1,000, and in 10,000     {loop_ms / 2:9.1f} {many_ms / 20:.1f} us")
     print(f"the same sums in plain Python            {plain_ms:8.3f} ms")
     done = simulate(thousand)
     data = [encode(event) for event in done.events]

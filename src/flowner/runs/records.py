@@ -33,7 +33,7 @@ from flowner.runs.events import (
 from flowner.runs.results import HIDDEN
 from flowner.runs.skipping import inherited, terminated
 from flowner.runs.state import Record
-from flowner.values import Json, JsonObject
+from flowner.values import Json
 
 STRUCK_OUT = "*** hidden: the author secured it ***"
 """What stands in place of secured inputs and outputs."""
@@ -299,26 +299,3 @@ def run_record(compiled: CompiledFlow, events: Iterable[AnyEvent]) -> RunRecord:
     for event in events:
         history.add(event)
     return history.record()
-
-
-def as_json(record: ActionRecord) -> JsonObject:
-    """Return an action's record in the shape of ``actions('X')``, less its tracking ids."""
-    from flowner.runs.viewing import view  # noqa: PLC0415 - viewing knows the planner's state
-
-    shown = view(
-        record.name,
-        record.path,
-        Record(
-            status=record.status,
-            started=record.started,
-            ended=record.ended,
-            code=record.code,
-            error=record.error,
-            inputs=record.inputs,
-            outputs=record.outputs,
-            tracked=record.tracked,
-            count=record.repetitions or 0,
-        ),
-        ("", ""),
-    )
-    return {name: value for name, value in shown.items() if not name.endswith("rackingId")}
