@@ -353,6 +353,26 @@ def test_what_the_author_secured_is_struck_out_of_records_alone() -> None:
     assert "s3cret" not in repr(asked.record.actions)
 
 
+def test_what_came_through_a_secured_trigger_or_a_loop_is_struck_out_too() -> None:
+    secure = {"secureData": {"properties": ["outputs"]}}
+    trigger = {"type": "Request", "kind": "Http", "runtimeConfiguration": secure}
+    loop = {
+        "type": "Foreach",
+        "foreach": "@triggerBody()",
+        "actions": {"In": compose("@items('L')"), "Other": compose("fine")},
+    }
+    asked = Asked(
+        {"A": compose("@triggerOutputs()['body']"), "L": loop},
+        outputs={"body": ["s3cret"]},
+        members={"trigger": trigger},
+    )
+    assert asked.of("A").outputs == STRUCK_OUT
+    assert asked.of("L[0]/In").outputs == STRUCK_OUT
+    assert asked.of("L[0]/Other").outputs == "fine"
+    assert "s3cret" not in str(asked.record.trigger)
+    assert "s3cret" not in repr(asked.record.actions)
+
+
 def test_tracked_properties_see_the_action_they_are_about() -> None:
     tracked = {"status": "@action()['status']", "body": "@action()['outputs']['body']"}
     asked = Asked({"It": call(trackedProperties=tracked)})

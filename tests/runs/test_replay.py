@@ -136,7 +136,7 @@ class Watched:
 
     def __init__(self, flow: CompiledFlow, seed: int) -> None:
         self.flow = flow
-        self.chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
+        self.chance = random.Random(seed)
         self.now = NOW
         self.run = begun(flow)
         self.events: list[AnyEvent] = [first_event(flow)]

@@ -13,6 +13,7 @@ from typing import Final
 from flowner.definitions.flow import Action, Flow, Status
 from flowner.runs import paths
 from flowner.runs.conditions import Condition, compile_condition
+from flowner.runs.securing import marked, secured
 from flowner.runs.templates import Template, about_itself, compile_template, namings
 from flowner.values import Json, JsonObject
 
@@ -93,6 +94,8 @@ class CompiledFlow:
     by_name: Mapping[str, Node] = field(repr=False)
     """Names case-folded."""
     outputs: Template
+    trigger_secure: tuple[str, ...]
+    """``inputs``, ``outputs``: what readers must not see of the trigger."""
     names: Mapping[str, str]
     """The flow's parameters: case-folded name to name."""
 
@@ -120,6 +123,7 @@ def compile_flow(flow: Flow) -> CompiledFlow:
         by_key={node.key: node for node in nodes},
         by_name={node.name.casefold(): node for node in nodes},
         outputs=compile_template(_output_values(flow.outputs)),
+        trigger_secure=tuple(sorted(marked(flow.trigger.source))),
         names={name.casefold(): name for name in flow.parameters},
     )
 
@@ -185,7 +189,7 @@ class _Compiling:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.named = _Named(flow)
-        self.secured = _secured(flow)
+        self.secured = secured(flow)
         self.nodes: dict[int, Node] = {}
         self.blocks: dict[int, Block] = {}
         self._counted = [0, 0]
@@ -291,46 +295,6 @@ def _member(action: Action, *names: str) -> Json:
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
     return found
-
-
-_PASSING: Final = frozenset({"Compose", "ParseJson", "Response"})
-"""Types whose outputs are their inputs: hiding these hides those."""
-
-
-def _secured(flow: Flow) -> dict[str, list[str]]:
-    """Return, by case-folded name, what of each action readers must not see.
-
-    What uses secured outputs as its inputs has these hidden as well.
-    Source: https://learn.microsoft.com/azure/logic-apps/logic-apps-securing-a-logic-app
-    """
-    found = {action.name.casefold(): _marked(action) for action in flow.walk()}
-    uses = {
-        action.name.casefold(): (
-            action.type,
-            {naming.name for naming in namings(action.source) if naming.name is not None},
-        )
-        for action in flow.walk()
-    }
-    spreading = any("outputs" in marks for marks in found.values())
-    while spreading:
-        spreading = False
-        for name, (type, named) in uses.items():
-            before = len(found[name])
-            if any("outputs" in found.get(other, ()) for other in named - {name}):
-                found[name].add("inputs")
-            if type in _PASSING and "inputs" in found[name]:
-                found[name].add("outputs")
-            spreading = spreading or len(found[name]) > before
-    return {name: sorted(marks) for name, marks in found.items() if marks}
-
-
-def _marked(action: Action) -> set[str]:
-    """Return what the author secured: ``inputs``, ``outputs``."""
-    written = _member(action, "runtimeConfiguration", "secureData", "properties")
-    marks = {str(name) for name in written} if isinstance(written, list) else set()
-    if action.type in _PASSING and "inputs" in marks:
-        marks.add("outputs")
-    return marks & {"inputs", "outputs"}
 
 
 def _static(action: Action, flow: Flow) -> JsonObject | None:

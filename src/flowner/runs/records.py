@@ -218,10 +218,16 @@ class History:
             ended=None if ended is None else ended.at,
             cancelled_by=None if cancelled is None else cancelled.by,
             tracking_id="" if started is None else started.tracking_id or str(started.run),
-            trigger=None if started is None else started.trigger,
+            trigger=None if started is None else self._trigger(started.trigger),
             outputs=UNSET if ended is None else ended.outputs,
             actions=dict(self._all()),
         )
+
+    def _trigger(self, record: Json) -> Json:
+        hidden = dict.fromkeys(self._compiled.trigger_secure, STRUCK_OUT)
+        if not isinstance(record, dict):
+            return record
+        return {name: hidden.get(name, value) for name, value in record.items()}
 
     def _all(self) -> Iterator[tuple[str, ActionRecord]]:
         for path, entry in self._entries.items():
