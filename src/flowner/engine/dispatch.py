@@ -63,7 +63,8 @@ class Dispatcher:
             while True:
                 await self._claim_some()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._nudged.wait(), await self._pause())
+                    async with asyncio.timeout(await self._pause()):
+                        await self._nudged.wait()
                 self._nudged.clear()
         finally:
             self._draining = True

@@ -23,9 +23,9 @@ class RowsAs:
     store: Store
     caller: Caller
 
-    async def create(self, table: str, values: JsonObject) -> JsonObject:
+    async def create(self, table: str, values: JsonObject, *, id: str | None = None) -> JsonObject:
         with _as_rejections():
-            return await self.store.create(self.caller, table, values)
+            return await self.store.create(self.caller, table, values, id=id)
 
     async def get(
         self, table: str, id: str, *, select: str | None = None, expand: str | None = None
@@ -82,6 +82,15 @@ class PeopleAs:
         manager = None if row is None else row.get("_parentsystemuserid_value")
         return await self.find(manager) if isinstance(manager, str) else None
 
+    async def reports_of(self, id_or_upn: str) -> list[Person]:
+        row = await self._row(id_or_upn)
+        if row is None:
+            return []
+        wanted = f"_parentsystemuserid_value eq {row['systemuserid']}"
+        with _as_rejections():
+            found = await self.store.list(self.caller, "systemusers", {"$filter": wanted})
+        return _people(found)
+
     async def search(self, text: str, top: int) -> list[Person]:
         quoted = text.replace("'", "''")
         wanted = (
@@ -93,12 +102,7 @@ class PeopleAs:
             parse_filter(wanted)
             options["$filter"] = wanted
         with _as_rejections():
-            found = (await self.store.list(self.caller, "systemusers", options))["value"]
-        return (
-            [_person(row) for row in found if isinstance(row, dict)]
-            if isinstance(found, list)
-            else []
-        )
+            return _people(await self.store.list(self.caller, "systemusers", options))
 
     async def _row(self, id_or_upn: str) -> JsonObject | None:
         quoted = id_or_upn.replace("'", "''")
@@ -110,6 +114,11 @@ class PeopleAs:
                 found = await self.store.list(self.caller, "systemusers", {"$filter": wanted})
         rows = found["value"]
         return rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else None
+
+
+def _people(page: JsonObject) -> list[Person]:
+    rows = page["value"]
+    return [_person(row) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _person(row: JsonObject) -> Person:
@@ -126,6 +135,8 @@ def _person(row: JsonObject) -> Person:
         department=text("department"),
         phone=text("mobilephone"),
         enabled=row.get("isdisabled") is not True,
+        given_name=text("firstname"),
+        surname=text("lastname"),
     )
 
 

@@ -46,7 +46,8 @@ class ClockStrikes:
                 _LOG.exception("schedules could not be fired; they will be tried again")
                 await asyncio.sleep(1.0)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._sooner.wait(), await self._pause())
+                async with asyncio.timeout(await self._pause()):
+                    await self._sooner.wait()
             self._sooner.clear()
 
     async def strike(self) -> int:

@@ -36,7 +36,8 @@ class RowChanges:
                 while await self._feed_some():
                     pass
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._some.wait(), _POLL_SECONDS)
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await self._some.wait()
                 self._some.clear()
         finally:
             listener.cancel()
