@@ -80,6 +80,7 @@ class House:
     replies: Replies
     row_changes: RowChanges
     clock_strikes: ClockStrikes
+    worker: Worker
     dispatcher: Dispatcher
     signing_key: bytes = field(repr=False)
 
@@ -105,7 +106,9 @@ async def at_work(house: House) -> AsyncIterator[None]:
     """Move runs, feed row triggers and fire schedules while the block lasts; then drain."""
     house.starter.taker = Taker(
         claim=lambda: house.dispatcher.claim if house.dispatcher.has_room else None,
-        take_up=house.dispatcher.take_up,
+        take_up=lambda header, first: house.dispatcher.take_up(
+            header.id, house.worker.begin(header, first)
+        ),
     )
     feeding = [
         asyncio.create_task(house.row_changes.run(), name="row changes"),
@@ -171,12 +174,13 @@ def _build(settings: Settings, clock: Clock, key: Key, memory: tuple[Database, J
         consent=Consent(database),
         apps=Apps(database),
         explain=Explain(database, facts, published),
-        running=Running(database, starter, published, clock),
+        running=Running(database, starter, facts, published, clock),
         history=History(database, journal),
         starter=starter,
         replies=replies,
         row_changes=RowChanges(database, store.catalogue, starter),
         clock_strikes=ClockStrikes(database, starter, published, clock),
+        worker=worker,
         dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),
         signing_key=hashlib.sha256(b"flowner signs addresses" + key.material).digest(),
     )

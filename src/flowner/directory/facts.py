@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from flowner.access.vocabulary import FlowFacts
 from flowner.database import Database
 from flowner.identity.world import World
-from flowner.rows.facts import read_flow_facts, read_world
+from flowner.rows.facts import read_flow_facts, read_settings, read_world
 from flowner.rows.versions import current_epoch
-from flowner.values import FlowId, PrincipalId
+from flowner.values import ConnectionId, FlowId, JsonObject, PrincipalId
 
-_KEPT = 4000
+_KEPT = 20_000
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -49,6 +50,24 @@ class Moment:
         if known is None:
             async with self.database.connection() as connection:
                 known = await read_world(connection, facts, key[1], references)
+            self._keep(key, known)
+        return known
+
+    async def settings(self, connection: ConnectionId) -> JsonObject:
+        """Return a connection's settings that are not secret."""
+        key = ("settings", connection)
+        known: JsonObject | None = self._kept.get(key)
+        if known is None:
+            async with self.database.connection() as transaction:
+                known = await read_settings(transaction, connection)
+            self._keep(key, known)
+        return known
+
+    def remembered(self, key: Hashable, answer: Callable[[], T]) -> T:
+        """Return a pure answer from this moment's facts, worked out once."""
+        known: T | None = self._kept.get(key)
+        if known is None:
+            known = answer()
             self._keep(key, known)
         return known
 

@@ -47,9 +47,13 @@ class Dispatcher:
         """What `Journal.create` needs to make a run that is already ours."""
         return self._wakes.owner, self._wakes.lease_seconds
 
-    def take_up(self, run: RunId) -> None:
-        """Move a run whose lease we hold. Must be called from the loop."""
-        task = asyncio.create_task(self._move(run), name=f"run {run}")
+    def take_up(self, run: RunId, work: Awaitable[None] | None = None) -> None:
+        """Move a run whose lease we hold. Must be called from the loop.
+
+        ``work`` moves it without reading it first; None: `activate` does.
+        """
+        moving = self._move(run, self._activate(run) if work is None else work)
+        task = asyncio.create_task(moving, name=f"run {run}")
         self._active[run] = task
         task.add_done_callback(lambda _: self._active.pop(run, None))
 
@@ -93,9 +97,9 @@ class Dispatcher:
         wait = (soonest - self._clock.now()).total_seconds()
         return min(max(wait, 0.02), _POLL_SECONDS)
 
-    async def _move(self, run: RunId) -> None:
+    async def _move(self, run: RunId, work: Awaitable[None]) -> None:
         try:
-            await self._activate(run)
+            await work
         except Conflict:
             _LOG.info("run lost to another worker", run=run)
         except asyncio.CancelledError:

@@ -11,19 +11,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import structlog
 
-from flowner.access.vocabulary import FlowFacts
 from flowner.clock import Clock
 from flowner.database import Database
-from flowner.directory.facts import Facts
+from flowner.directory.facts import Facts, Moment
 from flowner.engine.rows_as import PeopleAs, RowsAs
 from flowner.errors import FlownerError, Refused
 from flowner.identity.plan import prove
-from flowner.identity.record import acting_record, plan_hash, plan_record, refusal_record
+from flowner.identity.record import acting_record, refusal_record
 from flowner.identity.verdict import Acting, Plan, Refusal
-from flowner.rows import registry
 from flowner.rows.callers import Caller
 from flowner.rows.store import Store
 from flowner.runs.commands import Failure, Invoke, Outcome, Success, Transient
@@ -37,6 +36,7 @@ _LOG = structlog.get_logger(__name__)
 _SHORTEST = 4
 """Secrets shorter than this are not searched for: they would be found everywhere."""
 _STRUCK = "*****"
+_Opened: TypeAlias = "tuple[Mapping[str, Secret], Mapping[str, Json]]"
 HTTP = "http"
 
 
@@ -48,10 +48,6 @@ class InHand:
     version: Version
     plan: Plan
     plan_hash: str
-
-    @classmethod
-    def of(cls, run: RunId, version: Version, plan: Plan) -> InHand:
-        return cls(run, version, plan, plan_hash(plan_record(plan)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +82,8 @@ class Invoker:
     async def call(self, command: Invoke, hand: InHand) -> Called:
         """Make the call. Never raises: whatever happens becomes an outcome with its record."""
         try:
-            facts, verdict = await self._prove(command, hand)
+            moment = await self.facts.now()
+            verdict = await self._prove(command, hand, moment)
         except FlownerError as error:
             return Called(
                 outcome=Failure(code=error.code.value, message=error.message),
@@ -101,22 +98,34 @@ class Invoker:
             connector, operation, parameters = self._operation(command, hand.version)
             if connector.needs_connection and verdict.connection is None:
                 raise Refused(f"`{connector.title}` needs a connection, and the action has none")
-            outcome, seen = await self._perform(command, operation, parameters, verdict)
+            opened = await self._open(verdict.connection, moment)
+            caller = Caller(verdict.principal, verdict.actor)
+            context = self._context(command, verdict.account, opened, caller)
+            outcome, seen = await _asked(operation, parameters, context)
+            outcome = strike(outcome, context.credential)
         except FlownerError as error:
             failure = Failure(code=error.code.value, message=error.message)
             return Called(outcome=failure, acting=acting, account=verdict.account)
-        del facts
         if seen is not None:
             acting["seen"] = seen
         return Called(outcome=outcome, acting=acting, account=verdict.account)
 
-    async def _prove(self, command: Invoke, hand: InHand) -> tuple[FlowFacts, Acting | Refusal]:
-        moment = await self.facts.now()
-        facts = await moment.flow(hand.plan.flow)
-        people = {hand.plan.running.principal}
+    async def _prove(self, command: Invoke, hand: InHand, moment: Moment) -> Acting | Refusal:
+        """Decide again, from this moment's facts; the same question is answered once a moment."""
+        made = hand.plan
+        facts = await moment.flow(made.flow)
+        people = (made.running.principal,)
         world = await moment.world(facts, people, hand.version.references)
-        action = hand.version.compiled.by_name[command.action.casefold()].action
-        return facts, prove(hand.version.flow, facts, hand.plan, action, world)
+        return moment.remembered(
+            (made.flow, made.version, made.running, made.app, command.action),
+            lambda: prove(
+                hand.version.flow,
+                facts,
+                made,
+                hand.version.compiled.by_name[command.action.casefold()].action,
+                world,
+            ),
+        )
 
     def _about(self, command: Invoke, hand: InHand, verdict: Acting | Refusal) -> JsonObject:
         planned = hand.plan.actions.get(command.action)
@@ -157,14 +166,13 @@ class Invoker:
         method = parameters.get("method")
         return connector.operations.get(method.upper()) if isinstance(method, str) else None
 
-    async def _perform(
-        self, command: Invoke, operation: Operation, parameters: JsonObject, verdict: Acting
-    ) -> tuple[Outcome, str | None]:
-        secrets, settings = await self._open(verdict.connection)
-        caller = Caller(verdict.principal, verdict.actor)
-        context = sdk.OperationContext(
+    def _context(
+        self, command: Invoke, account: str, opened: _Opened, caller: Caller
+    ) -> sdk.OperationContext:
+        secrets, settings = opened
+        return sdk.OperationContext(
             idempotency_key=command.idempotency_key,
-            account=verdict.account,
+            account=account,
             settings=settings,
             credential=secrets,
             people=PeopleAs(self.store, caller),
@@ -172,18 +180,12 @@ class Invoker:
             timeout_seconds=self._seconds(command),
             allow_private_addresses=self.allow_private_addresses,
         )
-        outcome, seen = await _asked(operation, parameters, context)
-        return strike(outcome, secrets), seen
 
-    async def _open(
-        self, connection: ConnectionId | None
-    ) -> tuple[Mapping[str, Secret], Mapping[str, Json]]:
+    async def _open(self, connection: ConnectionId | None, moment: Moment) -> _Opened:
         if connection is None:
             return {}, {}
-        async with self.database.connection() as transaction:
-            where = {"connectioninstanceid": connection}
-            rows = await registry.select(transaction, "connectioninstance", where)
-        return await self.vault.open(connection), rows[0]["settings"] if rows else {}
+        secrets = await self.vault.open(connection, epoch=moment.epoch)
+        return secrets, await moment.settings(connection)
 
     def _seconds(self, command: Invoke) -> float:
         if command.due is None:

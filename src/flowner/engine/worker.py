@@ -21,7 +21,7 @@ from flowner.engine.replies import Replies
 from flowner.errors import Code
 from flowner.identity.record import acting_record, read_plan
 from flowner.identity.verdict import Acting
-from flowner.journal.records import Append, Entry, Loaded
+from flowner.journal.records import Append, Entry, Loaded, RunHeader
 from flowner.journal.store import Journal
 from flowner.runs.commands import Failure, Finish, Invoke, Reply, Step, World
 from flowner.runs.events import ActionEnded, AnyEvent, decode, encode
@@ -49,7 +49,13 @@ class Worker:
 
     async def activate(self, run: RunId) -> None:
         """Move a run until it waits or is over. Raises `Conflict` when the lease is lost."""
-        loaded = await self.journal.load(run)
+        await self._move(await self.journal.load(run))
+
+    async def begin(self, header: RunHeader, first: bytes) -> None:
+        """Move a run that this process has just made and holds the lease of."""
+        await self._move(Loaded(header=header, snapshot=None, entries=(first,), next_seq=1))
+
+    async def _move(self, loaded: Loaded) -> None:
         header = loaded.header
         version = await self.published.get(header.flow, header.flow_version)
         moving = _Moving(self, loaded, version)
@@ -65,7 +71,8 @@ class _Moving:
     def __init__(self, worker: Worker, loaded: Loaded, version: Version) -> None:
         self._worker, self._loaded = worker, loaded
         self._id = loaded.header.id
-        self._hand = InHand.of(self._id, version, read_plan(loaded.header.plan))
+        header = loaded.header
+        self._hand = InHand(self._id, version, read_plan(header.plan), header.plan_hash)
         self._run = _rebuild(loaded, version)
         self._seq = loaded.next_seq
         self._pictured = loaded.next_seq - len(loaded.entries)
@@ -142,11 +149,11 @@ class _Moving:
         for command in calls:
             if not await self._settle_unknown(command):
                 self._go_out(command)
-        for command in step.commands:
-            if isinstance(command, Reply):
-                await self._reply(command)
-            elif isinstance(command, Finish):
-                await self._finish(command)
+        for other in step.commands:
+            if isinstance(other, Reply):
+                await self._reply(other)
+            elif isinstance(other, Finish):
+                await self._finish(other)
 
     def _must_be_noted(self, command: Invoke) -> bool:
         if command.connector == CHILD:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from flowner.clock import Clock, fresh_run_id
 from flowner.database import Database
 from flowner.definitions.flow import FlowKind, Trigger
-from flowner.errors import Code, Refused
-from flowner.flows.asking import principal
+from flowner.directory.facts import Facts
+from flowner.errors import Code, NotFound, Refused
 from flowner.identity.cause import Called, Pressed
 from flowner.rows.facts import read_flow_facts
 from flowner.rows.versions import find_flow, find_principal
@@ -32,9 +32,9 @@ class Running:
     """Sets flows off in somebody's name."""
 
     def __init__(
-        self, database: Database, starter: Starter, published: Published, clock: Clock
+        self, database: Database, starter: Starter, facts: Facts, published: Published, clock: Clock
     ) -> None:
-        self._database, self._starter = database, starter
+        self._database, self._starter, self._facts = database, starter, facts
         self._published, self._clock = published, clock
 
     async def find(self, name_or_id: str) -> FlowId:
@@ -61,10 +61,13 @@ class Running:
         self, press: Press, *, run: RunId | None = None, answers: bool = False
     ) -> RunId:
         """Run an instant flow in the name of whoever presses it."""
-        async with self._database.connection() as connection:
-            facts = await read_flow_facts(connection, press.flow)
-            who = await principal(connection, press.by)
+        moment = await self._facts.now()
+        facts = await moment.flow(press.flow)
         version = await self._published.get(press.flow, facts.version)
+        world = await moment.world(facts, [press.by], version.references)
+        who = world.principals.get(press.by)
+        if who is None:
+            raise NotFound(f"there is no principal `{press.by}`")
         trigger = version.flow.trigger
         if trigger.flow_kind is not FlowKind.INSTANT:
             raise Refused(

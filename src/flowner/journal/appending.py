@@ -44,12 +44,12 @@ WITH batch AS (
 ), held AS (SELECT run FROM kept UNION ALL SELECT run FROM done
 ), written AS (
     INSERT INTO journal.entry (run, seq, at, kind, path, data)
-    SELECT e.* FROM unnest(%(e_run)s::bigint[], %(e_seq)s::int[], %(e_at)s::timestamptz[],
-        %(e_kind)s::text[], %(e_path)s::text[], %(e_data)s::bytea[])
+    SELECT e.* FROM unnest(%(e_run)b::bigint[], %(e_seq)b::int[], %(e_at)b::timestamptz[],
+        %(e_kind)b::text[], %(e_path)b::text[], %(e_data)b::bytea[])
         AS e(run, seq, at, kind, path, data) JOIN held USING (run)
 ), accounts AS (
     SELECT a.run, array_agg(DISTINCT a.account) AS used
-    FROM unnest(%(a_run)s::bigint[], %(a_account)s::text[]) AS a(run, account) GROUP BY a.run
+    FROM unnest(%(a_run)b::bigint[], %(a_account)b::text[]) AS a(run, account) GROUP BY a.run
 ), headed AS (
     UPDATE journal.run r SET status = b.status, code = coalesce(b.code, r.code),
         error = coalesce(b.error, r.error), ended = CASE WHEN b.finished THEN now() END,

@@ -21,7 +21,7 @@ from flowner.access.vocabulary import (
 from flowner.database import Transaction
 from flowner.errors import NotFound
 from flowner.identity.world import Lend, Principal, PrincipalKind, Reference, World
-from flowner.values import AppId, ConnectionId, FlowId, PrincipalId
+from flowner.values import AppId, ConnectionId, FlowId, JsonObject, PrincipalId
 
 _FLOW_ROLES = {1: FlowRole.CO_OWNER, 2: FlowRole.RUN_ONLY}
 _CONNECTION_ROLES = {
@@ -193,6 +193,16 @@ async def read_connection_facts(
     if not rows:
         raise NotFound(f"there is no connection `{connection}`")
     return _connection_facts(rows[0])
+
+
+async def read_settings(transaction: Transaction, connection: ConnectionId) -> JsonObject:
+    """Read a connection's settings; empty when there is no such connection."""
+    found = await transaction.execute(
+        "SELECT settings FROM rows.connectioninstance WHERE connectioninstanceid = %s",
+        (connection,),
+    )
+    row = await found.fetchone()
+    return {} if row is None else dict(row["settings"])
 
 
 async def read_principals(

@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from flowner.access.decide import require_flow
 from flowner.access.vocabulary import FlowAction, FlowFacts
@@ -41,6 +42,8 @@ from flowner.triggers.published import Published
 from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
 
 Claim = tuple[str, float]
+_Decided: TypeAlias = "tuple[Plan, JsonObject, str]"
+"""A plan, its record and the record's fingerprint."""
 _TEXT_TYPES = frozenset({100000000, 100000004, 100000005})
 
 
@@ -65,7 +68,8 @@ class Taker:
     """A dispatcher of this process that can take a run up at once."""
 
     claim: Callable[[], Claim | None]
-    take_up: Callable[[RunId], None]
+    take_up: Callable[[RunHeader, bytes], None]
+    """Given the header and the first entry, so that neither is read back."""
 
 
 class Starter:
@@ -117,14 +121,19 @@ class Starter:
         people = _people(occasion.cause)
         world = await moment.world(facts, people, version.references)
         try:
-            made = self._decide(version.flow, facts, occasion.cause, world)
+            made, record, fingerprint = moment.remembered(
+                ("plan", facts.id, facts.version, occasion.cause),
+                lambda: self._decide(version.flow, facts, occasion.cause, world),
+            )
         except FlownerError as error:
             if not isinstance(error, NotFound):
                 await self._record_refusal(occasion, facts, version.flow, error, within)
             raise
-        return await self._begin(occasion, facts, version.flow, made, within)
+        decided = (made, record, fingerprint)
+        return await self._begin(occasion, facts, version.flow, decided, within)
 
-    def _decide(self, flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> Plan:
+    def _decide(self, flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> _Decided:
+        """Ask the resolver and the law; a pure answer from the facts of one moment."""
         if isinstance(cause, Pressed | Resubmitted) and cause.by in world.principals:
             who = world.principals[cause.by].who
             require_flow(who, FlowAction.RUN, facts, within=cause.app)
@@ -144,19 +153,20 @@ class Starter:
                 " these connections are provided by each run-only user, once",
                 code=Code.INVOKER_CONNECTION_OVERRIDE_FAILED,
             )
-        return made
+        record = plan_record(made)
+        return made, record, plan_hash(record)
 
     async def _begin(
         self,
         occasion: Occasion,
         facts: FlowFacts,
         flow: Flow,
-        made: Plan,
+        decided: _Decided,
         within: Transaction | None,
     ) -> RunId:
         now = self._clock.now()
         run = occasion.run or fresh_run_id(self._clock)
-        record = plan_record(made)
+        made, record, fingerprint = decided
         started = RunStarted(
             at=now,
             run=run,
@@ -183,7 +193,7 @@ class Starter:
             parent_path=occasion.parent_path,
             app=made.app,
             plan=record,
-            plan_hash=plan_hash(record),
+            plan_hash=fingerprint,
             started=now,
         )
         entry = Entry(kind=started.kind, path="", data=encode(started), at=now)
@@ -191,7 +201,7 @@ class Starter:
         claim = taker.claim() if taker is not None else None
         await self._journal.create(header, [entry], claim=claim, within=within)
         if claim is not None and taker is not None:
-            taker.take_up(run)
+            taker.take_up(header, entry.data)
         return run
 
     async def _record_refusal(

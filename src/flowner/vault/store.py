@@ -23,6 +23,8 @@ class Vault:
         self._database = database
         self._newest = keys[0]
         self._keys = {key.id: key for key in keys}
+        self._epoch = -1
+        self._sealed: dict[ConnectionId, list[tuple[str, str, bytes]]] = {}
 
     async def seal(
         self, transaction: Transaction, connection: ConnectionId, secrets: Mapping[str, Secret]
@@ -41,18 +43,31 @@ class Vault:
                 ),
             )
 
-    async def open(self, connection: ConnectionId) -> dict[str, Secret]:
-        """Open a connection's secrets for one call."""
+    async def open(self, connection: ConnectionId, *, epoch: int = -1) -> dict[str, Secret]:
+        """Open a connection's secrets for one call.
+
+        What is sealed is remembered, sealed, while ``epoch`` stays the same (it moves whenever a
+        connection changes); it is opened anew for every call. -1 remembers nothing.
+        """
+        if epoch < 0:
+            sealed = await self._read(connection)
+        else:
+            if epoch != self._epoch:
+                self._epoch, self._sealed = epoch, {}
+            known = self._sealed.get(connection)
+            sealed = await self._read(connection) if known is None else known
+            self._sealed[connection] = sealed
+        return {
+            name: Secret(self._open(connection, name, key_id, closed).decode())
+            for name, key_id, closed in sealed
+        }
+
+    async def _read(self, connection: ConnectionId) -> list[tuple[str, str, bytes]]:
         async with self._database.connection() as transaction:
             found = await transaction.execute(
                 "SELECT name, key_id, sealed FROM vault.secret WHERE connection = %s", (connection,)
             )
-            return {
-                row["name"]: Secret(
-                    self._open(connection, row["name"], row["key_id"], row["sealed"]).decode()
-                )
-                for row in await found.fetchall()
-            }
+            return [(r["name"], r["key_id"], r["sealed"]) for r in await found.fetchall()]
 
     async def forget(self, transaction: Transaction, connection: ConnectionId) -> None:
         """Throw a connection's secrets away."""
