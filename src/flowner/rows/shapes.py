@@ -20,8 +20,13 @@ _BOUND = re.compile(r"/?(?P<set>[a-z0-9_]+)\((?P<id>[0-9a-fA-F-]{36})\)$")
 
 
 def shown(row: Mapping[str, Any], table: Table) -> JsonObject:
-    """Return a stored row as JSON: lookups as ``_name_value``, moments in UTC with ``Z``."""
+    """Return a stored row as JSON: lookups as ``_name_value``, moments in UTC with ``Z``.
+
+    ``@odata.id`` (``accounts(guid)``) is there whenever the key is: flows relate rows by it.
+    """
     found: JsonObject = {"@odata.etag": f'W/"{row["versionnumber"]}"'}
+    if table.key in row:
+        found["@odata.id"] = f"{table.set_name}({row[table.key]})"
     for name, value in row.items():
         if table.columns.get(name) is Type.LOOKUP and name != table.key:
             found[f"_{name}_value"] = None if value is None else str(value)

@@ -52,13 +52,24 @@ class Store:
         self._standings = Standings()
 
     async def create(
-        self, caller: Caller, table: str, values: JsonObject, *, within: Transaction | None = None
+        self,
+        caller: Caller,
+        table: str,
+        values: JsonObject,
+        *,
+        id: str | None = None,
+        within: Transaction | None = None,
     ) -> JsonObject:
-        """Add a row and return it. Its owner is the caller unless ``ownerid`` says otherwise."""
+        """Add a row and return it. Its owner is the caller unless ``ownerid`` says otherwise.
+
+        ``id`` is the row's id, unless ``values`` name one (`Conflict`, 0x80040237, when taken).
+        """
         async with self._asking(caller, table, within) as asking:
             _writable(asking.table)
             require_privilege(asking.standings, asking.table.name, Right.CREATE)
             given = stored(values, asking.table)
+            if id is not None and not given.get(asking.table.key):
+                given[asking.table.key] = id
             given.setdefault("ownerid", caller.acting_for)
             given.setdefault("owneridtype", await _owner_type(asking, given["ownerid"]))
             row = given | _stamps(caller, "created") | _stamps(caller, "modified")
@@ -309,7 +320,8 @@ async def _execute(asking: _Asking, statement: sql.Composed, values: Sequence[ob
         return await asking.transaction.execute(statement, values)
     except errors.UniqueViolation as error:
         raise Conflict(
-            f"a row of `{asking.table.name}` with the same key is there already"
+            f"a row of `{asking.table.name}` with the same key is there already",
+            code=Code.ROW_DUPLICATE,
         ) from error
     except errors.DataError as error:
         raise Invalid(f"a value does not fit the table `{asking.table.name}`") from error

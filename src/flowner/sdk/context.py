@@ -108,7 +108,8 @@ class Rows(Protocol):
     """The row store, in the acting identity's name. Tables by set name or logical name.
 
     Rows are JSON objects in the Web API's shape: the table's columns by logical name, lookups as
-    ``_name_value``, ``@odata.etag``. Every method raises `Rejected` with the store's own code
+    ``_name_value``, ``@odata.etag``, and ``@odata.id`` as ``accounts(guid)``, which is also how
+    ``other`` names a row. Every method raises `Rejected` with the store's own code
     (``0x80040220`` …) and status (403, 404, 412) when the law or the data say no.
     """
 

@@ -1,0 +1,251 @@
+"""The operations of the Dataverse connector, each in the acting identity's name.
+
+Every operation has a twin ``…WithOrganization`` that also names the environment; the connector
+answers for its own alone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flowner.connectors.dataverse.values import (
+    addressed,
+    query_options,
+    reference,
+    require_own,
+    row_id,
+    row_values,
+    rows_of,
+    step_id,
+    text,
+)
+from flowner.sdk.connector import Connector, ParameterForm, Perform, Repeat
+from flowner.sdk.context import Answer, OperationContext, Rejected
+from flowner.values import JsonObject
+
+DUPLICATE: Final = "0x80040237"
+"""Dataverse's code for a row, or a relation between two rows, that is there already."""
+ABSENT: Final = "0x80040217"
+"""Dataverse's code for a row that is not there."""
+
+operations: Final = Connector(ids=(), title="Dataverse")
+
+_TABLE: Final = ParameterForm(name="entityName", title="Table name", required=True)
+_ROW: Final = ParameterForm(name="recordId", title="Row ID", required=True)
+_ITEM: Final = ParameterForm(
+    name="item", title="Columns", type="object", description="each column as `item/name`"
+)
+_SELECT: Final = ParameterForm(name="$select", title="Select columns")
+_EXPAND: Final = ParameterForm(name="$expand", title="Expand query")
+_RELATIONSHIP: Final = ParameterForm(
+    name="associationEntityRelationship", title="Relationship", required=True
+)
+_QUERY: Final = (
+    _SELECT,
+    ParameterForm(name="$filter", title="Filter rows"),
+    ParameterForm(name="$orderby", title="Sort by"),
+    _EXPAND,
+    ParameterForm(name="fetchXml", title="Fetch XML query"),
+    ParameterForm(name="$top", title="Row count", type="integer"),
+    ParameterForm(name="$skiptoken", title="Skip token"),
+)
+
+
+@operations.operation(
+    "ListRecords", title="List rows", repeat=Repeat.HARMLESS, parameters=(_TABLE, *_QUERY)
+)
+async def list_records(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Answer the rows of a table that the query asks for and the acting identity may read.
+
+    Called twice: it reads twice.
+    """
+    table = text(parameters, "entityName")
+    return Answer(body=await rows_of(context).list(table, query_options(parameters)))
+
+
+@operations.operation(
+    "GetItem",
+    title="Get a row by ID",
+    repeat=Repeat.HARMLESS,
+    parameters=(_TABLE, _ROW, _SELECT, _EXPAND),
+)
+async def get_item(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Answer one row.
+
+    Called twice: it reads twice.
+    """
+    table, id = text(parameters, "entityName"), row_id(parameters, "recordId")
+    options = query_options(parameters)
+    row = await rows_of(context).get(
+        table, id, select=options.get("$select"), expand=options.get("$expand")
+    )
+    return Answer(body=addressed(row, table, id))
+
+
+@operations.operation(
+    "CreateRecord", title="Add a new row", repeat=Repeat.WITH_KEY, parameters=(_TABLE, _ITEM)
+)
+async def create_record(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Add a row and answer it.
+
+    Called twice: the row's id comes from the step, so the second call finds the row and answers
+    it as it stands. Where the flow chooses the id itself, the second call is refused as a
+    duplicate. Only if somebody deleted the row in between is it added again.
+    """
+    table = text(parameters, "entityName")
+    return Answer(status=201, body=await create(table, row_values(parameters), context))
+
+
+async def create(table: str, values: JsonObject, context: OperationContext) -> JsonObject:
+    """Add a row under the step's own id, or answer the one that an earlier attempt added."""
+    rows, id = rows_of(context), step_id(context)
+    try:
+        row = await rows.create(table, values, id=id)
+    except Rejected as duplicate:
+        if duplicate.code != DUPLICATE:
+            raise
+        try:
+            row = await rows.get(table, id)
+        except Rejected as absent:
+            # The other row is not ours: the flow's own key, or a unique column, was taken.
+            raise (duplicate if absent.status == 404 else absent) from None
+    return row
+
+
+@operations.operation(
+    "UpdateRecord",
+    title="Update a row",
+    repeat=Repeat.WITH_KEY,
+    parameters=(_TABLE, _ROW, _ITEM),
+)
+async def update_record(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Set columns of a row and answer it; add it under the id given where there is none.
+
+    Called twice: the row holds the same values, written a second time. Flows that wait for
+    changes of the row may start twice, and what others wrote to these columns in between is
+    overwritten.
+    """
+    return await _update(parameters, context, upsert=True)
+
+
+@operations.operation(
+    "UpdateOnlyRecord",
+    title="Update a row that exists",
+    repeat=Repeat.WITH_KEY,
+    parameters=(_TABLE, _ROW, _ITEM),
+)
+async def update_only_record(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Set columns of a row and answer it; refuse where there is none.
+
+    Called twice: as for ``UpdateRecord``.
+    """
+    return await _update(parameters, context, upsert=False)
+
+
+async def _update(parameters: JsonObject, context: OperationContext, *, upsert: bool) -> Answer:
+    table, id = text(parameters, "entityName"), row_id(parameters, "recordId")
+    row = await rows_of(context).update(table, id, row_values(parameters), upsert=upsert)
+    return Answer(body=addressed(row, table, id))
+
+
+@operations.operation(
+    "DeleteRecord", title="Delete a row", repeat=Repeat.WITH_KEY, parameters=(_TABLE, _ROW)
+)
+async def delete_record(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Delete a row.
+
+    Called twice: the row is gone already, which is success for a repeated attempt and a refusal
+    (404) for a first one.
+    """
+    table, id = text(parameters, "entityName"), row_id(parameters, "recordId")
+    await delete(table, id, context)
+    return Answer(status=204, has_body=False)
+
+
+async def delete(table: str, id: str, context: OperationContext) -> None:
+    """Delete a row; gone already is success for a repeated attempt."""
+    try:
+        await rows_of(context).delete(table, id)
+    except Rejected as absent:
+        if not (context.repeated and absent.code == ABSENT):
+            raise
+
+
+@operations.operation(
+    "AssociateEntities",
+    title="Relate rows",
+    repeat=Repeat.WITH_KEY,
+    parameters=(
+        _TABLE,
+        _ROW,
+        _RELATIONSHIP,
+        ParameterForm(name="item/@odata.id", title="Relate with", required=True),
+    ),
+)
+async def associate_entities(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Relate one row to another.
+
+    Called twice: the two are related already, which is success for a repeated attempt.
+    """
+    table, id = text(parameters, "entityName"), row_id(parameters, "recordId")
+    relationship = text(parameters, "associationEntityRelationship")
+    other = reference(text(parameters | row_values(parameters), "item/@odata.id", "@odata.id"))
+    try:
+        await rows_of(context).associate(table, id, relationship, other)
+    except Rejected as duplicate:
+        if not (context.repeated and duplicate.code == DUPLICATE):
+            raise
+    return Answer(status=204, has_body=False)
+
+
+@operations.operation(
+    "DisassociateEntities",
+    title="Unrelate rows",
+    repeat=Repeat.WITH_KEY,
+    parameters=(
+        _TABLE,
+        _ROW,
+        _RELATIONSHIP,
+        ParameterForm(name="$id", title="Unrelate with", required=True),
+    ),
+)
+async def disassociate_entities(parameters: JsonObject, context: OperationContext) -> Answer:
+    """End the relation of one row to another.
+
+    Called twice: the relation is gone already, which is success for a repeated attempt.
+    """
+    table, id = text(parameters, "entityName"), row_id(parameters, "recordId")
+    relationship = text(parameters, "associationEntityRelationship")
+    other = reference(text(parameters, "$id"))
+    try:
+        await rows_of(context).disassociate(table, id, relationship, other)
+    except Rejected as absent:
+        if not (context.repeated and absent.code == ABSENT):
+            raise
+    return Answer(status=204, has_body=False)
+
+
+def _within_organization(perform: Perform) -> Perform:
+    async def checked(parameters: JsonObject, context: OperationContext) -> Answer:
+        require_own(parameters.get("organization"), context)
+        return await perform(parameters, context)
+
+    checked.__doc__ = perform.__doc__
+    return checked
+
+
+for _twin in tuple(operations.operations.values()):
+    operations.operation(
+        f"{_twin.id}WithOrganization",
+        title=f"{_twin.title} from selected environment",
+        repeat=_twin.repeat,
+        parameters=(
+            ParameterForm(
+                name="organization",
+                title="Environment",
+                required=True,
+                description="`current`, or the connection's own `organization`",
+            ),
+            *_twin.parameters,
+        ),
+    )(_within_organization(_twin.perform))
