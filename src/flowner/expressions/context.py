@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+
 from flowner.expressions.scope import Missing
 from flowner.values import Json, JsonObject
 

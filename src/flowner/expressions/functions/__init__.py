@@ -12,6 +12,7 @@ FAMILIES: Final = (
     "collections",
     "math",
     "conversion",
+    "formats",
     "manipulation",
     "dates",
     "addresses",

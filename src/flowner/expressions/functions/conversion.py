@@ -120,10 +120,6 @@ def json_(value: Any) -> Any:
     if isinstance(value, str):
         return read_lenient(value)
     if is_content(value):
-        if "xml" in str(value["$content-type"]).lower():
-            from flowner.expressions.functions.xml import xml_to_json  # noqa: PLC0415
-
-            return xml_to_json(content_bytes(value))
         return read_lenient(content_bytes(value).decode("utf-8-sig", "replace"))
     wrong_type("json", 0, "a string or an XML", value)
 
