@@ -16,9 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from worlds import written
-
 import flowner.engine.invoke as invoking
+import flowner.triggers.start as starting
 from flowner import server
 from flowner.directory.people import NewPerson
 from flowner.flows.connections import NewConnection
@@ -27,6 +26,7 @@ from flowner.sdk.connector import Connector, Repeat
 from flowner.sdk.context import Answer
 from flowner.settings import Settings
 from flowner.values import Secret
+from worlds import written
 
 RUNS, STEPS, AT_ONCE, PRESSES = 600, 10, 64, 200
 
@@ -58,7 +58,9 @@ async def main() -> None:
             delays = await _presses(house, ada, flow)
     rate, floor_runs = RUNS / seconds, RUNS / floor
     print(f"{STEPS}-step runs a second          {rate:8.0f}")
-    print(f"bare appends, in runs a second   {floor_runs:8.0f}   (ratio 1 : {floor_runs / rate:.1f})")
+    print(
+        f"bare appends, in runs a second   {floor_runs:8.0f}   (ratio 1 : {floor_runs / rate:.1f})"
+    )
     print(f"CPU a step                       {cpu / RUNS / STEPS * 1e3:8.2f} ms")
     identity = sum(spent)
     print(
@@ -74,7 +76,9 @@ async def main() -> None:
 async def _prepare(house):
     ada = await house.directory.add_person(NewPerson(name="ada", upn="ada@b.example"))
     connection = await house.connections.make(
-        NewConnection(connector="bench", account="ada@b.example", secrets={"key": Secret("k" * 20)}),
+        NewConnection(
+            connector="bench", account="ada@b.example", secrets={"key": Secret("k" * 20)}
+        ),
         ada,
     )
     actions = {
@@ -119,8 +123,6 @@ async def _presses(house, ada, flow) -> list[float]:
 
 def _watch_identity() -> list[float]:
     """Time every plan and every proof; answers the list that they are written to."""
-    import flowner.triggers.start as starting
-
     spent: list[float] = []
 
     def timed(function):

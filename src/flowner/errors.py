@@ -1,7 +1,7 @@
 """Every error a caller can see.
 
     FlownerError
-    ├── Invalid         the input is wrong; says where (a JSON pointer, a position) and what is right
+    ├── Invalid         the input is wrong; says where (a pointer, a position) and what is right
     ├── NotFound        there is no such thing, or not for this caller: one answer for both
     ├── AccessDenied    the caller may know of it, but not do this
     ├── Refused         the thing cannot be done as things stand (off, unbound, not lent, expired)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NewType, TypeAlias, final
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """A JSON value. Integers and floats are kept apart: ``2`` is not ``2.0``."""
 
 JsonObject: TypeAlias = "dict[str, Json]"

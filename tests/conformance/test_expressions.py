@@ -41,7 +41,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(key, case, id=f"{key} {case['expression']!s:.60}")
 
 
-@pytest.mark.parametrize(("key", "case"), cases() if CASES.is_dir() else [])
+@pytest.mark.parametrize(("key", "case"), list(cases()) if CASES.is_dir() else [])
 def test_case(key: str, case: dict[str, Any]) -> None:
     problem = disagreement(case)
     if key in SKIPS:

@@ -116,7 +116,4 @@ def test_every_day_has_one_occurrence(hour: int, minute: int, zone: str, year: i
     days = [one.astimezone(daily.zone).date() for one in found]
     assert len(days) == len(set(days))
     assert len(found) in (365, 366)
-    assert all(
-        timedelta(hours=22) < b - a < timedelta(hours=26)
-        for a, b in zip(found, found[1:], strict=False)
-    )
+    assert all(timedelta(hours=22) < b - a < timedelta(hours=26) for a, b in pairwise(found))
