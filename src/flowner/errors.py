@@ -95,24 +95,36 @@ class FlownerError(Exception):
 
 
 class Invalid(FlownerError):
+    """The input is wrong."""
+
     default = Code.BAD_REQUEST
 
 
 class NotFound(FlownerError):
+    """There is no such thing, or not for this caller."""
+
     default = Code.NOT_FOUND
 
 
 class AccessDenied(FlownerError):
+    """The caller may know of it, but not do this."""
+
     default = Code.ACCESS_DENIED
 
 
 class Refused(FlownerError):
+    """It cannot be done as things stand."""
+
     default = Code.BAD_REQUEST
 
 
 class Conflict(FlownerError):
+    """Somebody else was first."""
+
     default = Code.CONFLICT
 
 
 class Unavailable(FlownerError):
+    """Something we depend on does not answer now."""
+
     default = Code.UNAVAILABLE

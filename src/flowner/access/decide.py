@@ -44,6 +44,8 @@ class Permit(Generic[R]):
 @final
 @dataclass(frozen=True, slots=True)
 class Denied:
+    """The law's no, with its reason."""
+
     because: str
 
 

@@ -16,6 +16,8 @@ from flowner.odata.syntax import FALSE, TRUE, And, Column, In, Or, Predicate, Sh
 
 @dataclass(frozen=True, slots=True)
 class Decision:
+    """Whether a right is given on a row, and why."""
+
     allowed: bool
     because: str
 

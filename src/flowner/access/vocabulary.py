@@ -72,6 +72,8 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class FlowShare:
+    """What one holder was given on a flow."""
+
     holder: PrincipalId
     role: FlowRole
     app: AppId | None = None
@@ -92,6 +94,8 @@ class FlowFacts:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionShare:
+    """What one holder was given on a connection."""
+
     holder: PrincipalId
     role: ConnectionRole
 

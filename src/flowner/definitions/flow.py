@@ -204,6 +204,8 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
+    """A parameter of the flow; its value comes from the environment or its default."""
+
     name: str
     type: str
     """``String``, ``Int``, ``Float``, ``Bool``, ``Array``, ``Object``, ``SecureString``,

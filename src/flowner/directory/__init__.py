@@ -1,0 +1,1 @@
+"""People, groups and applications, and the tokens they sign in with."""

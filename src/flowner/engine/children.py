@@ -36,6 +36,7 @@ class Answered(msgspec.Struct, tag="answer"):
     message: str = ""
 
     def outcome(self) -> Outcome:
+        """Return the answer as the planner reads it: a failure where it carries a code."""
         if self.code:
             return Failure(code=self.code, message=self.message, status=self.status)
         body: Json = self.body  # type: ignore[assignment] # decoded from JSON

@@ -23,36 +23,42 @@ def wrong_type(function: str, index: int, wanted: str, value: Any) -> NoReturn:
 
 
 def a_string(function: str, index: int, value: Any) -> str:
+    """Return the argument at ``index`` if it is a text; refuse it if not."""
     if not isinstance(value, str):
         wrong_type(function, index, "of type string", value)
     return value
 
 
 def a_whole(function: str, index: int, value: Any) -> int:
+    """Return the argument at ``index`` if it is a whole number; refuse it if not."""
     if not is_whole(value):
         wrong_type(function, index, "an integer", value)
     return value
 
 
 def a_number(function: str, index: int, value: Any) -> int | float | Decimal:
+    """Return the argument at ``index`` if it is a number; refuse it if not."""
     if not is_number(value):
         wrong_type(function, index, "a number", value)
     return value
 
 
 def a_boolean(function: str, index: int, value: Any) -> bool:
+    """Return the argument at ``index`` if it is true or false; refuse it if not."""
     if not isinstance(value, bool):
         wrong_type(function, index, "a boolean", value)
     return value
 
 
 def a_list(function: str, index: int, value: Any) -> list[Any]:
+    """Return the argument at ``index`` if it is an array; refuse it if not."""
     if not isinstance(value, list):
         wrong_type(function, index, "an array", value)
     return value
 
 
 def an_object(function: str, index: int, value: Any) -> dict[str, Any]:
+    """Return the argument at ``index`` if it is an object; refuse it if not."""
     if not isinstance(value, dict):
         wrong_type(function, index, "an object", value)
     return value

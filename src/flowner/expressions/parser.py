@@ -15,12 +15,16 @@ MAX_DEPTH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Literal:
+    """A value written out; ``position`` counts characters from 0."""
+
     value: str | int | float | bool | None
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class CallNode:
+    """A call of a function of the catalogue."""
+
     name: str
     arguments: tuple[Node, ...]
     position: int

@@ -14,7 +14,7 @@ from flowner.values import Json
 
 
 class Missing(Exception):
-    """There is no such parameter, variable, action, loop …"""
+    """There is no such parameter, variable, action or loop."""
 
 
 class Scope(Protocol):

@@ -25,6 +25,8 @@ from flowner.values import ConnectionId, FlowId, PrincipalId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedFlow:
+    """One flow that an import brought."""
+
     id: FlowId
     name: str
     version: int

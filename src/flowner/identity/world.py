@@ -11,6 +11,8 @@ from flowner.values import ConnectionId, FlowId, PrincipalId
 
 
 class PrincipalKind(StrEnum):
+    """What somebody of the directory is."""
+
     USER = "user"
     SERVICE_ACCOUNT = "service account"
     """A user marked non-interactive."""

@@ -11,6 +11,8 @@ from flowner.values import FlowId
 
 @dataclass(frozen=True, slots=True)
 class Due:
+    """A flow whose time has come, and the time it was to run."""
+
     flow: FlowId
     at: datetime
 

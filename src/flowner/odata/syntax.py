@@ -12,6 +12,8 @@ Value: TypeAlias = "bool | int | Decimal | str | datetime | None"
 
 
 class Comparison(StrEnum):
+    """How two values are compared."""
+
     EQ = "eq"
     NE = "ne"
     GT = "gt"
@@ -21,6 +23,8 @@ class Comparison(StrEnum):
 
 
 class TextTest(StrEnum):
+    """How a text is searched."""
+
     CONTAINS = "contains"
     STARTS_WITH = "startswith"
     ENDS_WITH = "endswith"
@@ -62,16 +66,22 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class And:
+    """All of the parts; none at all is true."""
+
     parts: tuple[Predicate, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
+    """One of the parts; none at all is false."""
+
     parts: tuple[Predicate, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
+    """The part does not hold."""
+
     part: Predicate
 
 
@@ -95,5 +105,7 @@ FALSE = Or(())
 
 @dataclass(frozen=True, slots=True)
 class Order:
+    """One column of ``$orderby``."""
+
     column: Column
     descending: bool

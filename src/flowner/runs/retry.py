@@ -24,6 +24,8 @@ _LONGEST: Final = timedelta(days=1)
 
 
 class RetryKind(StrEnum):
+    """Whether tries are spaced evenly, ever wider, or not made at all."""
+
     NONE = "none"
     FIXED = "fixed"
     EXPONENTIAL = "exponential"

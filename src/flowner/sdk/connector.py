@@ -42,6 +42,8 @@ class ParameterForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
+    """One thing that a connector can do."""
+
     id: str
     title: str
     repeat: Repeat
