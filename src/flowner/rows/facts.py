@@ -162,26 +162,26 @@ async def read_world(
     everyone = {*asked, *(row["owner"] for row in connections), *(row["by"] for row in lends)}
     return World(
         principals=await read_principals(transaction, everyone),
-        references={
-            row["name"].lower(): Reference(
-                name=row["name"], connector=row["connector"], connection=_connection(row)
-            )
-            for row in pointers
-        },
+        references={row["name"].lower(): _reference(row) for row in pointers},
         connections={ConnectionId(row["id"]): _connection_facts(row) for row in connections},
         choices={
             (PrincipalId(row["principal"]), row["key"]): ConnectionId(row["connection"])
             for row in choices
         },
-        lends=frozenset(
-            Lend(
-                connection=ConnectionId(row["connection"]),
-                flow=facts.id,
-                by=PrincipalId(row["by"]),
-                version=row["version"],
-            )
-            for row in lends
-        ),
+        lends=frozenset(_lend(facts.id, row) for row in lends),
+    )
+
+
+def _reference(row: Mapping[str, Any]) -> Reference:
+    return Reference(name=row["name"], connector=row["connector"], connection=_connection(row))
+
+
+def _lend(flow: FlowId, row: Mapping[str, Any]) -> Lend:
+    return Lend(
+        connection=ConnectionId(row["connection"]),
+        flow=flow,
+        by=PrincipalId(row["by"]),
+        version=row["version"],
     )
 
 

@@ -167,17 +167,7 @@ class Starter:
         now = self._clock.now()
         run = occasion.run or fresh_run_id(self._clock)
         made, record, fingerprint = decided
-        started = RunStarted(
-            at=now,
-            run=run,
-            flow=facts.id,
-            version=facts.version,
-            trigger=trigger_record(flow.trigger, _outputs(flow, occasion, made), now, run=str(run)),
-            plan=record,
-            parameters=await self._parameters(flow),
-            workflow=_workflow(facts, run),
-            answers=occasion.answers,
-        )
+        started = await self._started(occasion, facts, flow, decided, (run, now))
         header = RunHeader(
             id=run,
             flow=facts.id,
@@ -203,6 +193,28 @@ class Starter:
         if claim is not None and taker is not None:
             taker.take_up(header, entry.data)
         return run
+
+    async def _started(
+        self,
+        occasion: Occasion,
+        facts: FlowFacts,
+        flow: Flow,
+        decided: _Decided,
+        moment: tuple[RunId, datetime],
+    ) -> RunStarted:
+        made, record, _ = decided
+        run, now = moment
+        return RunStarted(
+            at=now,
+            run=run,
+            flow=facts.id,
+            version=facts.version,
+            trigger=trigger_record(flow.trigger, _outputs(flow, occasion, made), now, run=str(run)),
+            plan=record,
+            parameters=await self._parameters(flow),
+            workflow=_workflow(facts, run),
+            answers=occasion.answers,
+        )
 
     async def _record_refusal(
         self,
