@@ -14,6 +14,7 @@ from definitions.written import (
     MAIL,
     OTHER_GUID,
     ROWS,
+    api,
     bare,
     folder_files,
     legacy,
@@ -29,7 +30,13 @@ from definitions.written import (
 from flowner.definitions import archives
 from flowner.definitions.codec import write_flow
 from flowner.definitions.flow import Format
-from flowner.definitions.packages import Skipped, read_files, read_package
+from flowner.definitions.packages import (
+    Skipped,
+    read_files,
+    read_package,
+    survey_files,
+    survey_package,
+)
 from flowner.definitions.problems import InvalidDefinition
 from flowner.definitions.solutions import (
     DeclaredReference,
@@ -426,3 +433,89 @@ def test_a_bomb_costs_no_more_than_its_bound():
     assert len(bomb) < 100_000
     with pytest.raises(Invalid, match="unpacks to more than"):
         read_package(bomb, file="p.zip")
+
+
+def test_a_survey_goes_on_after_a_bad_flow():
+    files = solution_files() | {
+        f"Workflows/Bad-{OTHER_GUID}.json": json.dumps(solution(triggers={})),
+        "Workflows/Broken.json": "{",
+    }
+    survey = survey_package(zipped(files), file="library.zip")
+    assert [(flow.name, flow.file) for flow in survey.package.flows] == [("Late loans", FLOW)]
+    assert [(fault.file, fault.code, fault.pointer) for fault in survey.faults] == [
+        (
+            f"Workflows/Bad-{OTHER_GUID}.json",
+            Code.INVALID_DEFINITION,
+            "/properties/definition/triggers",
+        ),
+        ("Workflows/Broken.json", Code.INVALID_JSON, ""),
+    ]
+    with pytest.raises(InvalidDefinition):
+        read_package(zipped(files), file="library.zip")
+
+
+@pytest.mark.parametrize(
+    ("data", "file", "code"),
+    [
+        pytest.param(b"Rar!", "a.zip", Code.INVALID_PACKAGE, id="not a zip"),
+        pytest.param(b"PK\x03\x04", "a.zip", Code.INVALID_PACKAGE, id="a damaged zip"),
+        pytest.param(zipped({"a.txt": "x"}), "a.zip", Code.INVALID_PACKAGE, id="no flow in it"),
+        pytest.param(b"[]", "a.json", Code.INVALID_JSON, id="no object"),
+    ],
+)
+def test_a_survey_of_what_is_no_package(data, file, code):
+    survey = survey_package(data, file=file)
+    assert survey.package.flows == ()
+    assert [(fault.file, fault.code) for fault in survey.faults] == [(file, code)]
+
+
+def connection(title: str, kind: str = "connections") -> dict[str, object]:
+    return {"type": f"Microsoft.PowerApps/apis/{kind}", "details": {"displayName": title}}
+
+
+@pytest.mark.parametrize(
+    ("resource", "account"),
+    [
+        pytest.param(connection("ada@library.example"), "ada@library.example", id="a name"),
+        pytest.param(connection("My blog"), None, id="a title"),
+        pytest.param(connection("ada@library.example", "x"), None, id="another resource"),
+        pytest.param("ada@library.example", None, id="no object"),
+    ],
+)
+def test_the_accounts_that_a_legacy_package_names(resource, account):
+    folder = f"Microsoft.Flow/flows/{OTHER_GUID}"
+    files = legacy_files() | {
+        "manifest.json": json.dumps({"resources": {"r1": resource}}),
+        f"{folder}/connectionsMap.json": json.dumps({ROWS: "r1", MAIL: "r2"}),
+    }
+    (flow,) = read_package(zipped(files), file="late.zip").flows
+    assert [flow.bindings[key].account for key in (ROWS, MAIL)] == [account, None]
+    assert write_flow(flow) == legacy()
+    unpacked = {path: text.encode() for path, text in files.items()}
+    assert survey_files(unpacked).package.flows == (flow,)
+
+
+def test_the_account_in_the_title_of_a_reference():
+    files = solution_files()
+    files["customizations.xml"] = str(files["customizations.xml"]).replace(
+        "Library rows", "Rows as ada@library.example"
+    )
+    (flow,) = read_package(zipped(files), file="library.zip").flows
+    assert flow.bindings[ROWS].account == "ada@library.example"
+
+
+@pytest.mark.parametrize(
+    ("entry", "account"),
+    [
+        ({"connectionName": "shared-office365-ada@library.example"}, "ada@library.example"),
+        ({"connectionName": "shared-office365-1f0a"}, None),
+        ({"connectionName": "@parameters('a@b.example')"}, None),
+        ({"displayName": "Ada <ada@library.example>"}, "ada@library.example"),
+        ({"connection": {"displayName": "ada@library.example"}}, "ada@library.example"),
+        ({"connectionName": "x" * 100_000 + "@"}, None),
+    ],
+)
+def test_the_account_in_the_name_of_a_connection(entry, account):
+    document = put(legacy(), f"properties>connectionReferences>{MAIL}", {"id": api(MAIL), **entry})
+    (flow,) = read_package(json.dumps(document).encode(), file="late.json").flows
+    assert flow.bindings[MAIL].account == account

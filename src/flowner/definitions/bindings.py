@@ -13,6 +13,9 @@ from flowner.values import Json, JsonObject
 
 _API: Final = re.compile(r"/apis/([^/'\"\])]+)", re.IGNORECASE)
 _MANAGED_API: Final = re.compile(r"/managedApis/([\w.-]+)", re.IGNORECASE)
+ADDRESS: Final = re.compile(r"[\w.%+-]+(?:#EXT#)?@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+"""A mail address or user principal name inside another text."""
+_LONGEST_NAME: Final = 500
 _COUNTER: Final = re.compile(r"(?:[_-]\d+)?(?:_#workflowname#)?$")
 
 _SOURCES: Final[Mapping[str, Source]] = {
@@ -68,10 +71,21 @@ def connector_name(text: str) -> str:
     return api[1] if api else text.rstrip("/").rpartition("/")[2]
 
 
+def account_in(text: str, connector: str) -> str | None:
+    """Return the address that a connection's name or title contains, if it does.
+
+    Connections are named after their connector: ``shared-office365-ada@example.com`` is Ada's.
+    """
+    prefix = connector.replace("_", "-") + "-"
+    found = ADDRESS.search(text.removeprefix(prefix)[:_LONGEST_NAME])
+    return found[0] if found else None
+
+
 def _binding(key: str, entry: JsonObject, at: str, reading: Reading) -> Binding:
+    connector = _connector(key, entry, at, reading)
     return Binding(
         key=key,
-        connector=_connector(key, entry, at, reading),
+        connector=connector,
         source=_source(entry, at, reading),
         impersonates=_impersonates(entry, at, reading),
         reference=text_at(entry, "connection", "connectionReferenceLogicalName")
@@ -80,8 +94,20 @@ def _binding(key: str, entry: JsonObject, at: str, reading: Reading) -> Binding:
         or text_at(entry, "connection", "name")
         or text_at(entry, "connection", "id")
         or None,
+        account=_account(entry, connector),
         document=entry,
     )
+
+
+def _account(entry: JsonObject, connector: str) -> str | None:
+    named = (
+        text_at(entry, "connectionName"),
+        text_at(entry, "connection", "name"),
+        text_at(entry, "connection", "displayName"),
+        text_at(entry, "displayName"),
+    )
+    found = (account_in(text, connector) for text in named if text and text[0] not in "@[")
+    return next((account for account in found if account), None)
 
 
 def _connector(key: str, entry: JsonObject, at: str, reading: Reading) -> str:

@@ -168,6 +168,6 @@ def _unknown(at: str, what: str) -> Problem:
         severity=Severity.ERROR,
         code=Code.UNKNOWN_TYPE,
         pointer=at,
-        message=f"{what} is not known here",
-        mend="replace it; a flow with it can be kept, not run",
+        message=f"{what} is not carried out here",
+        mend="replace it; a flow with it can be kept, not turned on",
     )

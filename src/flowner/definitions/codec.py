@@ -99,6 +99,7 @@ def _flow(document: JsonObject, envelope: Envelope, name: str, reading: Reading)
         outputs=outputs,
         static_results=static_results,
         document=document,
+        file=reading.file,
     )
 
 

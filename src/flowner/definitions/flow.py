@@ -124,7 +124,14 @@ class Binding:
     """The connection reference's logical name; None: never bound, or a raw connection."""
     connection: str | None
     """A raw connection's name, where a package binds without a reference."""
+    account: str | None = None
+    """Whom the outside sees, where the document or its package says so: ``ada@example.com``."""
     document: JsonObject = field(repr=False)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it says at all through which connection it acts."""
+        return self.reference is not None or self.connection is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +241,8 @@ class Flow:
     static_results: JsonObject
     document: JsonObject = field(repr=False)
     """Everything around trigger, actions and bindings, as written."""
+    file: str | None = field(default=None, compare=False)
+    """Where it was read from: the file's path inside its package."""
 
     def walk(self) -> Iterator[Action]:
         """Yield every action, however deep, in document order."""

@@ -16,6 +16,7 @@ from flowner.definitions.codec import read_flow
 from flowner.definitions.documents import parse, parse_object
 from flowner.definitions.envelopes import is_flow
 from flowner.definitions.flow import Flow
+from flowner.definitions.manifests import CONNECTIONS_MAP, MANIFEST, with_accounts, with_titles
 from flowner.definitions.problems import InvalidDefinition, Problem, Severity
 from flowner.definitions.reading import text_at
 from flowner.definitions.solutions import (
@@ -69,17 +70,24 @@ class Package:
     """Usually one; none for a legacy package or single files; several for a package of them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What can be read of a package, and what cannot."""
+
+    package: Package
+    faults: tuple[Problem, ...]
+    """Each with its file: its path inside the package, or the package itself."""
+
+
 def read_package(data: bytes, *, file: str) -> Package:
     """Read a solution archive, a legacy package, an archive of those, or one JSON file.
 
     Raises `Invalid` for what cannot be read; `InvalidDefinition` with all problems where there is
     more than one. ``file`` names the package; an error names the file inside it.
     """
-    if is_archive(data):
-        return _read(unpack(data, file=file), file)
-    if file.casefold().endswith(".json") or data[:256].lstrip().startswith(_JSON_STARTS):
-        return _single(data, file)
-    raise Invalid("is not a zip archive", code=Code.INVALID_PACKAGE, file=file)
+    found = _opened(data, file)
+    found.settle()
+    return found.package()
 
 
 def read_files(files: Mapping[str, bytes], *, file: str | None = None) -> Package:
@@ -87,7 +95,34 @@ def read_files(files: Mapping[str, bytes], *, file: str | None = None) -> Packag
 
     Archives among them are opened. Raises as `read_package`.
     """
-    return _read(expand(files, file=file), file)
+    found = _gathered(expand(files, file=file), file)
+    found.settle()
+    return found.package()
+
+
+def survey_package(data: bytes, *, file: str) -> Survey:
+    """Read as `read_package` does, but go on after a fault: one bad flow hides no other."""
+    try:
+        return _opened(data, file).survey()
+    except Invalid as error:
+        return Survey(package=_Gathering().package(), faults=tuple(_all(file, error)))
+
+
+def survey_files(files: Mapping[str, bytes]) -> Survey:
+    """Read an unpacked solution or package as `survey_package` does an archive."""
+    return _gathered(files, None).survey()
+
+
+def _opened(data: bytes, file: str) -> _Gathering:
+    if is_archive(data):
+        return _gathered(unpack(data, file=file), file)
+    if file.casefold().endswith(".json") or data[:256].lstrip().startswith(_JSON_STARTS):
+        found = _Gathering()
+        found.attempt(
+            file, lambda path: found.flows.append(_flow(parse_object(data, file=path), path))
+        )
+        return found
+    raise Invalid("is not a zip archive", code=Code.INVALID_PACKAGE, file=file)
 
 
 @dataclass(slots=True)
@@ -113,7 +148,24 @@ class _Gathering:
         if len(self.errors) == 1:
             raise self.errors[0][1]
         if self.errors:
-            raise InvalidDefinition([p for path, error in self.errors for p in _all(path, error)])
+            raise InvalidDefinition(list(self.problems()))
+
+    def problems(self) -> Iterator[Problem]:
+        for path, error in self.errors:
+            yield from _all(path, error)
+
+    def package(self) -> Package:
+        titles = {key: reference.display_name for key, reference in self.references.items()}
+        return Package(
+            flows=tuple(with_titles(flow, titles) for flow in self.flows),
+            skipped=tuple(self.skipped),
+            references=tuple(self.references.values()),
+            variables=tuple(self.variables.values()),
+            solutions=tuple(self.solutions),
+        )
+
+    def survey(self) -> Survey:
+        return Survey(package=self.package(), faults=tuple(self.problems()))
 
 
 def _all(path: str, error: Invalid) -> Iterator[Problem]:
@@ -130,19 +182,14 @@ def _all(path: str, error: Invalid) -> Iterator[Problem]:
     )
 
 
-def _single(data: bytes, file: str) -> Package:
-    flow = _flow(parse_object(data, file=file), file)
-    return Package(flows=(flow,), skipped=(), references=(), variables=(), solutions=())
-
-
-def _read(files: Mapping[str, bytes], file: str | None) -> Package:
+def _gathered(files: Mapping[str, bytes], file: str | None) -> _Gathering:
     found = _Gathering()
     readers: tuple[tuple[re.Pattern[str], Callable[[str], None]], ...] = (
         (_MANIFEST, lambda path: _manifest(path, files[path], found)),
         (_WORKFLOW_DATA, lambda path: _workflow_data(path, files[path], found)),
         (_VARIABLE, lambda path: _variable(path, files, found)),
         (_WORKFLOW, lambda path: _workflow(path, files[path], found)),
-        (_LEGACY, lambda path: found.flows.append(_flow(_parsed(path, files), path))),
+        (_LEGACY, lambda path: found.flows.append(_legacy_flow(path, files))),
     )
     known = False
     for pattern, read in readers:
@@ -151,16 +198,20 @@ def _read(files: Mapping[str, bytes], file: str | None) -> Package:
             found.attempt(path, read)
     _loose(files, found, among_known=known)
     _missing(files, found)
-    found.settle()
-    if not known and not found.flows:
+    if not (known or found.flows or found.errors):
         raise Invalid("holds neither a flow nor a solution", code=Code.INVALID_PACKAGE, file=file)
-    return Package(
-        flows=tuple(found.flows),
-        skipped=tuple(found.skipped),
-        references=tuple(found.references.values()),
-        variables=tuple(found.variables.values()),
-        solutions=tuple(found.solutions),
-    )
+    return found
+
+
+def _legacy_flow(path: str, files: Mapping[str, bytes]) -> Flow:
+    flow = _flow(_parsed(path, files), path)
+    folder = path.rpartition("/")[0]
+    root = path[: path.casefold().rindex("microsoft.flow/")]
+    beside = (f"{root}{MANIFEST}", f"{folder}/{CONNECTIONS_MAP}")
+    if any(one not in files for one in beside):
+        return flow
+    manifest, connections_map = (parse(files[one], file=one) for one in beside)
+    return with_accounts(flow, manifest, connections_map)
 
 
 def _parsed(path: str, files: Mapping[str, bytes]) -> JsonObject:
