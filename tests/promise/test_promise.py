@@ -130,7 +130,7 @@ examples = st.builds(
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(example=examples)
 def test_explained_is_recorded_is_seen(house, run, town, example: Example) -> None:

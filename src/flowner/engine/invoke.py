@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import orjson
 import structlog
 
 from flowner.clock import Clock
@@ -129,12 +129,13 @@ class Invoker:
 
     def _about(self, command: Invoke, hand: InHand, verdict: Acting | Refusal) -> JsonObject:
         planned = hand.plan.actions.get(command.action)
-        sent = json.dumps(command.parameters, sort_keys=True, ensure_ascii=False, default=str)
+        shown = {n: value for n, value in command.parameters.items() if n != "authentication"}
+        sent = orjson.dumps(shown, option=orjson.OPT_SORT_KEYS, default=str)
         record: JsonObject = {
             "plan": hand.plan_hash,
             "asPlanned": verdict == planned,
             "attempt": command.attempt,
-            "sent": "sha256:" + hashlib.sha256(sent.encode()).hexdigest(),
+            "sent": "sha256:" + hashlib.sha256(sent).hexdigest(),
         }
         if verdict != planned and planned is not None:
             record["planned"] = (

@@ -34,6 +34,10 @@ class Context:
         except Missing:
             return {"name": name, "status": "Succeeded", "outputs": self._named("outputs", name)}
 
+    def outputs(self, name: str) -> Json:
+        record = self.action(name)
+        return record.get("outputs") if isinstance(record, dict) else None
+
     def trigger(self) -> Json:
         return self._document.get("trigger")
 

@@ -31,6 +31,10 @@ class Scope(Protocol):
         """
         ...
 
+    def outputs(self, name: str) -> Json:
+        """Return the outputs in the action's record, None where it has none; raises as `action`."""
+        ...
+
     def trigger(self) -> Json:
         """Return the trigger's record: ``{"name", "outputs": {"headers", "body"}, …}``."""
         ...

@@ -1,29 +1,26 @@
-"""Group commit: the appends of all runs of a process travel in one statement.
+"""Appending: entries, status, wake, accounts and snapshot of many runs, in one statement.
 
-There is no lingering: a group forms while the one before it is on its way to the disk.
+An addition is kept if its run's lease is held by its writer and its first number is the next.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import psycopg
 
 from flowner.database import Database
+from flowner.database.arrays import Column, blobs, bools, int4s, int8s, moments, texts
 from flowner.errors import Code, Conflict
 from flowner.journal.records import Append
 from flowner.values import RunId
 
-_MOST = 200
-"""Appends in one statement."""
-
 _APPEND = """
 WITH batch AS (
     SELECT * FROM unnest(
-        %(run)s::bigint[], %(owner)s::text[], %(expected)s::int[], %(status)s::text[],
-        %(finished)s::bool[], %(code)s::text[], %(error)s::text[], %(due)s::timestamptz[],
-        %(consumed)s::bigint[], %(posted)s::int[], %(snapshot)s::bytea[], %(next)s::int[])
+        %(run)b, %(owner)b, %(expected)b, %(status)b,
+        %(finished)b, %(code)b, %(error)b, %(due)b,
+        %(consumed)b, %(posted)b, %(snapshot)b, %(next)b)
     AS b(run, owner, expected, status, finished, code, error, due, consumed, posted, snapshot, next)
 ), fit AS (
     SELECT b.* FROM batch b
@@ -44,12 +41,12 @@ WITH batch AS (
 ), held AS (SELECT run FROM kept UNION ALL SELECT run FROM done
 ), written AS (
     INSERT INTO journal.entry (run, seq, at, kind, path, data)
-    SELECT e.* FROM unnest(%(e_run)b::bigint[], %(e_seq)b::int[], %(e_at)b::timestamptz[],
-        %(e_kind)b::text[], %(e_path)b::text[], %(e_data)b::bytea[])
+    SELECT e.* FROM unnest(%(e_run)b, %(e_seq)b, %(e_at)b,
+        %(e_kind)b, %(e_path)b, %(e_data)b)
         AS e(run, seq, at, kind, path, data) JOIN held USING (run)
 ), accounts AS (
     SELECT a.run, array_agg(DISTINCT a.account) AS used
-    FROM unnest(%(a_run)b::bigint[], %(a_account)b::text[]) AS a(run, account) GROUP BY a.run
+    FROM unnest(%(a_run)b, %(a_account)b) AS a(run, account) GROUP BY a.run
 ), headed AS (
     UPDATE journal.run r SET status = b.status, code = coalesce(b.code, r.code),
         error = coalesce(b.error, r.error), ended = CASE WHEN b.finished THEN now() END,
@@ -69,56 +66,17 @@ SELECT run FROM held
 """
 
 
-class Appender:
-    """Collects appends and writes them, a group at a time. Start it with `run`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._waiting: list[tuple[Append, asyncio.Future[None]]] = []
-        self._some = asyncio.Event()
-
-    async def append(self, addition: Append) -> None:
-        """Return when the addition is durable. Raises `Conflict` when the lease is lost."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((addition, future))
-        self._some.set()
-        await future
-
-    async def run(self) -> None:
-        """Write for ever; cancel it when nobody appends any more."""
-        while True:
-            await self._some.wait()
-            group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-            if not self._waiting:
-                self._some.clear()
-            await self._write(group)
-
-    async def _write(self, group: Sequence[tuple[Append, asyncio.Future[None]]]) -> None:
-        try:
-            held = await self._execute([addition for addition, _ in group])
-        except psycopg.errors.UniqueViolation:
-            if len(group) > 1:
-                for one in group:
-                    await self._write([one])
-                return
-            held = set()
-        except Exception as error:  # noqa: BLE001 - every waiting run must hear of it
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for addition, future in group:
-            if future.done():
-                continue
-            if addition.run in held:
-                future.set_result(None)
-            else:
-                future.set_exception(lost(addition.run))
-
-    async def _execute(self, group: Sequence[Append]) -> set[int]:
-        async with self._database.connection() as connection:
+async def write(database: Database, group: Sequence[Append]) -> list[Conflict | None]:
+    """Write a group; answers `Conflict` for each whose lease is lost or whose number is taken."""
+    try:
+        async with database.connection() as connection:
             found = await connection.execute(_APPEND, _columns(group))
-            return {row["run"] for row in await found.fetchall()}
+            held = {row["run"] for row in await found.fetchall()}
+    except psycopg.errors.UniqueViolation:
+        if len(group) > 1:
+            raise
+        held = set()
+    return [None if one.run in held else lost(one.run) for one in group]
 
 
 def lost(run: RunId) -> Conflict:
@@ -126,32 +84,28 @@ def lost(run: RunId) -> Conflict:
     return Conflict(f"the lease of run {run} is somebody else's now", code=Code.RUN_LOST)
 
 
-def _columns(group: Sequence[Append]) -> dict[str, list[object]]:
-    numbered = [
-        (one.run, one.expected + index, entry)
-        for one in group
-        for index, entry in enumerate(one.entries)
-    ]
+def _columns(group: Sequence[Append]) -> dict[str, Column]:
+    entries = [entry for one in group for entry in one.entries]
     accounts = [(one.run, account) for one in group for account in one.accounts]
     return {
-        "run": [one.run for one in group],
-        "owner": [one.owner for one in group],
-        "expected": [one.expected for one in group],
-        "status": [one.status for one in group],
-        "finished": [one.finished for one in group],
-        "code": [one.code for one in group],
-        "error": [one.error for one in group],
-        "due": [one.release_until for one in group],
-        "consumed": [one.consumed for one in group],
-        "posted": [one.posted for one in group],
-        "snapshot": [one.snapshot for one in group],
-        "next": [one.expected + len(one.entries) for one in group],
-        "e_run": [run for run, _, _ in numbered],
-        "e_seq": [seq for _, seq, _ in numbered],
-        "e_at": [entry.at for _, _, entry in numbered],
-        "e_kind": [entry.kind for _, _, entry in numbered],
-        "e_path": [entry.path for _, _, entry in numbered],
-        "e_data": [entry.data for _, _, entry in numbered],
-        "a_run": [run for run, _ in accounts],
-        "a_account": [account for _, account in accounts],
+        "run": int8s(one.run for one in group),
+        "owner": texts(one.owner for one in group),
+        "expected": int4s(one.expected for one in group),
+        "status": texts(one.status for one in group),
+        "finished": bools(one.finished for one in group),
+        "code": texts(one.code for one in group),
+        "error": texts(one.error for one in group),
+        "due": moments(one.release_until for one in group),
+        "consumed": int8s(one.consumed for one in group),
+        "posted": int4s(one.posted for one in group),
+        "snapshot": blobs(one.snapshot for one in group),
+        "next": int4s(one.expected + len(one.entries) for one in group),
+        "e_run": int8s(one.run for one in group for _ in one.entries),
+        "e_seq": int4s(one.expected + at for one in group for at in range(len(one.entries))),
+        "e_at": moments(entry.at for entry in entries),
+        "e_kind": texts(entry.kind for entry in entries),
+        "e_path": texts(entry.path for entry in entries),
+        "e_data": blobs(entry.data for entry in entries),
+        "a_run": int8s(run for run, _ in accounts),
+        "a_account": texts(account for _, account in accounts),
     }

@@ -4,41 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from flowner.database import Database, Transaction
-from flowner.errors import NotFound
-from flowner.journal.appending import Appender, lost
+from flowner.errors import Conflict, NotFound
+from flowner.journal import appending, creating
+from flowner.journal.appending import lost
+from flowner.journal.creating import Creation
+from flowner.journal.grouping import Grouped
 from flowner.journal.records import Append, Entry, Loaded, RunHeader
 from flowner.values import AppId, FlowId, PrincipalId, RunId
 
-_CREATE = """
-WITH header AS (
-    INSERT INTO journal.run (id, flow, flow_version, flow_name, kind, status, initiator, principal,
-        rule, fallback, parent, parent_path, app, plan, plan_hash, accounts, started, ended, code,
-        error)
-    VALUES (%(id)s, %(flow)s, %(flow_version)s, %(flow_name)s, %(kind)s, %(status)s, %(initiator)s,
-        %(principal)s, %(rule)s, %(fallback)s, %(parent)s, %(parent_path)s,
-        %(app)s, %(plan)s, %(plan_hash)s,
-        %(accounts)s, %(started)s, %(ended)s, %(code)s, %(error)s)
-), woken AS (
-    INSERT INTO journal.wake (run, due, owner, lease)
-    SELECT %(id)s, %(started)s, %(owner)s, now() + make_interval(secs => %(lease)s)
-    WHERE %(ended)s::timestamptz IS NULL
-), told AS (
-    SELECT pg_notify('flowner_wake', '') WHERE %(owner)s::text IS NULL
-), written AS (
-    INSERT INTO journal.entry (run, seq, at, kind, path, data)
-    SELECT %(id)s, e.seq - 1, e.at, e.kind, e.path, e.data
-    FROM unnest(%(e_at)s::timestamptz[], %(e_kind)s::text[], %(e_path)s::text[],
-        %(e_data)s::bytea[]) WITH ORDINALITY AS e(at, kind, path, data, seq)
-)
-SELECT count(*) FROM told
-"""
 _COLUMNS = """
 SELECT id, flow::text, flow_version, flow_name, kind, status, initiator::text, principal::text,
        rule, fallback, parent, parent_path, app::text, plan, plan_hash, accounts, started, ended,
@@ -79,8 +57,10 @@ class Listed:
 class Journal:
     """One database's journal. Open it with `open_journal`, which keeps the writer going."""
 
-    def __init__(self, database: Database, appender: Appender) -> None:
-        self._database, self._appender = database, appender
+    def __init__(
+        self, database: Database, creations: Grouped[Creation], appends: Grouped[Append]
+    ) -> None:
+        self._database, self._creations, self._appends = database, creations, appends
 
     async def create(
         self,
@@ -90,28 +70,20 @@ class Journal:
         claim: tuple[str, float] | None = None,
         within: Transaction | None = None,
     ) -> None:
-        """Make a run with its first entries and its wake: one statement.
+        """Make a run with its first entries and its wake; returns when it is durable.
 
         ``claim`` is the owner and the lease, in seconds, of a worker that takes it up at once;
         otherwise every worker is told. Without ``within`` it commits by itself.
         """
-        values = _header_values(header) | {
-            "owner": None if claim is None else claim[0],
-            "lease": None if claim is None else claim[1],
-            "e_at": [entry.at for entry in entries],
-            "e_kind": [entry.kind for entry in entries],
-            "e_path": [entry.path for entry in entries],
-            "e_data": [entry.data for entry in entries],
-        }
-        if within is not None:
-            await within.execute(_CREATE, values)
-            return
-        async with self._database.connection() as connection:
-            await connection.execute(_CREATE, values)
+        creation = Creation(header=header, entries=entries, claim=claim)
+        if within is None:
+            await self._creations.add(creation)
+        else:
+            await creating.write(within, [creation])
 
     async def append(self, addition: Append) -> None:
         """Add to a run; returns when it is durable. `Conflict` when the lease is lost."""
-        await self._appender.append(addition)
+        await self._appends.add(addition)
 
     async def load(self, run: RunId) -> Loaded:
         """Return what a worker needs to take a run up; `Conflict` when it is finished."""
@@ -188,40 +160,27 @@ class Journal:
 
 @asynccontextmanager
 async def open_journal(database: Database) -> AsyncIterator[Journal]:
-    """Open the journal with its writer."""
-    appender = Appender(database)
-    writer = asyncio.create_task(appender.run(), name="journal writer")
+    """Open the journal with its two writers."""
+
+    async def create(group: Sequence[Creation]) -> list[Exception | None]:
+        async with database.connection() as connection:
+            await creating.write(connection, group)
+        return [None] * len(group)
+
+    async def append(group: Sequence[Append]) -> list[Conflict | None]:
+        return await appending.write(database, group)
+
+    creations, appends = Grouped(create), Grouped(append)
+    writers = [
+        asyncio.create_task(creations.run(), name="journal creations"),
+        asyncio.create_task(appends.run(), name="journal appends"),
+    ]
     try:
-        yield Journal(database, appender)
+        yield Journal(database, creations, appends)
     finally:
-        writer.cancel()
-        with suppress(asyncio.CancelledError):
-            await writer
-
-
-def _header_values(header: RunHeader) -> dict[str, Any]:
-    return {
-        "id": header.id,
-        "flow": header.flow,
-        "flow_version": header.flow_version,
-        "flow_name": header.flow_name,
-        "kind": header.kind,
-        "status": header.status,
-        "initiator": header.initiator,
-        "principal": header.principal,
-        "rule": header.rule,
-        "fallback": header.fallback,
-        "parent": header.parent,
-        "parent_path": header.parent_path,
-        "app": header.app,
-        "plan": Jsonb(header.plan),
-        "plan_hash": header.plan_hash,
-        "accounts": list(header.accounts),
-        "started": header.started,
-        "ended": header.ended,
-        "code": header.code,
-        "error": header.error,
-    }
+        for writer in writers:
+            writer.cancel()
+        await asyncio.gather(*writers, return_exceptions=True)
 
 
 def _header(row: dict[str, Any]) -> RunHeader:

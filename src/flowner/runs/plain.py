@@ -20,19 +20,46 @@ def plain(value: object) -> Json:
 
     Costs a walk over the value.
     """
+    if _is_plain(value):
+        return value  # type: ignore[return-value] # that is what was asked
     if isinstance(value, str):
-        return value if value.isascii() else _text(value)
+        return _text(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else _ODD_FLOATS[str(value)]
+        return _ODD_FLOATS[str(value)]
     if isinstance(value, list):
-        return _list(value)
+        return [plain(item) for item in value]
     if isinstance(value, dict):
-        return _object(value)
+        return {_text(str(name)): plain(item) for name, item in value.items()}
     if isinstance(value, Decimal):
         return plain(float(value))
-    if value is None or isinstance(value, bool):
-        return value
     return _whole(value) if isinstance(value, int) else str(value)
+
+
+def _is_plain(value: object) -> bool:
+    kind = type(value)
+    if kind is str:
+        return value.isascii() or _whole_text(value)  # type: ignore[attr-defined, arg-type]
+    if kind is dict:
+        return all(
+            type(name) is str and (name.isascii() or _whole_text(name)) and _is_plain(item)
+            for name, item in value.items()  # type: ignore[attr-defined]
+        )
+    if kind is list:
+        return all(map(_is_plain, value))  # type: ignore[call-overload]
+    if kind is int:
+        return -_INT64 <= value < _INT64  # type: ignore[operator]
+    if kind is float:
+        return math.isfinite(value)  # type: ignore[arg-type]
+    return value is None or kind is bool
+
+
+def _whole_text(value: str) -> bool:
+    """Say whether the text has no half of a surrogate pair."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _whole(value: int) -> Json:
@@ -46,24 +73,7 @@ def _whole(value: int) -> Json:
 
 
 def _text(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        # Two halves that met make a whole again; a lonely one is lost.
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return value
-
-
-def _list(value: list[Json]) -> list[Json]:
-    made = [plain(item) for item in value]
-    same = all(one is other for one, other in zip(made, value, strict=True))
-    return value if same else made
-
-
-def _object(value: dict[str, Json]) -> dict[str, Json]:
-    made = {_text(name): plain(item) for name, item in value.items()}
-    same = all(
-        one is other and name in value
-        for (name, one), other in zip(made.items(), value.values(), strict=False)
-    )
-    return value if same and len(made) == len(value) else made
+    if _whole_text(value):
+        return value
+    # Two halves that met make a whole again; a lonely one is lost.
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -87,16 +87,6 @@ class Turn:
         self.scope = RunScope(folding.compiled, folding.state, world)
         self._events: list[AnyEvent] = []
         self._commands: list[Command] = []
-        self._starts: dict[str, Callable[[str, Node], None]] = {
-            "If": self._if,
-            "Switch": self._switch,
-            "Scope": self._begin,
-            "Foreach": self._foreach,
-            "Until": self._until,
-            "Changeset": self._changeset,
-            "Wait": self._wait,
-            **dict.fromkeys(("Http", "HttpWebhook", "Workflow", "ServiceProvider"), self._call),
-        }
 
     def step(self, limit: int) -> Step:
         """Go on until nothing is left to do now, or ``limit`` events are written."""
@@ -143,10 +133,10 @@ class Turn:
         elif node.type in _ON_STATE:
             self._change(path, node, _ON_STATE[node.type](node, self.scope, self.state))
         else:
-            start = self._starts.get(node.type)
+            start = _STARTS.get(node.type)
             if start is None:
-                start = self._unknown if node.action.call is None else self._call
-            start(path, node)
+                start = Turn._unknown if node.action.call is None else Turn._call
+            start(self, path, node)
 
     def _unsatisfied(self, node: Node, frame: Frame) -> Fault | None:
         block = self.compiled.blocks[node.block]
@@ -371,6 +361,18 @@ class Turn:
             code = "OutputParameterEvaluationFailed"
             return RunEnded(at=now, status=Status.FAILED, code=code, error=Fault(code, str(error)))
         return RunEnded(at=now, status=status, outputs=outputs or UNSET)
+
+
+_STARTS: Final[dict[str, Callable[[Turn, str, Node], None]]] = {
+    "If": Turn._if,
+    "Switch": Turn._switch,
+    "Scope": Turn._begin,
+    "Foreach": Turn._foreach,
+    "Until": Turn._until,
+    "Changeset": Turn._changeset,
+    "Wait": Turn._wait,
+    **dict.fromkeys(("Http", "HttpWebhook", "Workflow", "ServiceProvider"), Turn._call),
+}
 
 
 def _block_result(status: Status) -> Result:

@@ -101,6 +101,16 @@ class RunScope:
             raise Missing(name)
         return self._shown(seen)
 
+    def outputs(self, name: str) -> Json:
+        node = self._compiled.by_name.get(name.casefold())
+        if self.ending is None and node is not None:
+            seen = self._see(node)
+            if seen is not None and seen.repeats is None:
+                # What most expressions ask for; the rest of the record need not be made.
+                return None if seen.record.outputs is UNSET else seen.record.outputs
+        record = self.action(name)
+        return record.get("outputs") if isinstance(record, dict) else None
+
     def trigger(self) -> Json:
         return self._state.trigger  # type: ignore[no-any-return]
 

@@ -43,12 +43,12 @@ def actions(scope: Scope, name: Any) -> Any:
 
 @function("outputs", _F, "outputs(name)", "What an action gave.", needs_scope=True)
 def outputs(scope: Scope, name: Any) -> Any:
-    return _part(scope.action(a_string("outputs", 0, name)), "outputs")
+    return scope.outputs(a_string("outputs", 0, name))
 
 
 @function("body", _F, "body(name)", "The body that an action gave.", needs_scope=True)
 def body(scope: Scope, name: Any) -> Any:
-    return _part(_part(scope.action(a_string("body", 0, name)), "outputs"), "body")
+    return _part(scope.outputs(a_string("body", 0, name)), "body")
 
 
 @function("actionOutputs", _F, "actionOutputs(name)", "As `outputs`.", needs_scope=True)

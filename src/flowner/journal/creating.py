@@ -1,0 +1,90 @@
+"""Creating: headers, first entries and wakes of many runs, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from flowner.database import Transaction
+from flowner.database.arrays import Column, blobs, int4s, int8s, moments, texts
+from flowner.journal.records import Entry, RunHeader
+
+_CREATE = """
+WITH batch AS (
+    SELECT * FROM unnest(
+        %(id)b, %(flow)b, %(flow_version)b, %(flow_name)b, %(kind)b, %(status)b, %(initiator)b,
+        %(principal)b, %(rule)b, %(fallback)b, %(parent)b, %(parent_path)b, %(app)b, %(plan)b,
+        %(plan_hash)b, %(started)b, %(ended)b, %(code)b, %(error)b, %(owner)b, %(lease)b)
+    AS b(id, flow, flow_version, flow_name, kind, status, initiator, principal, rule, fallback,
+        parent, parent_path, app, plan, plan_hash, started, ended, code, error, owner, lease)
+), header AS (
+    INSERT INTO journal.run (id, flow, flow_version, flow_name, kind, status, initiator, principal,
+        rule, fallback, parent, parent_path, app, plan, plan_hash, started, ended, code, error)
+    SELECT id, flow::uuid, flow_version, flow_name, kind, status, initiator::uuid, principal::uuid,
+        rule, fallback, parent, parent_path, app::uuid, plan::jsonb, plan_hash, started, ended,
+        code, error
+    FROM batch
+), woken AS (
+    INSERT INTO journal.wake (run, due, owner, lease)
+    SELECT id, started, owner, now() + make_interval(secs => lease / 1000.0)
+    FROM batch WHERE ended IS NULL
+), written AS (
+    INSERT INTO journal.entry (run, seq, at, kind, path, data)
+    SELECT * FROM unnest(%(e_run)b, %(e_seq)b, %(e_at)b, %(e_kind)b, %(e_path)b, %(e_data)b)
+)
+SELECT pg_notify('flowner_wake', '')
+WHERE EXISTS (SELECT FROM batch WHERE owner IS NULL AND ended IS NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creation:
+    """One run to be made."""
+
+    header: RunHeader
+    """`RunHeader.accounts` is not written: accounts come with what is appended."""
+    entries: Sequence[Entry]
+    claim: tuple[str, float] | None
+    """See `Journal.create`."""
+
+
+async def write(transaction: Transaction, group: Sequence[Creation]) -> None:
+    """Make the runs; tell the workers unless all of them are claimed."""
+    await transaction.execute(_CREATE, _columns(group))
+
+
+def _columns(group: Sequence[Creation]) -> dict[str, Column]:
+    headers = [one.header for one in group]
+    entries = [entry for one in group for entry in one.entries]
+    claims = [one.claim or (None, None) for one in group]
+    return {
+        "id": int8s(header.id for header in headers),
+        "flow": texts(header.flow for header in headers),
+        "flow_version": int4s(header.flow_version for header in headers),
+        "flow_name": texts(header.flow_name for header in headers),
+        "kind": texts(header.kind for header in headers),
+        "status": texts(header.status for header in headers),
+        "initiator": texts(header.initiator for header in headers),
+        "principal": texts(header.principal for header in headers),
+        "rule": texts(header.rule for header in headers),
+        "fallback": texts(header.fallback for header in headers),
+        "parent": int8s(header.parent for header in headers),
+        "parent_path": texts(header.parent_path for header in headers),
+        "app": texts(header.app for header in headers),
+        "plan": texts(orjson.dumps(header.plan).decode() for header in headers),
+        "plan_hash": texts(header.plan_hash for header in headers),
+        "started": moments(header.started for header in headers),
+        "ended": moments(header.ended for header in headers),
+        "code": texts(header.code for header in headers),
+        "error": texts(header.error for header in headers),
+        "owner": texts(owner for owner, _ in claims),
+        "lease": int8s(None if seconds is None else int(seconds * 1000) for _, seconds in claims),
+        "e_run": int8s(one.header.id for one in group for _ in one.entries),
+        "e_seq": int4s(at for one in group for at in range(len(one.entries))),
+        "e_at": moments(entry.at for entry in entries),
+        "e_kind": texts(entry.kind for entry in entries),
+        "e_path": texts(entry.path for entry in entries),
+        "e_data": blobs(entry.data for entry in entries),
+    }
