@@ -14,7 +14,10 @@ _MOST = 1000
 
 @connector.operation("MyProfile_V2", title="Get my profile", repeat=Repeat.HARMLESS)
 async def my_profile(parameters: JsonObject, context: OperationContext) -> Answer:
-    """Return the profile of whom the action acts for."""
+    """Return the profile of whom the action acts for.
+
+    Called twice: it reads twice.
+    """
     person = await _people(context).me()
     return Answer(body=_selected(_shown(person), parameters), seen=person.upn)
 
@@ -22,13 +25,19 @@ async def my_profile(parameters: JsonObject, context: OperationContext) -> Answe
 @connector.operation("UserProfile_V2", title="Get user profile", repeat=Repeat.HARMLESS,
                      parameters=(_WHO,))  # fmt: skip
 async def user_profile(parameters: JsonObject, context: OperationContext) -> Answer:
-    """Return somebody's profile; 404 when there is nobody."""
+    """Return somebody's profile; 404 when there is nobody.
+
+    Called twice: it reads twice.
+    """
     return Answer(body=_selected(_shown(await _found(parameters, context)), parameters))
 
 
 @connector.operation("Manager_V2", title="Get manager", repeat=Repeat.HARMLESS, parameters=(_WHO,))
 async def manager(parameters: JsonObject, context: OperationContext) -> Answer:
-    """Return the profile of somebody's manager; 404 when there is none."""
+    """Return the profile of somebody's manager; 404 when there is none.
+
+    Called twice: it reads twice.
+    """
     who = _named(parameters)
     found = await _people(context).manager_of(who)
     if found is None:
@@ -39,14 +48,20 @@ async def manager(parameters: JsonObject, context: OperationContext) -> Answer:
 @connector.operation("DirectReports_V2", title="Get direct reports", repeat=Repeat.HARMLESS,
                      parameters=(_WHO,))  # fmt: skip
 async def direct_reports(parameters: JsonObject, context: OperationContext) -> Answer:
-    """Return the profiles of those who report to somebody."""
+    """Return the profiles of those who report to somebody.
+
+    Called twice: it reads twice.
+    """
     found = await _people(context).reports_of(_named(parameters))
     return Answer(body=_page(found))
 
 
 @connector.operation("SearchUserV2", title="Search for users", repeat=Repeat.HARMLESS)
 async def search(parameters: JsonObject, context: OperationContext) -> Answer:
-    """Return profiles whose name, UPN or mail fits; all of them for an empty text."""
+    """Return profiles whose name, UPN or mail fits; all of them for an empty text.
+
+    Called twice: it reads twice.
+    """
     top = parameters.get("top", _MOST)
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise Rejected(f"`top` is `{top}`: give a whole number from 1")
