@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import replace
 
@@ -28,7 +29,7 @@ from flowner.sdk.context import Answer, OperationContext
 from flowner.server import connectors
 from flowner.values import AppId, JsonObject, PrincipalId
 from house.pages import REFERENCE, called_twice, operations_page
-from house.rules import SOURCE
+from house.rules import SOURCE, modules
 from worlds import small
 
 OPERATIONS = [
@@ -77,18 +78,45 @@ def test_no_setting_is_read_outside() -> None:
 # errors
 
 
-def advice_codes() -> set[str]:
-    """Return the codes of findings, which stop nothing and so are no `Code`."""
-    text = "".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
-    written = set(re.findall(r"Finding\(\s*code=\"(\w+)\"", text))
-    named = set(re.findall(r"Finding\(\s*code=([A-Z_]+),", text))
-    return written | {re.findall(rf'^{name} = "(\w+)"', text, re.MULTILINE)[0] for name in named}
+def advice_codes(trees: list[ast.Module]) -> set[str]:
+    """Return the codes of findings that are no `Code`: texts, written out or by a constant's name.
+
+    A finding that stops something has a `Code`; advice stops nothing.
+    """
+    constants = {
+        target.id: node.value.value
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    given = [
+        part
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding"
+        for keyword in node.keywords
+        if keyword.arg == "code"
+        for part in ast.walk(keyword.value)
+    ]
+    written = {part.value for part in given if isinstance(part, ast.Constant)}
+    return written | {
+        constants[p.id] for p in given if isinstance(p, ast.Name) and p.id in constants
+    }
+
+
+def test_a_code_of_advice_is_noticed() -> None:
+    written = 'ODD = "Odd"\nFinding(code=ODD if x else Code.BAD_REQUEST)\nFinding(code="Even")'
+    assert advice_codes([ast.parse(written)]) == {"Odd", "Even"}
 
 
 def test_every_error_code_has_a_heading_and_every_heading_is_one() -> None:
     found = [name.strip("`") for name in headings(page("errors"))]
     assert len(found) == len(set(found))
-    assert set(found) == {code.value for code in Code} | advice_codes()
+    assert set(found) == {code.value for code in Code} | advice_codes(
+        [module.tree for module in modules()]
+    )
 
 
 def test_every_error_code_says_more_than_its_name() -> None:
