@@ -119,24 +119,3 @@ def imported(done: Imported, package: Package, *, as_json: bool) -> None:
         console.print(f"[dim]{skipped.name} {skipped.why}: skipped[/dim]")
     if done.unbound:
         console.print(f"connection references to bind: {', '.join(done.unbound)}")
-
-
-def checked(reports: Sequence[JsonObject]) -> None:
-    """Print what ``flowner check`` found."""
-    console = Console()
-    refused = 0
-    for report in reports:
-        findings: Any = report["findings"]
-        refused += bool(report["refused"])
-        name = report["flow"] or report["file"]
-        as_whom = f"runs as {report['runs_as']}" if report.get("runs_as") else "cannot run"
-        console.print(f"[bold]{name}[/bold] [dim]{report['kind'] or ''}[/dim] · {as_whom}",
-                      highlight=False)  # fmt: skip
-        for one in findings:
-            colour = "red" if one["severity"] == "error" else "yellow"
-            console.print(
-                f"  [{colour}]{one['code']}[/{colour}] {one['pointer']}\n    {one['message']};"
-                f" {one['mend']}",
-                highlight=False,
-            )
-    console.print(f"{len(reports)} flows, {refused} refused", highlight=False)

@@ -459,14 +459,20 @@ def test_a_survey_goes_on_after_a_bad_flow():
     [
         pytest.param(b"Rar!", "a.zip", Code.INVALID_PACKAGE, id="not a zip"),
         pytest.param(b"PK\x03\x04", "a.zip", Code.INVALID_PACKAGE, id="a damaged zip"),
-        pytest.param(zipped({"a.txt": "x"}), "a.zip", Code.INVALID_PACKAGE, id="no flow in it"),
         pytest.param(b"[]", "a.json", Code.INVALID_JSON, id="no object"),
     ],
 )
 def test_a_survey_of_what_is_no_package(data, file, code):
     survey = survey_package(data, file=file)
-    assert survey.package.flows == ()
+    assert (survey.package.flows, survey.recognised) == ((), True)
     assert [(fault.file, fault.code) for fault in survey.faults] == [(file, code)]
+
+
+def test_a_survey_of_an_archive_of_other_things():
+    survey = survey_package(zipped({"data.json": "[1]"}), file="data.zip")
+    assert (survey.package.flows, survey.faults, survey.recognised) == ((), (), False)
+    with pytest.raises(Invalid, match="holds neither a flow nor a solution"):
+        read_package(zipped({"data.json": "[1]"}), file="data.zip")
 
 
 def connection(title: str, kind: str = "connections") -> dict[str, object]:

@@ -132,7 +132,7 @@ def flow(
         parameters={},
         outputs={},
         static_results={},
-        document={},
+        document={"properties": {"definition": {}}},
     )
 
 

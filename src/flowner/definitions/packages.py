@@ -77,6 +77,8 @@ class Survey:
     package: Package
     faults: tuple[Problem, ...]
     """Each with its file: its path inside the package, or the package itself."""
+    recognised: bool
+    """Whether there is a solution, a package or a flow in it at all."""
 
 
 def read_package(data: bytes, *, file: str) -> Package:
@@ -85,9 +87,7 @@ def read_package(data: bytes, *, file: str) -> Package:
     Raises `Invalid` for what cannot be read; `InvalidDefinition` with all problems where there is
     more than one. ``file`` names the package; an error names the file inside it.
     """
-    found = _opened(data, file)
-    found.settle()
-    return found.package()
+    return _opened(data, file).settled(file)
 
 
 def read_files(files: Mapping[str, bytes], *, file: str | None = None) -> Package:
@@ -95,9 +95,7 @@ def read_files(files: Mapping[str, bytes], *, file: str | None = None) -> Packag
 
     Archives among them are opened. Raises as `read_package`.
     """
-    found = _gathered(expand(files, file=file), file)
-    found.settle()
-    return found.package()
+    return _gathered(expand(files, file=file)).settled(file)
 
 
 def survey_package(data: bytes, *, file: str) -> Survey:
@@ -105,17 +103,18 @@ def survey_package(data: bytes, *, file: str) -> Survey:
     try:
         return _opened(data, file).survey()
     except Invalid as error:
-        return Survey(package=_Gathering().package(), faults=tuple(_all(file, error)))
+        faults = tuple(_all(file, error))
+        return Survey(package=_Gathering().package(), faults=faults, recognised=True)
 
 
 def survey_files(files: Mapping[str, bytes]) -> Survey:
     """Read an unpacked solution or package as `survey_package` does an archive."""
-    return _gathered(files, None).survey()
+    return _gathered(files).survey()
 
 
 def _opened(data: bytes, file: str) -> _Gathering:
     if is_archive(data):
-        return _gathered(unpack(data, file=file), file)
+        return _gathered(unpack(data, file=file))
     if file.casefold().endswith(".json") or data[:256].lstrip().startswith(_JSON_STARTS):
         found = _Gathering()
         found.attempt(
@@ -137,6 +136,12 @@ class _Gathering:
     workflows: dict[str, DeclaredWorkflow] = field(default_factory=dict)
     """By the lower-case path of their file."""
     errors: list[tuple[str, Invalid]] = field(default_factory=list)
+    known: bool = False
+    """Whether a file stands where only a package has one."""
+
+    @property
+    def recognised(self) -> bool:
+        return self.known or bool(self.flows)
 
     def attempt(self, path: str, read: Callable[[str], None]) -> None:
         try:
@@ -144,11 +149,16 @@ class _Gathering:
         except Invalid as error:
             self.errors.append((path, error))
 
-    def settle(self) -> None:
+    def settled(self, file: str | None) -> Package:
         if len(self.errors) == 1:
             raise self.errors[0][1]
         if self.errors:
             raise InvalidDefinition(list(self.problems()))
+        if not self.recognised:
+            raise Invalid(
+                "holds neither a flow nor a solution", code=Code.INVALID_PACKAGE, file=file
+            )
+        return self.package()
 
     def problems(self) -> Iterator[Problem]:
         for path, error in self.errors:
@@ -165,7 +175,8 @@ class _Gathering:
         )
 
     def survey(self) -> Survey:
-        return Survey(package=self.package(), faults=tuple(self.problems()))
+        recognised = self.recognised or bool(self.errors)
+        return Survey(package=self.package(), faults=tuple(self.problems()), recognised=recognised)
 
 
 def _all(path: str, error: Invalid) -> Iterator[Problem]:
@@ -182,7 +193,7 @@ def _all(path: str, error: Invalid) -> Iterator[Problem]:
     )
 
 
-def _gathered(files: Mapping[str, bytes], file: str | None) -> _Gathering:
+def _gathered(files: Mapping[str, bytes]) -> _Gathering:
     found = _Gathering()
     readers: tuple[tuple[re.Pattern[str], Callable[[str], None]], ...] = (
         (_MANIFEST, lambda path: _manifest(path, files[path], found)),
@@ -191,15 +202,12 @@ def _gathered(files: Mapping[str, bytes], file: str | None) -> _Gathering:
         (_WORKFLOW, lambda path: _workflow(path, files[path], found)),
         (_LEGACY, lambda path: found.flows.append(_legacy_flow(path, files))),
     )
-    known = False
     for pattern, read in readers:
         for path in sorted(path for path in files if pattern.search(path)):
-            known = True
+            found.known = True
             found.attempt(path, read)
-    _loose(files, found, among_known=known)
+    _loose(files, found)
     _missing(files, found)
-    if not (known or found.flows or found.errors):
-        raise Invalid("holds neither a flow nor a solution", code=Code.INVALID_PACKAGE, file=file)
     return found
 
 
@@ -280,7 +288,7 @@ def _missing(files: Mapping[str, bytes], found: _Gathering) -> None:
             found.errors.append((path, error))
 
 
-def _loose(files: Mapping[str, bytes], found: _Gathering, *, among_known: bool) -> None:
+def _loose(files: Mapping[str, bytes], found: _Gathering) -> None:
     """Read files that are in no known place: whichever of them is a flow.
 
     Beside a solution, only what says of itself that it is a workflow definition counts, such as
@@ -291,13 +299,13 @@ def _loose(files: Mapping[str, bytes], found: _Gathering, *, among_known: bool) 
         document = parse(files[path], file=path)
         if isinstance(document, dict) and (is_flow(document) or len(files) == 1):
             found.flows.append(_flow(document, path))
-        elif not among_known:
+        elif not found.known:
             found.skipped.append(Skipped(name=path, why="is no flow"))
 
     for path in sorted(files):
         if not path.casefold().endswith(".json") or _WORKFLOW.search(path) or _LEGACY.search(path):
             continue
-        if not among_known or _SCHEMA in files[path]:
+        if not found.known or _SCHEMA in files[path]:
             found.attempt(path, read)
 
 

@@ -6,20 +6,30 @@ said at save. A report is one per flow, also for the flows that nothing is wrong
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flowner.definitions import checks
-from flowner.definitions.flow import Action, Flow, FlowKind, Source
+from flowner.definitions.documents import pointer
+from flowner.definitions.flow import Action, Binding, Flow, FlowKind, Source
+from flowner.definitions.problems import Problem
+from flowner.definitions.reading import member, text_at
 from flowner.errors import Code
 from flowner.identity.acting import ROW_CONNECTORS
-from flowner.identity.plan import plan
-from flowner.identity.save import Finding, child_findings, findings
-from flowner.identity.symbolic import symbolic_cause, symbolic_facts, symbolic_world
+from flowner.identity.save import (
+    Finding,
+    called_findings,
+    child_findings,
+    child_guid,
+    findings,
+    place_of,
+)
+from flowner.identity.symbolic import plan_by_roles
 from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.values import Json, JsonObject
 
 PERSONAL_ACCOUNT = "PersonalAccountEmbedded"
+OWN_CREDENTIAL = "CredentialOutsideConnection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,52 +40,77 @@ class FlowReport:
     file: str
     plan: Plan | Refusal
     findings: tuple[Finding, ...]
+    """What refuses the flow first; otherwise in the order of the checks."""
 
     @property
     def refused(self) -> bool:
         return isinstance(self.plan, Refusal) or any(f.refuses for f in self.findings)
 
 
-def check_flow(flow: Flow, file: str, siblings: Mapping[str, Flow] | None = None) -> FlowReport:
-    """Check one flow. ``siblings`` are the flows it may call as children, by lower-case guid."""
+def check_flow(
+    flow: Flow,
+    file: str,
+    siblings: Mapping[str, Flow] | None = None,
+    parents: Sequence[Flow] = (),
+) -> FlowReport:
+    """Check one flow.
+
+    ``siblings`` are the flows it may call as children, by lower-case guid; ``parents`` are those
+    that call it.
+    """
+    found = (
+        *_structural(flow),
+        *findings(flow, siblings),
+        *_children(flow, siblings or {}),
+        *called_findings(flow, parents),
+        *_personal_accounts(flow, is_child=bool(parents)),
+        *_own_credentials(flow),
+    )
     return FlowReport(
         flow=flow,
         file=file,
-        plan=plan(flow, symbolic_facts(flow), symbolic_cause(flow), symbolic_world(flow)),
-        findings=(
-            *_structural(flow),
-            *findings(flow),
-            *_personal_accounts(flow),
-            *_children(flow, siblings or {}),
-        ),
+        plan=plan_by_roles(flow),
+        findings=tuple(sorted(dict.fromkeys(found), key=lambda finding: not finding.refuses)),
     )
 
 
 def report_json(report: FlowReport) -> JsonObject:
     """Return a report as ``flowner check --json`` prints it."""
-    made = report.plan
-    entry: JsonObject = {
-        "flow": report.flow.name,
+    made, flow = report.plan, report.flow
+    refused = isinstance(made, Refusal)
+    actions = {} if isinstance(made, Refusal) else made.actions
+    return {
+        "flow": flow.name,
         "file": report.file,
-        "kind": report.flow.trigger.flow_kind.value,
-        "trigger": report.flow.trigger.name,
-        "run_as": _run_as(report.flow),
+        "kind": flow.trigger.flow_kind.value,
+        "trigger": flow.trigger.name,
+        "run_as": _run_as(flow),
+        "runs_as": None if isinstance(made, Refusal) else made.running.principal,
+        "rule": None if isinstance(made, Refusal) else made.running.rule.value,
+        "reason": made.message if isinstance(made, Refusal) else None,
+        "actions": []
+        if refused
+        else [_action_json(action, actions[action.name]) for action in flow.walk()],
+        "findings": [_finding_json(finding) for finding in report.findings],
+        "refused": report.refused,
     }
-    if isinstance(made, Refusal):
-        entry |= {"runs_as": None, "rule": None, "reason": made.message, "actions": []}
-    else:
-        pointers = {action.name: action for action in report.flow.walk()}
-        entry |= {
-            "runs_as": made.running.principal,
-            "rule": made.running.rule.value,
-            "reason": None,
-            "actions": [
-                _action_json(pointers[name], verdict) for name, verdict in made.actions.items()
-            ],
-        }
-    entry["refused"] = report.refused
-    entry["findings"] = [_finding_json(finding) for finding in report.findings]
-    return entry
+
+
+def unreadable_json(file: str, problems: Iterable[Problem]) -> JsonObject:
+    """Return the entry of a file that is no readable flow: the same members, and why."""
+    return {
+        "flow": None,
+        "file": file,
+        "kind": None,
+        "trigger": None,
+        "run_as": None,
+        "runs_as": None,
+        "rule": None,
+        "reason": "cannot be read",
+        "actions": [],
+        "findings": [_finding_json(_of_problem(problem)) for problem in problems],
+        "refused": True,
+    }
 
 
 def _run_as(flow: Flow) -> Json:
@@ -84,20 +119,17 @@ def _run_as(flow: Flow) -> Json:
 
 
 def _action_json(action: Action, verdict: Acting | Refusal) -> JsonObject:
+    entry: JsonObject = {"action": action.name, "pointer": action.pointer}
     if isinstance(verdict, Refusal):
-        return {
-            "action": action.name,
-            "pointer": action.pointer,
+        return entry | {
             "acting_as": None,
             "actor": None,
             "account": None,
-            "binding": action.call.binding if action.call else None,
+            "binding": action.call.binding or None if action.call else None,
             "rule": None,
             "because": verdict.message,
         }
-    return {
-        "action": action.name,
-        "pointer": action.pointer,
+    return entry | {
         "acting_as": verdict.principal,
         "actor": verdict.actor,
         "account": verdict.account or None,
@@ -117,71 +149,81 @@ def _finding_json(finding: Finding) -> JsonObject:
     }
 
 
-def _structural(flow: Flow) -> Iterable[Finding]:
-    for problem in checks.problems(flow):
-        yield Finding(
-            code=str(problem.code),
-            message=problem.message,
-            pointer=problem.pointer,
-            mend=problem.mend,
-            refuses=problem.is_error,
-        )
+def _structural(flow: Flow) -> Iterator[Finding]:
+    yield from map(_of_problem, checks.problems(flow))
 
 
-def _personal_accounts(flow: Flow) -> Iterable[Finding]:
-    if flow.trigger.flow_kind is not FlowKind.INSTANT:
-        return
-    used = {action.call.binding for action in flow.walk() if action.call is not None}
-    for binding in flow.bindings.values():
-        if binding.key not in used or binding.source is Source.INVOKER:
-            continue
-        if binding.connector in ROW_CONNECTORS and binding.impersonates:
-            continue
-        name = binding.reference or binding.connection or binding.key
-        yield Finding(
-            code=PERSONAL_ACCOUNT,
-            message=f"everybody this flow is shared with acts as the account behind `{name}`"
-            f" ({binding.connector})",
-            pointer="/properties/connectionReferences/"
-            + binding.key.replace("~", "~0").replace("/", "~1"),
-            mend="if that is a person's account, choose *Provided by run-only user*, or point the"
-            " reference at a service account",
-        )
+def _of_problem(problem: Problem) -> Finding:
+    return Finding(
+        code=str(problem.code),
+        message=problem.message,
+        pointer=problem.pointer,
+        mend=problem.mend,
+        # What is not carried out here keeps nobody from knowing who the rest of the flow acts as.
+        refuses=problem.is_error and problem.code is not Code.UNKNOWN_TYPE,
+    )
 
 
-def _children(flow: Flow, siblings: Mapping[str, Flow]) -> Iterable[Finding]:
+def _children(flow: Flow, siblings: Mapping[str, Flow]) -> Iterator[Finding]:
     for action in flow.walk():
-        if action.type != "Workflow":
-            continue
-        guid = child_guid(action)
-        child = None if guid is None else siblings.get(guid)
+        child = siblings.get(child_guid(action) or "")
         if child is not None:
             yield from child_findings(flow, action.pointer, child)
 
 
-def child_guid(action: Action) -> str | None:
-    """Return the guid of the flow that a Workflow action calls, lower case, if it says one."""
-    inputs = action.inputs
-    host = inputs.get("host") if isinstance(inputs, dict) else None
-    name = host.get("workflowReferenceName") if isinstance(host, dict) else None
-    return name.lower() if isinstance(name, str) else None
+def _personal_accounts(flow: Flow, *, is_child: bool) -> Iterator[Finding]:
+    used = {action.call.binding for action in flow.walk() if action.call is not None}
+    shared = flow.trigger.flow_kind is FlowKind.INSTANT
+    for binding in flow.bindings.values():
+        if binding.key not in used or not _lends_itself(binding):
+            continue
+        if shared:
+            yield _everybody_acts_as(flow, binding, is_child=is_child)
+        elif binding.account is not None:
+            yield Finding(
+                code=PERSONAL_ACCOUNT,
+                message=f"every run acts as `{binding.account}` ({binding.connector}), whoever owns"
+                " the flow or sets it off",
+                pointer=place_of(flow, binding),
+                mend="if that is a person's account, use a service account's connection: the flow"
+                " fails when the person leaves, and co-owners act in that name",
+            )
 
 
-def unreadable_json(file: str, message: str, pointer: str | None) -> JsonObject:
-    """Return the entry of a file that is no readable flow."""
-    return {
-        "flow": None,
-        "file": file,
-        "kind": None,
-        "refused": True,
-        "findings": [
-            {
-                "code": Code.INVALID_DEFINITION.value,
-                "severity": "error",
-                "pointer": pointer,
-                "message": message,
-                "mend": "export the flow again, or correct the file",
-            }
-        ],
-        "actions": [],
-    }
+def _lends_itself(binding: Binding) -> bool:
+    """Say whether other people act through one account, and it is settled which."""
+    follows = binding.impersonates and binding.connector in ROW_CONNECTORS
+    return binding.source is Source.EMBEDDED and binding.is_bound and not follows
+
+
+def _everybody_acts_as(flow: Flow, binding: Binding, *, is_child: bool) -> Finding:
+    name = f"reference `{binding.reference}`"
+    if binding.reference is None:
+        name = f"connection `{binding.connection}`"
+    account = f"`{binding.account}`" if binding.account else f"the account behind the {name}"
+    service = "if that is a person's account, point it at a service account's connection"
+    return Finding(
+        code=PERSONAL_ACCOUNT,
+        message=f"everybody this flow is shared with acts as {account} ({binding.connector})",
+        pointer=place_of(flow, binding),
+        mend=f"{service}; a child flow's connections cannot be the run-only user's"
+        if is_child
+        else f"{service}, or choose *Provided by run-only user*",
+    )
+
+
+def _own_credentials(flow: Flow) -> Iterator[Finding]:
+    for action in flow.walk():
+        written = member(action.inputs, "authentication")
+        if action.type not in ("Http", "HttpWebhook") or not isinstance(written, dict):
+            continue
+        kind = text_at(written, "type") or "of a kind that an expression chooses"
+        name = text_at(written, "username") or text_at(written, "clientId")
+        account = f" as `{name}`" if name and not name.startswith("@") else ""
+        yield Finding(
+            code=OWN_CREDENTIAL,
+            message=f"`{action.name}` signs in{account} with a credential of its own ({kind}),"
+            " through no connection: that is whom the other side sees, whoever runs the flow",
+            pointer=pointer(action.pointer, "inputs", "authentication"),
+            mend="call it through a connection, so that its owner and its account are known",
+        )

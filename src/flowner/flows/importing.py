@@ -16,8 +16,7 @@ from flowner.definitions.packages import Package
 from flowner.definitions.problems import InvalidDefinition, Problem, Severity
 from flowner.errors import Code
 from flowner.flows.asking import flow_permit
-from flowner.flows.check import child_guid
-from flowner.identity.save import Finding, child_findings, findings
+from flowner.identity.save import Finding, child_findings, child_guid, findings
 from flowner.rows import registry
 from flowner.rows.versions import insert_version
 from flowner.values import ConnectionId, FlowId, PrincipalId

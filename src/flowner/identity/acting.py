@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from flowner.access.decide import Denied, decide_connection
 from flowner.access.vocabulary import ConnectionAction, ConnectionFacts, FlowFacts
+from flowner.definitions.actions import KNOWN_TYPES
 from flowner.definitions.flow import Action, Binding, Flow, Source
 from flowner.errors import Code
 from flowner.identity.verdict import Acting, ActRule, Refusal
@@ -25,6 +26,8 @@ def decide_acting(
 ) -> Acting | Refusal:
     """Name the acting identity of one action of a run that executes as ``running``."""
     if action.call is None:
+        if action.type not in KNOWN_TYPES:
+            return _unknown(facts, action)
         return Acting(
             principal=running,
             rule=ActRule.NONE,
@@ -32,18 +35,34 @@ def decide_acting(
         )
     binding = flow.bindings.get(action.call.binding)
     if binding is None:
-        return Refusal(
-            code=Code.MISSING_CONNECTION_REFERENCE,
-            message=f"the action `{action.name}` names the connection `{action.call.binding}`,"
-            " which this version of the flow does not declare",
-            ask=facts.owner,
-        )
+        return _undeclared(facts, action, action.call.binding)
     if binding.source is Source.INVOKER:
         return _own_connection(facts, binding, running, world)
     connection = bound_connection(facts, binding, world)
     if isinstance(connection, Refusal):
         return connection
     return _through(facts, binding, action.call.operation, connection, running, world)
+
+
+def _unknown(facts: FlowFacts, action: Action) -> Refusal:
+    return Refusal(
+        code=Code.UNKNOWN_TYPE,
+        message=f"actions of type `{action.type}` are not carried out here: nobody acts in them",
+        ask=facts.owner,
+    )
+
+
+def _undeclared(facts: FlowFacts, action: Action, key: str) -> Refusal:
+    what = (
+        f"names the connection `{key}`, which this version of the flow does not declare"
+        if key
+        else "lets an expression choose its connection: nobody can say in whose name it would act"
+    )
+    return Refusal(
+        code=Code.MISSING_CONNECTION_REFERENCE,
+        message=f"the action `{action.name}` {what}",
+        ask=facts.owner,
+    )
 
 
 def bound_connection(facts: FlowFacts, binding: Binding, world: World) -> ConnectionFacts | Refusal:
@@ -112,7 +131,7 @@ def _why_connection(
     owner = world.name_of(connection.owner)
     if _impersonates(binding, operation):
         return f"it follows the run's principal, who is {owner}, the connection's owner"
-    because = f"it uses the connection {connection.account} of {owner}, whoever runs the flow"
+    because = f"it uses the connection of {owner} ({connection.account}), whoever runs the flow"
     if binding.impersonates:
         because += f"; `{operation or binding.connector}` cannot follow the run's principal"
     return because
@@ -168,12 +187,13 @@ def _own_connection(
     unusable = _unusable(connection, world)
     if unusable is not None:
         return unusable
-    leave = decide_connection(who.who, ConnectionAction.USE, connection)
-    if isinstance(leave, Denied):
+    if connection.owner != running:
         return Refusal(
-            code=Code.CONNECTION_AUTHORIZATION_FAILED,
-            message=leave.because,
-            ask=connection.owner,
+            code=Code.INVOKER_CONNECTION_OVERRIDE_FAILED,
+            message=f"the connection {connection.account} is {world.name_of(connection.owner)}'s:"
+            f" `{binding.key}` is provided by each run-only user, from their own connections",
+            ask=running,
+            binding=binding.key,
         )
     return Acting(
         principal=running,
@@ -183,7 +203,7 @@ def _own_connection(
         binding=binding.key,
         rule=ActRule.INVOKER,
         because=f"it is provided by whoever runs the flow: {world.name_of(running)}'s own"
-        f" connection {connection.account}",
+        f" connection ({connection.account})",
     )
 
 
@@ -208,7 +228,7 @@ def _unusable(connection: ConnectionFacts, world: World) -> Refusal | None:
 
 def standing_lend(facts: FlowFacts, connection: ConnectionFacts, world: World) -> Lend | None:
     """Return the lend that lets the flow use the connection, if whoever gave it still may."""
-    for lend in world.lends:
+    for lend in sorted(world.lends, key=lambda lend: (lend.by, lend.version)):
         if lend.connection != connection.id or lend.flow != facts.id:
             continue
         giver = world.principals.get(lend.by)

@@ -1,14 +1,20 @@
 """A world of roles instead of people: so a definition alone can be asked in whose name it runs.
 
 ``flowner check`` has no directory: it asks the one resolver about "the invoking user", "the flow
-owner" and "the account behind `reference`", and gets the rules' own answers.
+owner" and "whoever the reference `r` is bound to at import", and gets the rules' own answers.
+What is bound to nothing yet is taken for bound to a connection that has no name so far.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from flowner.access.vocabulary import ConnectionFacts, FlowFacts, FlowRole, FlowShare, Who
 from flowner.definitions.flow import Binding, Flow, FlowKind, Source
 from flowner.identity.cause import Called, Cause, ClockStruck, Happened, Pressed, RowChanged
+from flowner.identity.plan import plan
+from flowner.identity.verdict import Plan, Refusal
 from flowner.identity.world import Lend, Principal, Reference, World
 from flowner.values import ConnectionId, FlowId, PrincipalId
 
@@ -17,6 +23,23 @@ INVOKER = PrincipalId("the invoking user")
 MODIFIER = PrincipalId("the modifying user")
 ROW_OWNER = PrincipalId("the row owner")
 _FLOW = FlowId("this flow")
+
+
+def plan_by_roles(flow: Flow) -> Plan | Refusal:
+    """Ask the one resolver, in a world in which everything is bound, lent and signed in to."""
+    ready = replace(flow, bindings={key: _named(b) for key, b in flow.bindings.items()})
+    return plan(ready, symbolic_facts(ready), symbolic_cause(ready), symbolic_world(ready))
+
+
+def lender_of(binding: Binding) -> PrincipalId:
+    """Name whose connection an embedded binding takes, as far as a definition can know."""
+    if binding.reference is not None:
+        return PrincipalId(f"whoever the reference `{binding.reference}` is bound to at import")
+    if binding.account is not None:
+        return PrincipalId(f"whoever signed in as `{binding.account}`")
+    if binding.connection is not None:
+        return PrincipalId(f"whoever made the connection `{binding.connection}`")
+    return PrincipalId(f"whoever `{binding.key}` is bound to at import")
 
 
 def symbolic_cause(flow: Flow) -> Cause:
@@ -51,26 +74,17 @@ def symbolic_world(flow: Flow) -> World:
     choices: dict[tuple[PrincipalId, str], ConnectionId] = {}
     for binding in flow.bindings.values():
         if binding.source is Source.INVOKER:
-            for who in (INVOKER, MODIFIER, ROW_OWNER):
-                own = _own(who, binding)
+            for own in _own(binding):
                 connections[own.id] = own
-                choices[who, binding.key] = own.id
+                choices[own.owner, binding.key] = own.id
             continue
-        name = binding.reference or binding.connection
-        if name is None:
-            continue
-        lender = PrincipalId(f"the owner of the connection behind {name}")
-        principals[lender] = _principal(lender)
-        connection = ConnectionFacts(
-            id=ConnectionId(name),
-            connector=binding.connector,
-            owner=lender,
-            account=f"the account behind {name}",
-        )
-        connections[connection.id] = connection
-        references[name.lower()] = Reference(
-            name=name, connector=binding.connector, connection=connection.id
-        )
+        connection = _lent(binding)
+        if connection.id not in connections:
+            principals[connection.owner] = _principal(connection.owner)
+            connections[connection.id] = connection
+            references[connection.id] = Reference(
+                name=_name(binding), connector=binding.connector, connection=connection.id
+            )
     return World(
         principals=principals,
         references=references,
@@ -82,14 +96,35 @@ def symbolic_world(flow: Flow) -> World:
     )
 
 
+def _name(binding: Binding) -> str:
+    return binding.reference or binding.connection or binding.key
+
+
+def _named(binding: Binding) -> Binding:
+    """Give an unbound binding a connection, of a name that no document can contain."""
+    return binding if binding.is_bound else replace(binding, connection=f"\0{binding.key}")
+
+
 def _principal(name: PrincipalId) -> Principal:
     return Principal(who=Who(id=name, name=name), may_act_for_others=True)
 
 
-def _own(who: PrincipalId, binding: Binding) -> ConnectionFacts:
+def _lent(binding: Binding) -> ConnectionFacts:
+    name = _name(binding)
+    shown = replace(binding, connection=None) if name.startswith("\0") else binding
     return ConnectionFacts(
-        id=ConnectionId(f"{who}'s own {binding.key}"),
+        id=ConnectionId(name.lower()),
         connector=binding.connector,
-        owner=who,
-        account=f"{who}'s own account",
+        owner=lender_of(shown),
+        account=binding.account or f"the account behind `{_name(shown)}`",
     )
+
+
+def _own(binding: Binding) -> Iterator[ConnectionFacts]:
+    for who in (INVOKER, MODIFIER, ROW_OWNER):
+        yield ConnectionFacts(
+            id=ConnectionId(f"\0{binding.key} of {who}"),
+            connector=binding.connector,
+            owner=who,
+            account=f"their own `{binding.connector}` account",
+        )
