@@ -61,8 +61,8 @@ def _heading(entry: JsonObject) -> Text:
     if entry["runs_as"]:
         heading.append(" · runs as ").append(f"{entry['runs_as']}", style="bold")
         heading.append(f" by {entry['rule']}", style="dim")
-    else:
-        heading.append(f" · {entry['reason']}")
+    elif entry["flow"] is not None:
+        heading.append_text(_text(f" · {entry['reason']}"))
     if entry["refused"]:
         heading.append(" · refused", style=_COLOURS["error"])
     return heading
@@ -136,8 +136,11 @@ def _sum(out: Console, report: Report) -> None:
         out.print(table)
     by_severity = Counter(str(one["severity"]) for one, _ in found)
     refused = sum(1 for entry in report.flows if entry["refused"])
+    readable = sum(1 for entry in report.flows if entry["flow"] is not None)
+    unreadable = len(report.flows) - readable
     parts = [
-        _counted(len(report.flows), "flow"),
+        _counted(readable, "flow"),
+        *([f"{unreadable} unreadable"] if unreadable else []),
         f"{refused} refused",
         _counted(by_severity["error"], "error"),
         _counted(by_severity["warning"], "warning"),

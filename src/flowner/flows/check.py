@@ -6,7 +6,7 @@ said at save. A report is one per flow, also for the flows that nothing is wrong
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flowner.definitions import checks
@@ -96,8 +96,9 @@ def report_json(report: FlowReport) -> JsonObject:
     }
 
 
-def unreadable_json(file: str, problems: Iterable[Problem]) -> JsonObject:
+def unreadable_json(file: str, problems: Sequence[Problem]) -> JsonObject:
     """Return the entry of a file that is no readable flow: the same members, and why."""
+    found = [_of_problem(problem) for problem in problems]
     return {
         "flow": None,
         "file": file,
@@ -106,9 +107,9 @@ def unreadable_json(file: str, problems: Iterable[Problem]) -> JsonObject:
         "run_as": None,
         "runs_as": None,
         "rule": None,
-        "reason": "cannot be read",
+        "reason": found[0].message,
         "actions": [],
-        "findings": [_finding_json(_of_problem(problem)) for problem in problems],
+        "findings": [_finding_json(finding) for finding in found],
         "refused": True,
     }
 

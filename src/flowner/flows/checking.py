@@ -25,6 +25,7 @@ from flowner.identity.save import child_guid
 from flowner.values import JsonObject
 
 _FLOWS, _PACKAGE = "workflows", "microsoft.flow"
+_BESIDE = frozenset({"manifest.json", "environmentvariablevalues.json"})
 _INSTALLED = "node_modules"
 _NO_PACKAGE = "holds neither a flow nor a solution"
 _NOTHING = Survey(
@@ -49,7 +50,7 @@ class Found:
 def check_path(path: Path) -> list[Found]:
     """Find the packages at a path; in a folder, whatever looks like one, by path.
 
-    Hidden folders and installed packages of other languages are passed over.
+    Hidden folders, links to folders and installed packages of other languages are passed over.
     """
     if not path.is_dir():
         return [Found(path, named=True)]
@@ -58,20 +59,24 @@ def check_path(path: Path) -> list[Found]:
     parts: dict[Path, list[Path]] = {root: [] for root in roots}
     found: list[Found] = []
     for one in files:
-        kind = one.suffix.lower()
         root = next((above for above in one.parents if above in roots), None)
-        if kind == ".zip" or (root is None and kind == ".json"):
-            found.append(Found(one))
-        elif root is not None:
+        if root is not None and _is_part(one):
             parts[root].append(one)
+        elif one.suffix.lower() != ".xml":
+            found.append(Found(one))
     found += [Found(root, tuple(inside)) for root, inside in parts.items()]
     return sorted(found, key=lambda one: one.path.as_posix())
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError:
+        yield folder  # reading it will say why
+        return
+    for path in inside:
         if path.is_dir():
-            if not path.name.startswith(".") and path.name != _INSTALLED:
+            if not (path.name.startswith(".") or path.name == _INSTALLED or path.is_symlink()):
                 yield from _files(path)
         elif path.suffix.lower() in (".json", ".xml", ".zip"):
             yield path
@@ -79,11 +84,18 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _root(file: Path) -> Path | None:
     """Return the folder of the unpacked solution or package that a file belongs to by its place."""
-    for folder in file.parents:
-        direct = folder == file.parent and file.suffix.lower() == ".json"
-        if (folder.name.lower() == _FLOWS and direct) or folder.name.lower() == _PACKAGE:
-            return folder.parent
-    return None
+    if file.suffix.lower() != ".json":
+        return None
+    if file.parent.name.lower() == _FLOWS:
+        return file.parent.parent
+    holders = (folder for folder in file.parents if folder.name.lower() == _PACKAGE)
+    return next((holder.parent for holder in holders), None)
+
+
+def _is_part(file: Path) -> bool:
+    """Say whether a file below an unpacked package is of it, and does not only lie there."""
+    known = file.name.lower() in _BESIDE or _root(file) is not None
+    return known or file.suffix.lower() == ".xml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
