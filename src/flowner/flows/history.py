@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 from flowner.access.decide import Permit, decide_flow
-from flowner.access.vocabulary import FlowAction
+from flowner.access.vocabulary import FlowAction, Who
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
 from flowner.flows.asking import principal
 from flowner.journal.records import RunHeader
 from flowner.journal.store import Journal
+from flowner.rows import registry
 from flowner.rows.facts import read_flow_facts, read_principals
 from flowner.runs.events import ActionEnded, ActionStarted, AnyEvent, decode
 from flowner.values import FlowId, JsonObject, PrincipalId, RunId
@@ -31,10 +32,10 @@ class History:
         """Return the newest runs that the reader may see; None reads as the server's operator."""
         found = []
         async with self._database.connection() as connection:
-            for header in await self._journal.runs(flow=flow, limit=limit):
+            for header in await self._newest(connection, reader, flow, limit):
                 if await self._may_see(connection, reader, header):
                     found.append(await self._header_json(connection, header))  # noqa: PERF401
-        return found
+        return found[:limit]
 
     async def run(self, reader: PrincipalId | None, run: RunId) -> JsonObject:
         """Return one run with its actions; `NotFound` also when the reader may not see it."""
@@ -48,16 +49,52 @@ class History:
         record["actions"] = actions_of(events, names)
         return record
 
+    async def _newest(
+        self, transaction: Transaction, reader: PrincipalId | None, flow: FlowId | None, limit: int
+    ) -> list[RunHeader]:
+        """Return at least the newest runs that the reader may see, and perhaps others."""
+        if reader is None:
+            return await self._journal.runs(flow=flow, limit=limit)
+        who = (await principal(transaction, reader)).who
+        if who.administrator:
+            return await self._journal.runs(flow=flow, limit=limit)
+        batches = [await self._journal.runs(flow=flow, initiator=reader, limit=limit)]
+        for one in await self._flows_of(transaction, who):
+            if flow in (None, one):
+                batches.append(await self._journal.runs(flow=one, limit=limit))  # noqa: PERF401
+        newest = {header.id: header for batch in batches for header in batch}
+        return [newest[id] for id in sorted(newest, reverse=True)]
+
+    async def _flows_of(self, transaction: Transaction, who: Who) -> list[FlowId]:
+        """Return the flows of which somebody may see every run: their own, and those shared."""
+        rows = await registry.select(transaction, "workflow", {"ownerid": who.id})
+        for holder in who.identities:
+            rows += await registry.select(transaction, "flowshare", {"principalid": holder})
+        flows = {FlowId(row["workflowid"]) for row in rows}
+        return [
+            flow
+            for flow in flows
+            if isinstance(
+                decide_flow(who, FlowAction.SEE_RUNS, await read_flow_facts(transaction, flow)),
+                Permit,
+            )
+        ]
+
     async def _may_see(
         self, transaction: Transaction, reader: PrincipalId | None, header: RunHeader
     ) -> bool:
-        if reader is None or header.initiator == reader:
+        """Whether the run is of a flow of the reader's, or their own and the flow still theirs."""
+        if reader is None:
             return True
         try:
             facts = await read_flow_facts(transaction, header.flow)
         except NotFound:
             return False
         who = (await principal(transaction, reader)).who
+        if header.initiator == reader and isinstance(
+            decide_flow(who, FlowAction.RUN, facts, within=header.app), Permit
+        ):
+            return True
         return isinstance(decide_flow(who, FlowAction.SEE_RUNS, facts), Permit)
 
     async def _header_json(self, transaction: Transaction, header: RunHeader) -> JsonObject:
