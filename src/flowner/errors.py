@@ -60,7 +60,9 @@ class Code(StrEnum):
     UNAUTHENTICATED = "Unauthenticated"
     CONFLICT = "Conflict"
     BAD_REQUEST = "BadRequest"
+    TOO_LARGE = "RequestEntityTooLarge"
     UNAVAILABLE = "ServiceUnavailable"
+    INTERNAL = "InternalServerError"
 
 
 class FlownerError(Exception):

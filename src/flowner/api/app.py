@@ -1,7 +1,7 @@
 """The management API and the addresses of HTTP triggers.
 
 POST /api/flows/{flow}/run     press an instant flow, in the name of the token's holder
-GET  /api/flows/{flow}/who     in whose name would it run for them
+GET  /api/flows/{flow}/who     in whose name would it run for them (?app=: from within an app)
 GET  /api/runs                 the runs they may see
 GET  /api/runs/{run}           one of them, with its actions
 POST /hooks/{flow}             call an HTTP trigger: signed address, or a token
@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from flowner.api.problems import answer
+from flowner.api.problems import answer, no_route, our_fault
+from flowner.api.reading import read_body, read_object
 from flowner.definitions.flow import FlowKind
 from flowner.directory.tokens import Tokens
 from flowner.engine.replies import Replies
@@ -33,7 +35,6 @@ from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
 
 REPLY_SECONDS = 120.0
 """How long a caller waits for a Response action; then the answer is 202."""
-MOST_BYTES = 10 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +56,15 @@ def build(doors: Doors) -> Starlette:
             Route("/api/flows/{flow}/run", _run, methods=["POST"]),
             Route("/api/flows/{flow}/who", _who, methods=["GET"]),
             Route("/api/runs", _runs, methods=["GET"]),
-            Route("/api/runs/{run:int}", _one_run, methods=["GET"]),
+            Route("/api/runs/{run}", _one_run, methods=["GET"]),
             Route("/hooks/{flow}", _hook, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
             Route("/health", _health, methods=["GET"]),
         ],
-        exception_handlers={FlownerError: answer},
+        exception_handlers={
+            FlownerError: answer,
+            HTTPException: no_route,
+            Exception: our_fault,
+        },
     )
     app.state.doors = doors
     return app
@@ -73,14 +78,12 @@ async def _health(request: Request) -> JSONResponse:
 async def _run(request: Request) -> Response:
     doors: Doors = request.app.state.doors
     person = await _person(request)
-    body = await _object(request)
-    flow = await doors.running.find(request.path_params["flow"])
-    inputs, app = body.get("inputs", {}), body.get("app")
+    body = await read_object(request)
+    inputs, app = body.get("inputs", {}), _app(body.get("app"))
     if not isinstance(inputs, dict):
         raise Invalid("`inputs` is not an object", pointer="/inputs")
-    press = Press(
-        flow=flow, by=person, inputs=inputs, app=AppId(app) if isinstance(app, str) else None
-    )
+    flow = await doors.running.known(request.path_params["flow"], person, within=app)
+    press = Press(flow=flow, by=person, inputs=inputs, app=app)
     run = doors.running.fresh_run()
     with doors.replies.expect(run) as (reply, _):
         await doors.running.press(press, run=run, answers=True)
@@ -96,8 +99,11 @@ async def _run(request: Request) -> Response:
 async def _who(request: Request) -> Response:
     doors: Doors = request.app.state.doors
     person = await _person(request)
-    flow = request.path_params["flow"]
-    explained = await doors.explain.who(flow, Supposed(as_person=person, modified_by=person))
+    app = _app(request.query_params.get("app"))
+    flow = await doors.running.known(request.path_params["flow"], person, within=app)
+    explained = await doors.explain.who(
+        flow, Supposed(as_person=person, modified_by=person, app=app)
+    )
     return JSONResponse(explanation_json(explained))
 
 
@@ -110,7 +116,7 @@ async def _runs(request: Request) -> Response:
 async def _one_run(request: Request) -> Response:
     doors: Doors = request.app.state.doors
     person = await _person(request)
-    return JSONResponse(await doors.history.run(person, RunId(request.path_params["run"])))
+    return JSONResponse(await doors.history.run(person, _run_id(request.path_params["run"])))
 
 
 async def _hook(request: Request) -> Response:
@@ -122,7 +128,7 @@ async def _hook(request: Request) -> Response:
             name: value for name, value in request.headers.items() if name not in _KEPT_BACK
         },
         "queries": {name: value for name, value in request.query_params.items() if name != "sig"},
-        "body": await _any(request),
+        "body": await read_body(request),
     }
     run = doors.running.fresh_run()
     with doors.replies.expect(run) as (reply, _):
@@ -142,6 +148,8 @@ async def _hook(request: Request) -> Response:
     return JSONResponse(said.body, status_code=said.status, headers=headers)
 
 
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_CALLERS = ("All", "Tenant", "User")
 _KEPT_BACK = frozenset({"authorization", "cookie"})
 
 
@@ -150,6 +158,8 @@ async def _caller(request: Request, flow: FlowId) -> PrincipalId | None:
     doors: Doors = request.app.state.doors
     inputs = await _trigger_inputs(doors, flow)
     allowed = inputs.get("triggerAuthenticationType") or "All"
+    if allowed not in _CALLERS:
+        raise AccessDenied(f"the flow lets in `{allowed}`, which is nobody: correct its trigger")
     if allowed == "All":
         given = request.query_params.get("sig", "")
         if not hmac.compare_digest(given.encode(), doors.signature(flow).encode()):
@@ -167,6 +177,21 @@ async def _caller(request: Request, flow: FlowId) -> PrincipalId | None:
     return person
 
 
+def _run_id(given: str) -> RunId:
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 20 else 0
+    if not 0 < number < 1 << 63:
+        raise NotFound(f"there is no run `{given[:20]}`")
+    return RunId(number)
+
+
+def _app(given: Json) -> AppId | None:
+    if given is None or given == "":
+        return None
+    if not isinstance(given, str) or not _GUID.fullmatch(given):
+        raise Invalid("`app` is not an app's id", pointer="/app")
+    return AppId(given.lower())
+
+
 async def _id_of(doors: Doors, name: str) -> PrincipalId | None:
     try:
         return await doors.running.somebody(name)
@@ -175,9 +200,11 @@ async def _id_of(doors: Doors, name: str) -> PrincipalId | None:
 
 
 async def _trigger_inputs(doors: Doors, flow: FlowId) -> JsonObject:
+    if not _GUID.fullmatch(flow):
+        raise NotFound(f"there is no flow `{flow[:40]}`")
     trigger = await doors.running.trigger(flow)
     if trigger.flow_kind is not FlowKind.HTTP:
-        raise NotFound(f"there is no flow `{flow}` to call")
+        raise NotFound(f"there is no flow `{flow}`")
     return trigger.inputs if isinstance(trigger.inputs, dict) else {}
 
 
@@ -188,29 +215,3 @@ async def _person(request: Request) -> PrincipalId:
     if person is None:
         raise AccessDenied("sign in with a bearer token", code=Code.UNAUTHENTICATED)
     return person
-
-
-async def _object(request: Request) -> JsonObject:
-    body = await _any(request)
-    if body is None:
-        return {}
-    if not isinstance(body, dict):
-        raise Invalid("the body is not a JSON object", pointer="")
-    return body
-
-
-async def _any(request: Request) -> Json:
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > MOST_BYTES:
-            raise Invalid(f"the body is larger than {MOST_BYTES} bytes")
-    if not data:
-        return None
-    if "json" not in request.headers.get("content-type", "json"):
-        return data.decode("utf-8", "replace")
-    try:
-        found: Json = json.loads(data)
-    except (ValueError, RecursionError):
-        raise Invalid("the body is no JSON") from None
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -26,14 +27,40 @@ _STATUS: dict[type[FlownerError], int] = {
 }
 
 
+_BY_CODE = {Code.UNAUTHENTICATED: 401, Code.TOO_LARGE: 413}
+
+
 def answer(request: Request, error: Exception) -> JSONResponse:
     """Return the response for an error of ours, in the shape of the Web API."""
     del request
     if not isinstance(error, FlownerError):
         raise error
     status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), 400)
-    headers = {}
-    if error.code is Code.UNAUTHENTICATED:
-        status, headers = 401, {"WWW-Authenticate": "Bearer"}
-    body = {"error": {"code": error.code.value, "message": error.message}}
-    return JSONResponse(body, status_code=status, headers=headers)
+    said = {"code": error.code.value, "message": error.message}
+    said |= {
+        name: value
+        for name, value in (("pointer", error.pointer), ("file", error.file))
+        if value is not None
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if error.code is Code.UNAUTHENTICATED else {}
+    return JSONResponse(
+        {"error": said}, status_code=_BY_CODE.get(error.code, status), headers=headers
+    )
+
+
+def no_route(request: Request, error: Exception) -> JSONResponse:
+    """Return the response for an address or a method that there is not."""
+    if not isinstance(error, HTTPException):
+        raise error
+    code, message = Code.BAD_REQUEST, f"`{request.method}` is not offered at this address"
+    if error.status_code == 404:
+        code, message = Code.NOT_FOUND, "there is nothing at this address"
+    body = {"error": {"code": code.value, "message": message}}
+    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+
+
+def our_fault(request: Request, error: Exception) -> JSONResponse:
+    """Return the response for what went wrong with us: the log tells what, this tells nothing."""
+    del request, error
+    body = {"error": {"code": Code.INTERNAL.value, "message": "something went wrong here"}}
+    return JSONResponse(body, status_code=500)

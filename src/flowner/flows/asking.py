@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from flowner.access.decide import Permit, require_connection, require_flow
-from flowner.access.vocabulary import ConnectionAction, ConnectionFacts, FlowAction, FlowFacts
+from flowner.access.decide import Permit, decide_flow, require_connection, require_flow
+from flowner.access.vocabulary import (
+    ConnectionAction,
+    ConnectionFacts,
+    FlowAction,
+    FlowFacts,
+    Who,
+)
 from flowner.database import Transaction
 from flowner.errors import NotFound
 from flowner.identity.world import Principal
 from flowner.rows.facts import read_connection_facts, read_flow_facts, read_principals
-from flowner.values import ConnectionId, FlowId, PrincipalId
+from flowner.values import AppId, ConnectionId, FlowId, PrincipalId
 
 
 async def principal(transaction: Transaction, id: PrincipalId) -> Principal:
@@ -25,6 +31,13 @@ async def flow_permit(
     """Ask the law about a flow; raises `NotFound` or `AccessDenied`."""
     who = (await principal(transaction, by)).who
     return require_flow(who, action, await read_flow_facts(transaction, flow))
+
+
+def may_know(who: Who, flow: FlowFacts, *, within: AppId | None = None) -> bool:
+    """Whether somebody may learn that a flow exists: they may do something with it."""
+    return any(
+        isinstance(decide_flow(who, action, flow, within=within), Permit) for action in FlowAction
+    )
 
 
 async def connection_permit(

@@ -9,9 +9,10 @@ from flowner.database import Database
 from flowner.definitions.flow import FlowKind, Trigger
 from flowner.directory.facts import Facts
 from flowner.errors import Code, NotFound, Refused
+from flowner.flows.asking import may_know, principal
 from flowner.identity.cause import Called, Pressed
 from flowner.rows.facts import read_flow_facts
-from flowner.rows.versions import find_flow, find_principal
+from flowner.rows.versions import find_flow, find_flows, find_principal, only_one
 from flowner.triggers.published import Published
 from flowner.triggers.start import Occasion, Starter, trigger_headers
 from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
@@ -41,6 +42,23 @@ class Running:
         """Return the flow that a person means."""
         async with self._database.connection() as connection:
             return await find_flow(connection, name_or_id)
+
+    async def known(
+        self, name_or_id: str, to: PrincipalId, *, within: AppId | None = None
+    ) -> FlowId:
+        """Return the flow that somebody means, of those that they may know of.
+
+        ``within`` is the app they ask from. A flow that they may do nothing with is not found, in
+        the same words as one that there is not.
+        """
+        async with self._database.connection() as connection:
+            who = (await principal(connection, to)).who
+            mine = [
+                flow
+                for flow in await find_flows(connection, name_or_id)
+                if may_know(who, await read_flow_facts(connection, flow), within=within)
+            ]
+        return only_one(mine, name_or_id)
 
     async def somebody(self, name_or_id: str) -> PrincipalId:
         """Return whom a person means."""

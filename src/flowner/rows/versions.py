@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg.types.json import Json
 
 from flowner.database import Transaction
@@ -51,16 +53,25 @@ async def read_version(transaction: Transaction, flow: FlowId, number: int) -> J
 
 async def find_flow(transaction: Transaction, name_or_id: str) -> FlowId:
     """Return the flow that a person means by its name or id; `NotFound` unless it is just one."""
+    return only_one(await find_flows(transaction, name_or_id), name_or_id)
+
+
+async def find_flows(transaction: Transaction, name_or_id: str) -> list[FlowId]:
+    """Return the flows with this name or id."""
     found = await transaction.execute(
-        "SELECT workflowid::text AS id FROM rows.workflow WHERE workflowid::text = lower(%s)"
-        " OR lower(name) = lower(%s) OR lower(uniquename) = lower(%s) LIMIT 2",
-        (name_or_id, name_or_id, name_or_id),
+        "SELECT workflowid::text AS id FROM rows.workflow WHERE workflowid::text = lower(%(n)s)"
+        " OR lower(name) = lower(%(n)s) OR lower(uniquename) = lower(%(n)s)",
+        {"n": name_or_id.replace("\0", "\ufffd")},
     )
-    rows = await found.fetchall()
-    if len(rows) != 1:
-        many = "more than one flow is" if rows else "there is no flow"
+    return [FlowId(row["id"]) for row in await found.fetchall()]
+
+
+def only_one(flows: Sequence[FlowId], name_or_id: str) -> FlowId:
+    """Return the one flow that was found; `NotFound` when it was none, or several."""
+    if len(flows) != 1:
+        many = "more than one flow is" if flows else "there is no flow"
         raise NotFound(f"{many} called `{name_or_id}`")
-    return FlowId(rows[0]["id"])
+    return flows[0]
 
 
 async def find_principal(transaction: Transaction, name_or_id: str) -> PrincipalId:
@@ -76,7 +87,7 @@ async def find_principal(transaction: Transaction, name_or_id: str) -> Principal
         " OR lower(name) = lower(%(n)s)"
         " UNION SELECT securitygroupid::text FROM rows.securitygroup"
         " WHERE securitygroupid::text = lower(%(n)s) OR lower(name) = lower(%(n)s) LIMIT 2",
-        {"n": name_or_id},
+        {"n": name_or_id.replace("\0", "\ufffd")},
     )
     rows = await found.fetchall()
     if len(rows) != 1:
