@@ -11,7 +11,8 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 
@@ -33,6 +34,7 @@ from flowner.flows.consent import Consent
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.listing import Listing
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
 from flowner.flows.turning import Turning
@@ -46,10 +48,12 @@ from flowner.triggers.clock_strikes import ClockStrikes
 from flowner.triggers.published import Published
 from flowner.triggers.row_changes import RowChanges
 from flowner.triggers.start import Starter, Taker
-from flowner.values import FlowId
-from flowner.vault.keys import Key, load_key
+from flowner.values import ConnectionId, FlowId, Secret
+from flowner.vault.keys import add_key, drop_old_keys, load_keys
 from flowner.vault.store import Vault
 
+_SERVER = ConnectionId("00000000-0000-4000-8000-0000000000c0")
+"""The holder of the server's own secrets; no connection has this id."""
 CONNECTORS = ("mail", "dataverse", "people")
 
 
@@ -82,23 +86,46 @@ class House:
     clock_strikes: ClockStrikes
     worker: Worker
     dispatcher: Dispatcher
-    signing_key: bytes = field(repr=False)
+    listing: Listing
+    signing_key: Secret
 
     def signature(self, flow: FlowId) -> str:
         """Return the signature that lets whoever holds it call a flow's HTTP address."""
-        return hmac.new(self.signing_key, f"call {flow}".encode(), hashlib.sha256).hexdigest()
+        key = self.signing_key.reveal().encode()
+        return hmac.new(key, f"call {flow}".encode(), hashlib.sha256).hexdigest()
 
 
 @asynccontextmanager
 async def open_house(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[House]:
     """Open the house: database, journal, services. Nothing moves until `at_work`."""
     clock = clock or SystemClock()
-    key = load_key(settings.key, settings.data_folder / "key")
+    keys = load_keys(settings.key, _key_file(settings))
     async with (
         open_database(settings.database_url, settings.data_folder, pool_size=12) as database,
         open_journal(database) as journal,
     ):
-        yield _build(settings, clock, key, (database, journal))
+        vault = Vault(database, keys)
+        signing = await vault.kept(_SERVER, "signing", lambda: Secret(secrets.token_urlsafe(32)))
+        yield _build(settings, clock, (database, journal, vault), signing)
+
+
+async def rotate_key(settings: Settings) -> int:
+    """Seal every secret with a fresh key; answers how many. Processes that run must start anew.
+
+    A key from the environment is not made here: set `FLOWNER_KEY` to the new and the old one with a
+    comma between them, call this, and leave the old one out.
+    """
+    if settings.key is None:
+        add_key(_key_file(settings))
+    async with open_house(settings) as house:
+        sealed = await house.connections.seal_again()
+    if settings.key is None:
+        drop_old_keys(_key_file(settings))
+    return sealed
+
+
+def _key_file(settings: Settings) -> Path:
+    return settings.data_folder / "key"
 
 
 @asynccontextmanager
@@ -133,9 +160,11 @@ def connectors() -> Mapping[str, Connector]:
 
 
 # over budget: it is one list of who is given what, and reads best in one piece
-def _build(settings: Settings, clock: Clock, key: Key, memory: tuple[Database, Journal]) -> House:
-    database, journal = memory
-    store, vault = Store(database, clock), Vault(database, [key])
+def _build(
+    settings: Settings, clock: Clock, memory: tuple[Database, Journal, Vault], signing: Secret
+) -> House:
+    database, journal, vault = memory
+    store = Store(database, clock)
     facts, published = Facts(database), Published(database)
     starter = Starter(database, journal, facts, published, clock)
     replies = Replies()
@@ -183,7 +212,8 @@ def _build(settings: Settings, clock: Clock, key: Key, memory: tuple[Database, J
         clock_strikes=ClockStrikes(database, starter, published, clock),
         worker=worker,
         dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),
-        signing_key=hashlib.sha256(b"flowner signs addresses" + key.material).digest(),
+        listing=Listing(database, published),
+        signing_key=signing,
     )
 
 

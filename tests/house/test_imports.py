@@ -43,7 +43,7 @@ PLANTS = {
     ),
     "a door reaches into memory": ("doors", "api/app.py", "import flowner.rows.store"),
     "a door judges": ("doors", "api/app.py", "import flowner.access.decide"),
-    "the command line reads the journal": ("doors", "cli.py", "import flowner.journal.store"),
+    "the command line reads the journal": ("doors", "cli/flows.py", "import flowner.journal.store"),
     "secrets are opened elsewhere": ("secrets", "engine/worker.py", "import flowner.vault.store"),
     "the environment is read below": ("environment", "engine/worker.py", "import flowner.settings"),
     "two rooms lean on each other": (

@@ -64,8 +64,8 @@ def about(key: str, connection, *people, lent: str | None = "olga", chosen=None)
         ),
         pytest.param(
             OWN_MAIL, "Send", about("x", OLGAS_MAIL, chosen={("bob", "mail"): "c1"}),
-            Code.CONNECTION_AUTHORIZATION_FAILED,
-            id="a connection of somebody else that was never shared is of no use",
+            Code.INVOKER_CONNECTION_OVERRIDE_FAILED,
+            id="a connection of somebody else is of no use",
         ),
         pytest.param(
             ROWS, "CreateRecord", about("rows", OLGAS_ROWS),
@@ -178,3 +178,16 @@ def test_a_plan_has_one_fingerprint() -> None:
     assert isinstance(other, Plan)
     assert plan_hash(plan_record(made)) == plan_hash(plan_record(read_plan(plan_record(made))))
     assert plan_hash(plan_record(made)) != plan_hash(plan_record(other))
+
+
+def test_provided_by_run_only_user_means_their_own() -> None:
+    """A connection that somebody shared with the person is not the person's sign-in."""
+    flow = small.flow(FlowKind.INSTANT, OWN_MAIL)
+    shared = small.connection("c", "olga", shared=("bob",))
+    world = small.world(OLGA, BOB, connections=(shared,), chosen={("bob", "mail"): "c"})
+    made = plan(flow, FACTS, Pressed(PrincipalId("bob")), world)
+    assert isinstance(made, Plan)
+    verdict = made.actions["use_mail"]
+    assert isinstance(verdict, Refusal)
+    assert verdict.code is Code.INVOKER_CONNECTION_OVERRIDE_FAILED
+    assert made.asks == ("mail",)

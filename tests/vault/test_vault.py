@@ -10,7 +10,7 @@ import pytest
 
 from flowner.errors import Invalid, Refused
 from flowner.values import ConnectionId, Secret
-from flowner.vault.keys import Key, load_key, read_key
+from flowner.vault.keys import Key, load_keys, read_key
 from flowner.vault.store import Vault
 
 A = ConnectionId("00000000-0000-4000-8000-00000000000a")
@@ -67,14 +67,14 @@ def test_rotation(database, run) -> None:
 
 def test_the_key_file_is_its_owners_alone(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "key"
-    made = load_key(None, file)
-    assert load_key(None, file) == made
+    made = load_keys(None, file)[0]
+    assert load_keys(None, file)[0] == made
     assert file.stat().st_mode & 0o777 == 0o600
     assert "material" not in repr(made)
     if os.name == "posix":
         file.chmod(0o644)
         with pytest.raises(Invalid, match="chmod 600"):
-            load_key(None, file)
+            load_keys(None, file)[0]
 
 
 @pytest.mark.parametrize("text", ["", "short", "not base64!", base64.b64encode(b"x" * 31).decode()])

@@ -50,7 +50,7 @@ class Denied:
 
 
 _GRANTED: dict[FlowRole, frozenset[FlowAction]] = {
-    FlowRole.CO_OWNER: frozenset(FlowAction),
+    FlowRole.CO_OWNER: frozenset(FlowAction) - {FlowAction.HAND_OVER},
     FlowRole.RUN_ONLY: frozenset({FlowAction.RUN}),
 }
 _ADMINISTERED = frozenset(FlowAction) - {FlowAction.RUN}

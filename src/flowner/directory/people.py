@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flowner.database import Database
+from flowner.errors import NotFound
 from flowner.rows import registry
 from flowner.values import PrincipalId
 
@@ -108,6 +109,18 @@ class Directory:
                 privilege = {"roleid": role, "tablename": table, "rightname": right, "depth": depth}
                 await registry.insert(transaction, "roleprivilege", privilege, by=None)
             return role
+
+    async def roles(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the ids of security roles by name; `NotFound` names the one there is not."""
+        async with self._database.connection() as connection:
+            rows = await registry.select(connection, "role", {})
+        known = {row["name"].lower(): row["roleid"] for row in rows}
+        wanted = list(names)
+        for name in wanted:
+            if name.lower() not in known:
+                there = ", ".join(sorted(f"`{row['name']}`" for row in rows))
+                raise NotFound(f"there is no security role `{name}`; there are {there}")
+        return tuple(known[name.lower()] for name in wanted)
 
     async def give_role(self, principal: PrincipalId, role: str) -> None:
         """Give a user, application or team a security role, by its id."""

@@ -94,6 +94,10 @@ class Connections:
             connected = {"connectionstatus": "Connected"}
             await registry.update(transaction, "connectioninstance", id, connected, by=by)
 
+    async def seal_again(self) -> int:
+        """Seal every secret with the newest key; answers how many were sealed with another."""
+        return await self._vault.rotate()
+
     async def share(
         self, id: ConnectionId, holder: PrincipalId, role: ConnectionRole, by: PrincipalId
     ) -> None:

@@ -25,7 +25,7 @@ class Consent:
         *,
         for_app: bool = False,
     ) -> None:
-        """Let ``person``'s runs act through one of the connections they may use.
+        """Let ``person``'s runs act through one of their own connections.
 
         ``key`` is the flow's key for the connection. A choice made for an app counts for every
         flow that the app carries.
@@ -33,6 +33,12 @@ class Consent:
         async with self._database.transaction() as transaction:
             permit = await connection_permit(transaction, person, ConnectionAction.USE, connection)
             facts = permit.to(ConnectionAction.USE)
+            if facts.owner != person:
+                raise Refused(
+                    f"the connection {facts.account} is shared with you, not yours: choose one of"
+                    " your own, so that what is done in your name is seen in your name",
+                    code=Code.INVOKER_CONNECTION_OVERRIDE_FAILED,
+                )
             if not facts.connected:
                 raise Refused(
                     f"the connection {facts.account} is broken", code=Code.INVALID_CONNECTION

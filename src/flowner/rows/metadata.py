@@ -34,12 +34,14 @@ class Metadata:
         self._database, self._catalogue = database, catalogue
 
     async def create_table(
-        self, name: str, *, set_name: str, primary_name: str, columns: Mapping[str, Type]
+        self, name: str, *, set_name: str, primary_name: str, columns: Mapping[str, Type | str]
     ) -> None:
         """Make a table with an owner for every row, and these columns besides the usual ones.
 
-        ``name`` has a publisher's prefix (``fern_request``); so have the columns.
+        ``name`` has a publisher's prefix (``fern_request``); so have the columns. A type may be
+        given by the name that `Type` has for it, in any case.
         """
+        types = {column: _type(column, type) for column, type in columns.items()}
         for given in (name, set_name, primary_name, *columns):
             _check(given)
         if name in SYSTEM_TABLES:
@@ -51,7 +53,7 @@ class Metadata:
                         table=sql.Identifier(name), key=sql.Identifier(f"{name}id")
                     )
                 )
-                for column, type in {primary_name: Type.TEXT, **columns}.items():
+                for column, type in {primary_name: Type.TEXT, **types}.items():
                     await transaction.execute(_add(name, column, type))
                 await transaction.execute(
                     sql.SQL("CREATE INDEX ON rows.{} (ownerid)").format(sql.Identifier(name))
@@ -86,6 +88,15 @@ def _add(table: str, column: str, type: Type) -> sql.Composed:
     return sql.SQL("ALTER TABLE rows.{} ADD COLUMN {} {}").format(
         sql.Identifier(table), sql.Identifier(column), sql.SQL(type.value)
     )
+
+
+def _type(column: str, given: Type | str) -> Type:
+    if isinstance(given, Type):
+        return given
+    if given.upper() not in Type.__members__:
+        known = ", ".join(f"`{name.lower()}`" for name in Type.__members__)
+        raise Invalid(f"`{given}` is no type for the column `{column}`: take one of {known}")
+    return Type[given.upper()]
 
 
 def _check(name: str) -> None:

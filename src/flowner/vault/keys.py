@@ -37,27 +37,52 @@ def read_key(text: Secret) -> Key:
     return Key(hashlib.sha256(b"flowner key id" + material).hexdigest()[:16], material)
 
 
-def load_key(given: Secret | None, file: Path) -> Key:
-    """Return the key that was given, or the one in ``file``, which is made when absent.
+def load_keys(given: Secret | None, file: Path) -> list[Key]:
+    """Return the keys that were given, or those in ``file``, which is made when absent.
 
-    Raises `Invalid` when others can read the file: whoever can may open every secret.
+    The first seals, the others still open what they sealed. Given: separated by commas; in a file:
+    a line each. Raises `Invalid` when others can read the file: whoever can may open every secret.
     """
     if given is not None:
-        return read_key(given)
+        return [read_key(Secret(text)) for text in given.reveal().split(",")]
     if not file.exists():
-        _make(file)
+        _write(file, [_fresh()], new=True)
     if os.name == "posix" and file.stat().st_mode & 0o077:
         raise Invalid(f"others can read the key file `{file.name}`: `chmod 600` it")
-    return read_key(Secret(file.read_text(encoding="ascii").strip()))
+    return [read_key(Secret(line)) for line in _lines(file)]
 
 
-def _make(file: Path) -> None:
+def add_key(file: Path) -> None:
+    """Put a fresh key before those in the file, or make the file."""
+    if file.exists():
+        _write(file, [_fresh(), *_lines(file)])
+    else:
+        _write(file, [_fresh()], new=True)
+
+
+def drop_old_keys(file: Path) -> None:
+    """Leave only the first key in the file: nothing is sealed with the others any more."""
+    _write(file, _lines(file)[:1])
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="ascii", errors="replace").split()
+
+
+def _fresh() -> str:
+    return base64.b64encode(secrets.token_bytes(_LENGTH)).decode()
+
+
+def _write(file: Path, lines: list[str], *, new: bool = False) -> None:
+    """Replace the file at once; ``new``: unless somebody else has made it meanwhile."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = base64.b64encode(secrets.token_bytes(_LENGTH)).decode()
     part = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-        opened.write(text + "\n")
+        opened.writelines(f"{line}\n" for line in lines)
+    if not new:
+        part.replace(file)
+        return
     try:
         os.link(part, file)
     except FileExistsError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -61,6 +61,24 @@ class Vault:
             name: Secret(self._open(connection, name, key_id, closed).decode())
             for name, key_id, closed in sealed
         }
+
+    async def kept(self, holder: ConnectionId, name: str, make: Callable[[], Secret]) -> Secret:
+        """Return a secret that is made once and then kept, whoever asks first.
+
+        ``holder`` is an id that no connection has: the secret is the server's own.
+        """
+        async with self._database.transaction() as transaction:
+            await transaction.execute("LOCK TABLE vault.secret IN SHARE ROW EXCLUSIVE MODE")
+            found = await transaction.execute(
+                "SELECT key_id, sealed FROM vault.secret WHERE connection = %s AND name = %s",
+                (holder, name),
+            )
+            row = await found.fetchone()
+            if row is not None:
+                return Secret(self._open(holder, name, row["key_id"], row["sealed"]).decode())
+            made = make()
+            await self.seal(transaction, holder, {name: made})
+            return made
 
     async def _read(self, connection: ConnectionId) -> list[tuple[str, str, bytes]]:
         async with self._database.connection() as transaction:

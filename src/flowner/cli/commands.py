@@ -1,60 +1,32 @@
-"""The command line: `flowner --help`.
-
-Whoever may read the data folder may use these commands: they open the house itself.
-"""
+"""The main commands: show, serve, import, ask, run, look, check, evaluate."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
-from flowner import showing
+from flowner import showing, showing_check
+from flowner.cli.opening import AsJson, AsPerson, Flow, in_house, pairs, print_json, until_stopped
 from flowner.demo import main as demo_main
 from flowner.demo.report import RunReport
-from flowner.errors import FlownerError, Invalid
 from flowner.flows.bringing import read_paths
 from flowner.flows.checking import Checked, check_path
 from flowner.flows.explain import Supposed, explanation_json
 from flowner.flows.running import Press
 from flowner.server import House, at_work, open_house, serve
 from flowner.settings import read_settings
-from flowner.values import JsonObject, RunId
+from flowner.values import RunId
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    help="Flowner runs flows, and says in whose name.",
-)
-R = TypeVar("R")
 _PATIENCE = 300.0
 
-Flow = Annotated[str, typer.Argument(help="A flow's name or id.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-AsPerson = Annotated[str | None, typer.Option("--as", help="Who triggers it: name, UPN or id.")]
 
-
-def main() -> None:
-    """Run the command line; errors of ours end with 1 and a sentence."""
-    try:
-        app()
-    except FlownerError as error:
-        Console(stderr=True).print(f"[red]{error.located()}[/red] ({error.code})", highlight=False)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-@app.command()
 def demo(
     once: Annotated[bool, typer.Option(help="End when everything has happened.")] = False,
     as_json: AsJson = False,
@@ -62,31 +34,33 @@ def demo(
     """Show flows of every kind at a small company, and in whose name each action runs."""
     settings, console = read_settings(), Console()
     if not once and not as_json:
-        _until_stopped(demo_main.show(settings, console))
+        until_stopped(demo_main.show(settings, console))
         return
     said = _printer(None if as_json else console)
-    reports, messages = _run(demo_main.tell(settings, said))
+    reports, messages = asyncio.run(demo_main.tell(settings, said))
     if as_json:
-        _print_json({"runs": [report.json() for report in reports]})
+        print_json({"runs": [report.json() for report in reports]})
     else:
         demo_main.print_sum(console, reports, messages)
     if not all(report.agrees for report in reports):
         raise typer.Exit(1)
 
 
-@app.command(name="serve")
 def serve_command() -> None:
     """Run flows and answer programs, until stopped."""
 
-    async def work(house: House) -> None:
-        async with at_work(house), serve(house) as address:
+    async def work() -> None:
+        async with (
+            open_house(read_settings()) as house,
+            at_work(house),
+            serve(house) as address,
+        ):
             Console().print(f"Flowner answers at [bold]{address}[/bold]", highlight=False)
             await asyncio.Event().wait()
 
-    _until_stopped(_in_house(work))
+    until_stopped(work())
 
 
-@app.command(name="import")
 def import_command(
     files: Annotated[list[Path], typer.Argument(help="Solutions, packages, folders, flows.")],
     by: Annotated[str, typer.Option("--as", help="Who will own the flows.")],
@@ -99,17 +73,16 @@ def import_command(
 
     async def work(house: House) -> None:
         owner = await house.running.somebody(by)
-        bound = await house.connections.named(_pairs(bind or []))
+        bound = await house.connections.named(pairs(bind or []))
         for package in track(
             [read_paths(file) for file in files], "importing", disable=as_json, transient=True
         ):
             done = await house.importer.bring_in(package, owner, bind=bound)
             showing.imported(done, package, as_json=as_json)
 
-    _run(_in_house(work))
+    in_house(work)
 
 
-@app.command()
 def who(
     flow: Flow,
     as_person: AsPerson = None,
@@ -128,17 +101,16 @@ def who(
             found = await house.explain.what_if(flow, what_if)
             answers = [explanation_json(one) for one in found]
             if as_json:
-                _print_json({"what_if": dict(zip(what_if, answers, strict=True))})
+                print_json({"what_if": dict(zip(what_if, answers, strict=True))})
             else:
                 showing.matrix(what_if, answers)
             return
         answer = explanation_json(await house.explain.who(flow, supposed))
-        _print_json(answer) if as_json else showing.explanation(answer)
+        print_json(answer) if as_json else showing.explanation(answer)
 
-    _run(_in_house(work))
+    in_house(work)
 
 
-@app.command()
 def run(
     flow: Flow,
     as_person: Annotated[str, typer.Option("--as", help="Who presses it.")],
@@ -152,7 +124,7 @@ def run(
     async def work(house: House) -> bool:
         person = await house.running.somebody(as_person)
         press = Press(
-            flow=await house.running.find(flow), by=person, inputs=dict(_pairs(inputs or []))
+            flow=await house.running.find(flow), by=person, inputs=dict(pairs(inputs or []))
         )
         async with at_work(house):
             id = house.running.fresh_run()
@@ -161,14 +133,13 @@ def run(
                 async with asyncio.timeout(_PATIENCE):
                     await end
         record = await house.history.run(person, id)
-        _print_json(record) if as_json else showing.run(record)
+        print_json(record) if as_json else showing.run(record)
         return record["status"] == "Succeeded"
 
-    if not _run(_in_house(work)):
+    if not in_house(work):
         raise typer.Exit(1)
 
 
-@app.command()
 def runs(
     flow: Annotated[str | None, typer.Argument(help="A flow's name or id.")] = None,
     as_person: AsPerson = None,
@@ -181,12 +152,11 @@ def runs(
         wanted = await house.running.find(flow) if flow else None
         reader = await house.running.somebody(as_person) if as_person else None
         found = await house.history.runs(reader, flow=wanted, limit=limit)
-        _print_json({"runs": found}) if as_json else showing.runs(found)
+        print_json({"runs": found}) if as_json else showing.runs(found)
 
-    _run(_in_house(work))
+    in_house(work)
 
 
-@app.command(name="run-show")
 def run_show(
     run: Annotated[int, typer.Argument(help="A run's id.")],
     as_person: AsPerson = None,
@@ -197,27 +167,31 @@ def run_show(
     async def work(house: House) -> None:
         reader = await house.running.somebody(as_person) if as_person else None
         record = await house.history.run(reader, RunId(run))
-        _print_json(record) if as_json else showing.run(record)
+        print_json(record) if as_json else showing.run(record)
 
-    _run(_in_house(work))
+    in_house(work)
 
 
-@app.command()
 def check(
     paths: Annotated[list[Path], typer.Argument(help="Solutions, packages, folders, flows.")],
     as_json: AsJson = False,
 ) -> None:
-    """Say in whose name exported flows would run, and what is wrong with that; needs no server."""
+    """Say in whose name exported flows would run, and what is wrong with that; needs no server.
+
+    Ends with 1 when a flow would be refused or cannot be read, with 0 otherwise: warnings are
+    advice.
+    """
     checked = Checked()
     packages = [found for path in paths for found in check_path(path)]
-    for package in track(packages, "checking", disable=as_json, transient=True):
+    stderr = Console(stderr=True)
+    for package in track(packages, "checking", disable=as_json, transient=True, console=stderr):
         checked.add(package)
-    _print_json({"flows": checked.reports}) if as_json else showing.checked(checked.reports)
-    if checked.refused:
+    report = checked.report()
+    print_json(report.json()) if as_json else showing_check.checked(report)
+    if report.refused:
         raise typer.Exit(1)
 
 
-@app.command()
 def evaluate(
     expression: Annotated[
         str | None, typer.Argument(help="A template, such as `@add(1, 2)`.")
@@ -236,46 +210,9 @@ def evaluate(
             sys.stdout.flush()
 
 
-@asynccontextmanager
-async def _house() -> AsyncIterator[House]:
-    async with open_house(read_settings()) as house:
-        yield house
-
-
-async def _in_house(work: Callable[[House], Awaitable[R]]) -> R:
-    async with _house() as house:
-        return await work(house)
-
-
-def _run(work: Coroutine[Any, Any, R]) -> R:
-    return asyncio.run(work)
-
-
-def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    with suppress(KeyboardInterrupt):
-        asyncio.run(work)
-
-
 def _printer(console: Console | None) -> Callable[[RunReport], None]:
     def said(report: RunReport) -> None:
         if console is not None:
             demo_main.print_run(console, report)
 
     return said
-
-
-def _pairs(given: list[str]) -> JsonObject:
-    found: JsonObject = {}
-    for pair in given:
-        name, sign, value = pair.partition("=")
-        if not sign or not name:
-            raise Invalid(f"`{pair}` is not NAME=VALUE")
-        found[name] = value
-    return found
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
-
-
-__all__ = ["app", "main"]

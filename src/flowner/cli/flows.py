@@ -1,0 +1,121 @@
+"""A flow's life: on and off, shared, consented to, handed over."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flowner.access.vocabulary import FlowRole
+from flowner.cli.opening import AsJson, By, Flow, in_house, print_list, say
+from flowner.server import House
+
+flows = typer.Typer(no_args_is_help=True, help="Turn flows on and off, share them, hand them over.")
+
+Holder = Annotated[str, typer.Argument(help="A person, application or group.")]
+
+
+@flows.command("list")
+def list_flows(as_json: AsJson = False) -> None:
+    """List flows with kind, state, owner and shares."""
+
+    async def work(house: House) -> None:
+        found = await house.listing.flows()
+        print_list("flows", found, as_json=as_json, empty="no flows yet: flowner import")
+
+    in_house(work)
+
+
+@flows.command("on")
+def turn_on(flow: Flow, by: By) -> None:
+    """Turn a flow on. Whoever does it lends the flow the connections that they bring."""
+
+    async def work(house: House) -> None:
+        await house.turning.on(await house.running.find(flow), await house.running.somebody(by))
+
+    in_house(work)
+
+
+@flows.command("off")
+def turn_off(flow: Flow, by: By) -> None:
+    """Turn a flow off: nothing starts it any more."""
+
+    async def work(house: House) -> None:
+        await house.turning.off(await house.running.find(flow), await house.running.somebody(by))
+
+    in_house(work)
+
+
+@flows.command("share")
+def share(
+    flow: Flow,
+    holder: Holder,
+    by: By,
+    co_owner: Annotated[
+        bool, typer.Option("--co-owner", help="As co-owner, instead of run-only.")
+    ] = False,
+) -> None:
+    """Share a flow: run-only, or as co-owner."""
+
+    async def work(house: House) -> None:
+        await house.sharing.share(
+            await house.running.find(flow),
+            await house.running.somebody(holder),
+            FlowRole.CO_OWNER if co_owner else FlowRole.RUN_ONLY,
+            await house.running.somebody(by),
+        )
+
+    in_house(work)
+
+
+@flows.command("unshare")
+def unshare(flow: Flow, holder: Holder, by: By) -> None:
+    """Take every share of a flow from somebody."""
+
+    async def work(house: House) -> None:
+        done = await house.sharing.unshare(
+            await house.running.find(flow),
+            await house.running.somebody(holder),
+            await house.running.somebody(by),
+        )
+        if not done:
+            say("there was no such share")
+
+    in_house(work)
+
+
+@flows.command("hand-over")
+def hand_over(
+    flow: Flow, to: Annotated[str, typer.Argument(help="The next primary owner.")], by: By
+) -> None:
+    """Make somebody else the primary owner. No connection moves."""
+
+    async def work(house: House) -> None:
+        await house.sharing.hand_over(
+            await house.running.find(flow),
+            await house.running.somebody(to),
+            await house.running.somebody(by),
+        )
+
+    in_house(work)
+
+
+@flows.command("consent")
+def consent(
+    flow: Flow,
+    binding: Annotated[str, typer.Argument(help="The flow's key for the connection.")],
+    connection: Annotated[str, typer.Argument(help="One of the person's own: id or account.")],
+    by: By,
+) -> None:
+    """Choose the own connection that a run-only user provides for a flow."""
+
+    async def work(house: House) -> None:
+        found = await house.connections.named({"it": connection})
+        await house.consent.choose(
+            await house.running.somebody(by),
+            await house.running.find(flow),
+            binding,
+            found["it"],
+        )
+
+    in_house(work)

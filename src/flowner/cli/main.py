@@ -1,0 +1,45 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from flowner.cli import commands, connections, directory, flows, tables
+from flowner.errors import FlownerError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Flowner runs flows, and says in whose name.",
+)
+app.command("demo")(commands.demo)
+app.command("serve")(commands.serve_command)
+app.command("import")(commands.import_command)
+app.command("who")(commands.who)
+app.command("run")(commands.run)
+app.command("runs")(commands.runs)
+app.command("run-show")(commands.run_show)
+app.command("check")(commands.check)
+app.command("evaluate")(commands.evaluate)
+app.add_typer(directory.people, name="people")
+app.add_typer(directory.roles, name="roles")
+app.add_typer(directory.groups, name="groups")
+app.add_typer(connections.connections, name="connections")
+app.add_typer(connections.references, name="references")
+app.add_typer(flows.flows, name="flows")
+app.add_typer(tables.tables, name="tables")
+
+
+def main() -> None:
+    """Run the command line; errors of ours end with 1 and a sentence."""
+    try:
+        app()
+    except FlownerError as error:
+        Console(stderr=True).print(f"[red]{error.located()}[/red] ({error.code})", highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
