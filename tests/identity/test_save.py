@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flowner.definitions.flow import FlowKind, RunAs, Source
-from flowner.identity.save import child_findings, findings
+from flowner.identity.save import called_findings, child_findings, findings
 from worlds import small
 
 OWN = small.binding("mail", source=Source.INVOKER)
 FIXED = small.binding("mail")
+UNBOUND = replace(FIXED, reference=None)
 FOLLOWS = small.binding("rows", connector=small.ROWS, impersonates=True)
 
 
@@ -49,6 +52,34 @@ FOLLOWS = small.binding("rows", connector=small.ROWS, impersonates=True)
             small.flow(FlowKind.AUTOMATED, FOLLOWS, rows=True), ["RunAsAbsent"],
             id="rows follow, but no Run as",
         ),
+        pytest.param(
+            small.flow(FlowKind.AUTOMATED, FOLLOWS), ["RunAsNotOffered"],
+            id="rows follow, but the trigger offers no Run as",
+        ),
+        pytest.param(
+            small.flow(FlowKind.HTTP, FOLLOWS), ["RunAsNotOffered"],
+            id="rows follow, but an HTTP call offers no Run as",
+        ),
+        pytest.param(small.flow(FlowKind.INSTANT, FOLLOWS), [], id="rows follow who presses"),
+        pytest.param(
+            small.flow(FlowKind.AUTOMATED, FIXED, FOLLOWS, run_as=RunAs.FLOW_OWNER), [],
+            id="Run as the flow owner follows nobody else",
+        ),
+        pytest.param(
+            small.flow(FlowKind.INSTANT, UNBOUND), ["FlowMissingConnection"], id="bound to nothing"
+        ),
+        pytest.param(
+            small.flow(FlowKind.INSTANT, UNBOUND, actions=(small.action("Note"),)), [],
+            id="bound to nothing, and asked by nothing",
+        ),
+        pytest.param(
+            small.flow(FlowKind.INSTANT, replace(OWN, reference=None)), [],
+            id="provided by whoever runs it, and bound to nothing",
+        ),
+        pytest.param(
+            small.flow(FlowKind.INSTANT, replace(UNBOUND, connection="shared-office365-1")), [],
+            id="bound to a connection without a reference",
+        ),
     ],
 )  # fmt: skip
 def test_findings(flow, expected: list[str]) -> None:
@@ -62,3 +93,13 @@ def test_a_childs_connections_are_fixed_ones() -> None:
     assert found.code == "ChildFlowUnsupportedForInvokerConnections"
     assert found.refuses
     assert found.pointer == "/actions/Run"
+
+
+def test_a_child_is_told_once_of_all_its_parents() -> None:
+    child = small.flow(FlowKind.INSTANT, OWN, FOLLOWS)
+    parents = [replace(small.flow(FlowKind.INSTANT), name=name) for name in ("One", "Two", "One")]
+    [found] = called_findings(child, parents)
+    assert found.code == "ChildFlowUnsupportedForInvokerConnections"
+    assert "called as a child, in which nobody is asked, by `One`, `Two`" in found.message
+    assert called_findings(child, ()) == ()
+    assert called_findings(small.flow(FlowKind.INSTANT, FIXED, FOLLOWS), parents) == ()
