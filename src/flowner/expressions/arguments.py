@@ -1,4 +1,8 @@
-"""Arguments of the wrong type, refused in the engine's own words."""
+"""Arguments of the wrong type, refused in the engine's own words.
+
+A *place* says which parameter is meant: its index from 0, or the words themselves
+(``"parameter"``, ``"first parameter 'string'"``), as every function calls its own differently.
+"""
 
 from __future__ import annotations
 
@@ -10,57 +14,58 @@ from flowner.expressions.numbers import is_number, is_whole
 from flowner.expressions.text import type_name
 
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth")
+SOLE: Final = "parameter"
+"""The place of a function's only parameter."""
 
 
-def wrong_type(function: str, index: int, wanted: str, value: Any) -> NoReturn:
-    """Refuse the argument at ``index``, counted from 0."""
-    ordinal = _ORDINALS[index] if index < len(_ORDINALS) else f"{index + 1}th"
-    raise ExpressionError(
-        f"The template language function '{function}' expects its {ordinal} parameter to be"
-        f" {wanted}. The provided value is of type '{type_name(value)}'. Please see"
-        f" https://aka.ms/logicexpressions#{function} for usage details."
+def ordinal(index: int) -> str:
+    return _ORDINALS[index] if index < len(_ORDINALS) else f"{index + 1}th"
+
+
+def wrong_type(function: str, place: int | str, wanted: str, value: Any) -> NoReturn:
+    """Refuse an argument; ``wanted`` continues ``to be``."""
+    called = place if isinstance(place, str) else f"{ordinal(place)} parameter"
+    fail(
+        function,
+        f"expects its {called} to be {wanted}. The provided value is of type '{type_name(value)}'.",
     )
 
 
-def a_string(function: str, index: int, value: Any) -> str:
-    """Return the argument at ``index`` if it is a text; refuse it if not."""
+def a_string(function: str, place: int | str, value: Any, wanted: str = "of type string") -> str:
     if not isinstance(value, str):
-        wrong_type(function, index, "of type string", value)
+        wrong_type(function, place, wanted, value)
     return value
 
 
-def a_whole(function: str, index: int, value: Any) -> int:
-    """Return the argument at ``index`` if it is a whole number; refuse it if not."""
+def a_whole(function: str, place: int | str, value: Any, wanted: str = "an integer") -> int:
     if not is_whole(value):
-        wrong_type(function, index, "an integer", value)
+        wrong_type(function, place, wanted, value)
     return value
 
 
-def a_number(function: str, index: int, value: Any) -> int | float | Decimal:
-    """Return the argument at ``index`` if it is a number; refuse it if not."""
+def a_number(
+    function: str, place: int | str, value: Any, wanted: str = "an integer or a decimal number"
+) -> int | float | Decimal:
     if not is_number(value):
-        wrong_type(function, index, "a number", value)
+        wrong_type(function, place, wanted, value)
     return value
 
 
-def a_boolean(function: str, index: int, value: Any) -> bool:
-    """Return the argument at ``index`` if it is true or false; refuse it if not."""
+def a_boolean(function: str, place: int | str, value: Any, wanted: str = "a boolean") -> bool:
     if not isinstance(value, bool):
-        wrong_type(function, index, "a boolean", value)
+        wrong_type(function, place, wanted, value)
     return value
 
 
-def a_list(function: str, index: int, value: Any) -> list[Any]:
-    """Return the argument at ``index`` if it is an array; refuse it if not."""
+def a_list(function: str, place: int | str, value: Any, wanted: str = "of type array") -> list[Any]:
     if not isinstance(value, list):
-        wrong_type(function, index, "an array", value)
+        wrong_type(function, place, wanted, value)
     return value
 
 
-def an_object(function: str, index: int, value: Any) -> dict[str, Any]:
-    """Return the argument at ``index`` if it is an object; refuse it if not."""
+def an_object(function: str, place: int | str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        wrong_type(function, index, "an object", value)
+        wrong_type(function, place, "of type object", value)
     return value
 
 
@@ -70,3 +75,24 @@ def fail(function: str, message: str) -> NoReturn:
         f"The template language function '{function}' {message} Please see"
         f" https://aka.ms/logicexpressions#{function} for usage details."
     )
+
+
+def not_valid(function: str) -> NoReturn:
+    """Refuse arguments about which the engine says no more."""
+    raise ExpressionError(
+        f"The provided parameters for template language function '{function}' are not valid."
+    )
+
+
+def not_convertible(function: str) -> NoReturn:
+    """Refuse a value that has no counterpart of the wanted type."""
+    fail(
+        function,
+        "was invoked with a parameter that is not valid. The value cannot be converted to the"
+        " target type.",
+    )
+
+
+def kinds_of(values: list[Any]) -> str:
+    """List the types of values, each once, as error messages do."""
+    return ",".join(dict.fromkeys(map(type_name, values)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from flowner.expressions.catalogue import CATALOGUE, Function
+from flowner.expressions.catalogue import CATALOGUE, Function, arity_problem
 from flowner.expressions.errors import ExpressionError
 from flowner.expressions.numbers import is_whole
 from flowner.expressions.parser import Access, CallNode, Literal, Node
@@ -41,23 +41,6 @@ def _call(node: CallNode, text: str) -> Evaluate:
         return _failing(wrong, node)
     arguments = [compile_node(argument, text) for argument in node.arguments]
     return _guarded(found, arguments, node)
-
-
-def arity_problem(found: Function, given: int) -> str | None:
-    """Say what is wrong with the number of arguments; None when nothing is."""
-    if found.minimum <= given and (found.maximum is None or given <= found.maximum):
-        return None
-    if found.maximum is None:
-        wanted = f"at least {found.minimum} parameter(s)"
-    elif found.minimum == found.maximum:
-        wanted = f"{found.minimum} parameter(s)" if found.minimum else "no parameters"
-    else:
-        wanted = f"{found.minimum} to {found.maximum} parameters"
-    return (
-        f"The template language function '{found.name}' expects {wanted}. The function was invoked"
-        f" with '{given}' parameter(s). Please see"
-        f" https://aka.ms/logicexpressions#{found.name} for usage details."
-    )
 
 
 def _guarded(found: Function, arguments: list[Evaluate], node: CallNode) -> Evaluate:
@@ -105,7 +88,7 @@ _MISSING: Final = {
     "items": "the repetition action(s) '{}' referenced by 'inputs' in action are not defined in the"
     " template.",
     "iterationindexes": "the until action '{}' is not defined at current scope.",
-    "appsetting": "the app setting '{}' is not found.",
+    "appsetting": "The template function 'appsetting' is not expected at this location.",
 }
 
 
@@ -216,10 +199,9 @@ def _element(value: list[Any], key: Any, safe: bool, at: tuple[str, int]) -> Any
         return value[key]
     if safe:
         return None
-    raise _cannot(
-        at,
-        f"array index '{key}' is outside bounds (0, {len(value) - 1}) of array.",
-    )
+    if not value:
+        raise _cannot(at, f"array index '{key}' cannot be selected from empty array.")
+    raise _cannot(at, f"array index '{key}' is outside bounds (0, {len(value) - 1}) of array.")
 
 
 def _cannot(at: tuple[str, int], because: str) -> ExpressionError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from decimal import Decimal
 from typing import Any
 
@@ -29,9 +30,22 @@ def same_inside(left: Any, right: Any) -> bool:
     return type(left) is type(right) and bool(left == right)
 
 
-def text_order(text: str) -> tuple[str, str]:
-    """Return a sorting key for texts as people sort them: a < A < b < B."""
-    return text.casefold(), text.swapcase()
+def text_order(text: str) -> tuple[list[tuple[int, str]], str, str]:
+    """Return a sorting key for texts as people sort them: a < A < b < B, é beside e.
+
+    Marks and signs come before digits, digits before letters; accents decide between texts that
+    are otherwise alike, and case last.
+    """
+    apart = unicodedata.normalize("NFD", text)
+    bare = [one for one in apart if not unicodedata.combining(one)]
+    return [_rank(one) for one in bare], apart.casefold(), "".join(bare).swapcase()
+
+
+_RANKS = {"Z": 0, "C": 0, "P": 1, "S": 2, "N": 3}
+
+
+def _rank(one: str) -> tuple[int, str]:
+    return _RANKS.get(unicodedata.category(one)[0], 4), one.casefold()
 
 
 def _plain(value: float | Decimal) -> float | Decimal:

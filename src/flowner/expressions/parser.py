@@ -60,6 +60,11 @@ _MARKS: Final = {
     ".": "Dot",
     "?": "QuestionMark",
 }
+_FRACTION: Final = re.compile(r"[.eE]")
+_GLUED: Final = re.compile(r"[A-Za-z_.]")
+_POWER: Final = re.compile(r"[eE][+-]")
+_MAX_DIGITS: Final = 400
+_MAX_SHOWN: Final = 1_000
 _CONSTANTS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 
 
@@ -70,29 +75,18 @@ class _Token:
     position: int
 
 
-class Parser:
-    """Reads one expression from ``text``, beginning at ``start``.
+class _Parser:
+    """Reads one expression from ``text``, between ``start`` and ``end``."""
 
-    Used twice: for whole expressions, and for each ``@{…}``, where it stops at the brace.
-    """
-
-    def __init__(self, text: str, start: int) -> None:
-        self._text, self._start = text, start
+    def __init__(self, text: str, start: int, end: int) -> None:
+        self._text, self._start, self._end = text, start, end
         self._token = self._lex(start)
 
     def whole(self) -> Node:
-        """Read an expression that ends where the text ends."""
         found = self._expression(0)
         if self._token.kind != "EndOfData":
             self._fail("EndOfData")
         return found
-
-    def interpolated(self) -> tuple[Node, int]:
-        """Read an expression that ends at ``}``; answers it and where the text goes on."""
-        found = self._expression(0)
-        if self._token.kind != "RightCurlyBracket":
-            self._fail("RightCurlyBracket")
-        return found, self._token.position + 1
 
     def _expression(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
@@ -132,7 +126,9 @@ class Parser:
         while self._token.kind in ("QuestionMark", "Dot", "LeftSquareBracket"):
             count += 1
             if count > MAX_DEPTH:
-                raise ExpressionError(f"more than {MAX_DEPTH} accesses stand in a row")
+                raise ExpressionError(
+                    f"more than {MAX_DEPTH} accesses stand in a row", position=self._token.position
+                )
             position = self._token.position
             safe = self._token.kind == "QuestionMark"
             if safe:
@@ -152,17 +148,20 @@ class Parser:
         return base
 
     def _number(self, token: _Token) -> int | float:
-        if re.search(r"[.eE]", token.text):
+        if _FRACTION.search(token.text):
             return float(token.text)
-        value = int(token.text)
+        # A number of a thousand digits is refused before it is made.
+        value = int(token.text) if len(token.text) <= _MAX_DIGITS else 2 * INT_MAX
         if not INT_MIN <= value <= INT_MAX:
-            raise ExpressionError(
-                f"The template language expression '{self._shown()}' is not valid: the string"
-                f" '{token.text}' at position '{token.position - self._start}' cannot be converted"
-                " to number.",
-                position=token.position,
-            )
+            self._no_number(token.text, token.position)
         return value
+
+    def _no_number(self, text: str, position: int) -> NoReturn:
+        raise ExpressionError(
+            f"The template language expression '{self._shown()}' is not valid: the value '{text}'"
+            f" at position '{position - self._start}' cannot be converted to number.",
+            position=position,
+        )
 
     def _need(self, kind: str) -> None:
         if self._token.kind != kind:
@@ -173,20 +172,29 @@ class Parser:
         self._token = self._lex(self._token.position + len(self._token.text))
 
     def _lex(self, at: int) -> _Token:
-        match = _TOKEN.match(self._text, at)
+        match = _TOKEN.match(self._text, at, self._end)
         if match is not None and match.lastgroup is not None:
             text, position = match[match.lastgroup], match.start(match.lastgroup)
             kind = _MARKS[text] if match.lastgroup == "mark" else match.lastgroup
-            if kind == "number" and re.match(r"[A-Za-z_.]", self._text[match.end() :]):
-                self._unexpected(match.end())
+            if kind == "number" and _GLUED.match(self._text, match.end(), self._end):
+                self._glued(match.end(), text, position)
             return _Token(kind, text, position)
-        rest = self._text[at:]
-        position = at + len(rest) - len(rest.lstrip())
-        if position >= len(self._text):
-            return _Token("EndOfData", "", len(self._text))
-        if self._text[position] == "}":
-            return _Token("RightCurlyBracket", "", position)
+        position = at
+        while position < self._end and self._text[position].isspace():
+            position += 1
+        if position >= self._end:
+            return _Token("EndOfData", "", self._end)
+        if self._text[position] in "+-":
+            self._no_number(self._text[position], position)
         self._unexpected(position)
+
+    def _glued(self, at: int, text: str, position: int) -> None:
+        """Refuse what stands right after a number, but for a mark, which the grammar will."""
+        power = _POWER.match(self._text, at, self._end)
+        if power is not None:
+            self._no_number(text + power[0], position)
+        if self._text[at] != ".":
+            self._unexpected(at)
 
     def _unexpected(self, position: int) -> NoReturn:
         character = self._text[position : position + 1]
@@ -206,11 +214,17 @@ class Parser:
         )
 
     def _shown(self) -> str:
-        return self._text[self._start :][:200]
+        return self._text[self._start : self._end][:_MAX_SHOWN]
 
 
-def parse_whole(text: str, start: int = 0) -> Node:
-    """Read an expression without its leading ``@``. Raises `ExpressionError` with a position."""
-    if len(text) - start > MAX_LENGTH:
-        raise ExpressionError(f"the expression is longer than {MAX_LENGTH} characters")
-    return Parser(text, start).whole()
+def parse_whole(text: str, start: int = 0, end: int | None = None) -> Node:
+    """Read an expression without its leading ``@``, or the part of a text that is one.
+
+    Raises `ExpressionError` with a position in the whole text.
+    """
+    stop = len(text) if end is None else end
+    if stop - start > MAX_LENGTH:
+        raise ExpressionError(
+            f"the expression is longer than {MAX_LENGTH} characters", position=start
+        )
+    return _Parser(text, start, stop).whole()

@@ -8,19 +8,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from flowner.expressions import functions
 from flowner.expressions.compiling import Evaluate, compile_node
 from flowner.expressions.errors import ExpressionError
-from flowner.expressions.parser import MAX_LENGTH, Access, CallNode, Node, Parser, parse_whole
+from flowner.expressions.parser import Access, CallNode, Node, parse_whole
 from flowner.expressions.scope import Scope
 from flowner.expressions.text import to_text
 from flowner.values import Json
 
 functions.load()
+
+_SEGMENT: Final = re.compile(r"(?:[^'}]|'[^']*')*\}")
+_MAX_SHOWN: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +139,27 @@ def _interpolated(text: str, nodes: list[Node]) -> Evaluate:
             continue
         if found > at:
             parts.append(text[at:found])
-        node, after = Parser(text, found + 2).interpolated()
-        if after - found > MAX_LENGTH:
-            raise ExpressionError(f"the expression is longer than {MAX_LENGTH} characters")
+        end = _end_of(text, found)
+        node = parse_whole(text, found + 2, end)
         nodes.append(node)
-        parts.append(_as_text(compile_node(node, text[found + 2 : after - 1])))
-        at = after
+        parts.append(_as_text(compile_node(node, text[found + 2 : end])))
+        at = end + 1
     if at < len(text):
         parts.append(text[at:])
     return lambda scope: "".join([part if isinstance(part, str) else part(scope) for part in parts])
+
+
+def _end_of(text: str, start: int) -> int:
+    """Return where the ``}`` stands that ends what begins at ``start``; one in quotes does not."""
+    match = _SEGMENT.match(text, start + 2)
+    if match is None:
+        raise ExpressionError(
+            f"The template language expression '{text[:_MAX_SHOWN]}' is not valid: the string"
+            f" interpolation segment starting at position '{start}' is not terminated. Make sure"
+            " that every '@{' is followed by its '}'.",
+            position=start,
+        )
+    return match.end() - 1
 
 
 def _as_text(evaluate: Evaluate) -> Callable[[Scope], str]:

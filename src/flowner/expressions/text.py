@@ -6,25 +6,58 @@ import base64
 import binascii
 import json
 import math
+import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
+from flowner.expressions.errors import ExpressionError
 from flowner.expressions.numbers import float_text
 
 CONTENT_TYPE, CONTENT = "$content-type", "$content"
+MAX_TEXT: Final = 104_857_600
+"""Characters that ``concat``, ``join`` and ``replace`` make at most."""
+_MEDIA: Final = re.compile(r"\s*[^\s;/]+/[^\s;/]+\s*(;\s*[^;=\s]+\s*=[^;=]*)*;?\s*")
+_ESCAPED: Final = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 def is_content(value: object) -> bool:
     """Say whether a value is a content object: bytes with a media type."""
-    return isinstance(value, dict) and set(value) >= {CONTENT_TYPE, CONTENT} and len(value) == 2
+    return isinstance(value, dict) and CONTENT in value and CONTENT_TYPE in value
+
+
+def is_xml(value: dict[str, Any]) -> bool:
+    """Say whether a content object calls itself XML."""
+    media = str(value[CONTENT_TYPE]).partition(";")[0].strip().lower()
+    return media in ("application/xml", "text/xml") or media.endswith("+xml")
 
 
 def content_bytes(value: dict[str, Any]) -> bytes:
-    """Return the bytes of a content object; empty where it is not base64."""
+    """Return the bytes of a content object. Raises `ExpressionError` where they are no base64."""
     try:
-        return base64.b64decode(str(value[CONTENT]))
+        return base64.b64decode(re.sub(r"[ \t\r\n]", "", str(value[CONTENT])), validate=True)
     except (binascii.Error, ValueError):
-        return b""
+        raise _no_text() from None
+
+
+def utf8(text: str) -> bytes:
+    """Return a text in UTF-8; halves of characters become U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def _content_text(value: dict[str, Any]) -> str:
+    if not _MEDIA.fullmatch(str(value[CONTENT_TYPE])):
+        raise _no_text()
+    return content_bytes(value).decode("utf-8", "replace")
+
+
+def _no_text() -> ExpressionError:
+    return ExpressionError(
+        "Template language expression cannot be evaluated: one of string interpolation segments is"
+        " not valid. The value cannot be converted to string."
+    )
 
 
 def to_text(value: Any) -> str:
@@ -44,7 +77,7 @@ def to_text(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if is_content(value):
-        return content_bytes(value).decode("utf-8", "replace")
+        return _content_text(value)
     return to_json(value)
 
 
@@ -56,7 +89,7 @@ def to_json(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return json.dumps(value, ensure_ascii=False)
+            return _quoted(value)
         case int():
             return str(value)
         case float():
@@ -67,13 +100,15 @@ def to_json(value: Any) -> str:
         case list():
             return "[" + ",".join(map(to_json, value)) + "]"
         case dict():
-            members = (
-                f"{json.dumps(name, ensure_ascii=False)}:{to_json(inner)}"
-                for name, inner in value.items()
-            )
+            members = (f"{_quoted(name)}:{to_json(inner)}" for name, inner in value.items())
             return "{" + ",".join(members) + "}"
         case _:
             raise TypeError(f"{type(value).__name__} is no value of the language")
+
+
+def _quoted(text: str) -> str:
+    quoted = json.dumps(text, ensure_ascii=False)
+    return quoted if text.isascii() else quoted.translate(_ESCAPED)
 
 
 def _float_json(value: float) -> str:

@@ -3,102 +3,91 @@
 from __future__ import annotations
 
 import math
-import re
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NoReturn
+from decimal import Decimal
+from typing import Any
 
-from flowner.expressions.arguments import wrong_type
+from flowner.expressions.arguments import SOLE, a_string, fail, not_convertible, wrong_type
 from flowner.expressions.catalogue import Family, function
 from flowner.expressions.errors import ExpressionError
 from flowner.expressions.lenient_json import read_lenient
-from flowner.expressions.numbers import INT_MAX, INT_MIN
-from flowner.expressions.text import content_bytes, is_content, to_text, type_name
+from flowner.expressions.number_texts import plain_number, read_double
+from flowner.expressions.numbers import INT_MAX, INT_MIN, fit_decimal, is_number
+from flowner.expressions.text import content_bytes, is_content, is_xml, to_text
+from flowner.expressions.xml_json import xml_to_json
+from flowner.expressions.xml_tree import Unreadable, read_xml_bytes
 
 _F = Family.CONVERSION
-_NUMBER: Final = re.compile(r"[+-]?(?:[\d,]*\d[\d,]*)?(?:\.\d*)?(?:[eE][+-]?\d+)?[+-]?")
 
 
-@function("int", _F, "int(value)", "As a whole number.", ("int('10')", 10), ("int(10.0)", 10))
+@function("int", _F, "int(value)",
+          "As a whole number. A text is read as a double first, so beyond 2^53 its end is lost.",
+          ("int('10')", 10), ("int(10.0)", 10), ("int(true)", 1), ("int(' 1,000 ')", 1000),
+          errors=(("int('10.5')", "cannot be converted"), ("int(null)", "cannot be converted")))  # fmt: skip
 def int_(value: Any) -> int:
-    if isinstance(value, bool):
-        return int(value)
     if isinstance(value, int):
-        return value
-    if isinstance(value, float | Decimal):
-        return _whole(value, value)
-    if not isinstance(value, str):
-        _refuse("int", value)
-    text = value.strip().replace(",", "") if value.strip()[:1] != "," else ""
-    if re.fullmatch(r"[+-]?\d+", text):
-        return min(max(int(text), INT_MIN), INT_MAX) if text[0] == "-" else _whole(int(text), value)
-    if not re.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", text):
-        _refuse("int", value)
-    return _whole(Decimal(text), value)
+        return int(value)
+    if isinstance(value, str):
+        read = None if value.rstrip()[-1:] in ("+", "-") else read_double(value)
+        return not_convertible("int") if read is None else _whole_of_text(read)
+    if not isinstance(value, float | Decimal) or not math.isfinite(value):
+        not_convertible("int")
+    if value != int(value) or not INT_MIN <= value <= INT_MAX:
+        not_convertible("int")
+    return int(value)
 
 
-def _whole(number: float | Decimal, given: Any) -> int:
-    if isinstance(number, float) and not math.isfinite(number):
-        _refuse("int", given)
-    if number != int(number) or not INT_MIN <= number <= INT_MAX:
-        _refuse("int", given)
-    return int(number)
+def _whole_of_text(read: float) -> int:
+    if math.isnan(read):  # the engine casts it, which gives the least number
+        return INT_MIN
+    if math.isinf(read) or read != math.floor(read) or not INT_MIN <= read < INT_MAX:
+        not_convertible("int")
+    return int(read)
 
 
-@function("float", _F, "float(value, locale?)", "As a double.", ("float('10.333')", 10.333))
+@function("float", _F, "float(value, locale?)", "As a double, read as a culture writes numbers.",
+          ("float('10.333')", 10.333), ("float('1,5', 'de-DE')", 1.5), ("float(3)", 3.0),
+          errors=(("float('abc')", "cannot be converted"), ("float(null)", "cannot be converted")))  # fmt: skip
 def float_(value: Any, locale: Any = None) -> float:
-    if isinstance(value, int | float | Decimal):
+    culture = None if locale is None else a_string("float", 1, locale)
+    if isinstance(value, str):
+        read = read_double(value, culture)
+        return not_convertible("float") if read is None else read
+    if not isinstance(value, int | float | Decimal):
+        not_convertible("float")
+    try:
         return float(value)
-    if not isinstance(value, str):
-        _refuse("float", value)
-    text = value.strip()
-    if locale is not None and "," in text and str(locale)[:2].lower() in _COMMA_DECIMALS:
-        text = text.replace(".", "").replace(",", ".")
-    special = {"nan": math.nan, "infinity": math.inf, "-infinity": -math.inf, "∞": math.inf}
-    if text.lower() in special:
-        return special[text.lower()]
-    if not text or not _NUMBER.fullmatch(text) or not re.search(r"\d", text):
-        _refuse("float", value)
-    if text[-1] in "+-":
-        text = text[-1] + text[:-1]
-    try:
-        return float(text.replace(",", ""))
-    except ValueError:
-        _refuse("float", value)
+    except OverflowError:
+        not_convertible("float")
 
 
-_COMMA_DECIMALS: Final = frozenset(
-    {"de", "fr", "es", "it", "nl", "da", "sv", "nb", "pl", "pt", "is"}
-)
-
-
-@function("decimal", _F, "decimal(value)", "As an exact decimal number.",
-          ("decimal('1.25')", 1.25))  # fmt: skip
+@function("decimal", _F, "decimal(value)",
+          "As an exact decimal number of up to 28 digits. It keeps its zeros: 1.10.",
+          ("decimal('1.25')", 1.25), ("string(decimal('1.10'))", "1.10"),
+          errors=(("decimal('1e3')", "not a valid decimal, '1e3'"),
+                  ("decimal(null)", "not a valid decimal, '<null>'")))  # fmt: skip
 def decimal(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        _refuse("decimal", value)
-    try:
-        if isinstance(value, float):
-            return Decimal(repr(value))
-        if isinstance(value, str):
-            text = value.strip().replace(",", "")
-            if not re.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)", text):
-                _refuse("decimal", value)
-            found = Decimal(text)
-        else:
-            found = Decimal(value)
-    except InvalidOperation:
-        _refuse("decimal", value)
-    if abs(found) > _LARGEST or not found.is_finite():
-        _refuse("decimal", value)
-    return found
-
-
-_LARGEST: Final = Decimal(2**96 - 1)
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, list | dict):
+        not_convertible("decimal")
+    text = "<null>" if value is None else to_text(value)
+    plain = (
+        plain_number(text, exponent=False) if isinstance(value, str) or is_number(value) else None
+    )
+    found = None if plain is None else fit_decimal(Decimal(plain))
+    if found is None:
+        raise ExpressionError(
+            "The template language 'decimal' function was invoked with a parameter that is not a"
+            f" valid decimal, '{text[:200]}'. The value cannot be converted to the target type."
+        )
+    return abs(found) if found == 0 else found
 
 
 @function(
-    "bool", _F, "bool(value)", "As true or false.", ("bool(1)", True), ("bool('false')", False)
-)
+    "bool", _F, "bool(value)", "As true or false: a number other than 0 is true.",
+    ("bool(1)", True), ("bool('false')", False),
+    errors=(("bool('yes')", "cannot be converted"), ("bool(null)", "cannot be converted")),
+)  # fmt: skip
 def bool_(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -106,36 +95,28 @@ def bool_(value: Any) -> bool:
         return value != 0
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
         return value.strip().lower() == "true"
-    _refuse("bool", value)
+    not_convertible("bool")
 
 
-@function("string", _F, "string(value)", "As text.", ("string(10)", "10"))
+@function("string", _F, "string(value)", "As text; arrays and objects as JSON.",
+          ("string(10)", "10"), ("string(true)", "True"), ("string(createArray(true))", "[true]"),
+          errors=(("string()", "one parameter"),))  # fmt: skip
 def string(value: Any) -> str:
     return to_text(value)
 
 
 @function("json", _F, "json(value)", "The value that a JSON text, or XML, stands for.",
-          ("json('[1, 2]')", [1, 2]))  # fmt: skip
+          ("json('[1, 2]')", [1, 2]), ("json('{a: 1,}')", {"a": 1}),
+          ("json(xml('<a x=\"1\">t</a>'))", {"a": {"@x": "1", "#text": "t"}}),
+          errors=(("json('abc')", "Unexpected character"), ("json(1)", "a string or an XML")))  # fmt: skip
 def json_(value: Any) -> Any:
     if isinstance(value, str):
         return read_lenient(value)
-    if is_content(value):
+    if not is_content(value):
+        wrong_type("json", SOLE, "a string or an XML", value)
+    if not is_xml(value):
         return read_lenient(content_bytes(value).decode("utf-8-sig", "replace"))
-    wrong_type("json", 0, "a string or an XML", value)
-
-
-def _refuse(name: str, value: Any) -> NoReturn:
-    if isinstance(value, str):
-        raise ExpressionError(
-            f"The template language function '{name}' was invoked with a parameter that is not"
-            " valid. The value cannot be converted to the target type."
-        )
-    if value is None or isinstance(value, list | dict):
-        raise ExpressionError(
-            f"The template language function '{name}' was invoked with a parameter that is not"
-            f" valid: a value of type '{type_name(value)}' cannot be converted to the target type."
-        )
-    raise ExpressionError(
-        f"The template language function '{name}' was invoked with a parameter that is not valid."
-        " The value cannot be converted to the target type."
-    )
+    try:
+        return xml_to_json(read_xml_bytes(content_bytes(value)))
+    except Unreadable as error:
+        fail("json", f"parameter is not valid. The provided XML value cannot be parsed: '{error}'.")
