@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flowner.access.vocabulary import ConnectionAction, ConnectionRole
-from flowner.database import Database, Transaction
-from flowner.errors import AccessDenied, Code, NotFound, Refused
+from flowner.database import Database
+from flowner.errors import NotFound, Refused
 from flowner.flows.asking import connection_permit, principal
-from flowner.flows.turning import record_lends
-from flowner.identity.activation import activate
+from flowner.flows.pointing import Moved, point, using
 from flowner.identity.world import PrincipalKind
 from flowner.rows import registry
-from flowner.rows.facts import read_flow_facts, read_world
 from flowner.triggers.published import Published
 from flowner.values import ConnectionId, FlowId, Json, PrincipalId, Secret
 from flowner.vault.store import Vault
@@ -30,14 +28,6 @@ class NewConnection:
     """What the outside will see."""
     settings: Mapping[str, Json] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A flow that a changed reference moves to another connection."""
-
-    flow: FlowId
-    name: str
 
 
 class Connections:
@@ -123,61 +113,13 @@ class Connections:
     async def moves(self, reference: str) -> list[Moved]:
         """Say which flows a change of this connection reference would move."""
         async with self._database.connection() as connection:
-            return await self._using(connection, reference)
+            return await using(connection, self._published, reference)
 
     async def point(self, reference: str, connection: ConnectionId, by: PrincipalId) -> list[Moved]:
         """Point a reference at another connection; answers the flows that move with it.
 
-        ``by`` owns the reference and owns or may use the connection, which they thereby lend to
-        every flow that is on and moves.
+        ``by`` owns the reference, or is an administrator, and owns or may use the connection, which
+        they thereby lend to every flow that is on and moves.
         """
         async with self._database.transaction() as transaction:
-            row = await self._reference(transaction, reference)
-            who = await principal(transaction, by)
-            if row["ownerid"] != by and not who.who.administrator:
-                raise AccessDenied(
-                    f"the connection reference `{reference}` is not {who.name}'s",
-                    code=Code.ACCESS_DENIED,
-                )
-            permit = await connection_permit(transaction, by, ConnectionAction.USE, connection)
-            to = permit.to(ConnectionAction.USE)
-            if to.connector != row["connectorid"]:
-                raise Refused(
-                    f"the reference `{reference}` is for `{row['connectorid']}`, the connection"
-                    f" {to.account} for `{to.connector}`",
-                    code=Code.INVALID_CONNECTION,
-                )
-            change = {"connectioninstanceid": connection}
-            key = str(row["connectionreferenceid"])
-            await registry.update(transaction, "connectionreference", key, change, by=by)
-            moved = await self._using(transaction, reference)
-            for one in moved:
-                await self._lend_again(transaction, one.flow, by)
-            return moved
-
-    async def _lend_again(self, transaction: Transaction, flow_id: FlowId, by: PrincipalId) -> None:
-        facts = await read_flow_facts(transaction, flow_id)
-        if not facts.on:
-            return
-        version = await self._published.get(flow_id, facts.version, within=transaction)
-        world = await read_world(transaction, facts, [by], version.references)
-        answer = activate(version.flow, facts, await principal(transaction, by), world)
-        await record_lends(transaction, facts, answer, world.lends, by)
-
-    async def _reference(self, transaction: Transaction, name: str) -> dict[str, str]:
-        where = {"connectionreferencelogicalname": name}
-        rows = await registry.select(transaction, "connectionreference", where)
-        if not rows:
-            raise NotFound(f"there is no connection reference `{name}`")
-        return rows[0]
-
-    async def _using(self, transaction: Transaction, reference: str) -> list[Moved]:
-        moved = []
-        for row in await registry.select(transaction, "workflow", {}):
-            if row["currentversion"] is None:
-                continue
-            id = FlowId(row["workflowid"])
-            version = await self._published.get(id, row["currentversion"], within=transaction)
-            if reference.lower() in {name.lower() for name in version.references}:
-                moved.append(Moved(id, row["name"]))
-        return sorted(moved, key=lambda one: one.name)
+            return await point(transaction, self._published, reference, connection, by)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flowner.access.vocabulary import FlowAction, FlowFacts
 from flowner.clock import Clock
 from flowner.database import Database, Transaction
 from flowner.definitions.checks import problems
-from flowner.definitions.flow import Flow
+from flowner.definitions.flow import Binding, Flow
 from flowner.errors import Refused
 from flowner.flows.asking import flow_permit, principal
 from flowner.identity.activation import Activation, activate
@@ -36,7 +38,7 @@ class Turning:
             world = await read_world(transaction, facts, [by], version.references)
             answer = activate(version.flow, facts, await principal(transaction, by), world)
             _refuse(answer)
-            await record_lends(transaction, facts, answer, world.lends, by)
+            await record_lends(transaction, facts, answer.lends, world.lends, by)
             await registry.update(transaction, "workflow", flow_id, ON, by=by)
             await register(transaction, flow_id, version.flow, facts.owner, self._clock.now())
 
@@ -52,16 +54,16 @@ class Turning:
 async def record_lends(
     transaction: Transaction,
     facts: FlowFacts,
-    answer: Activation,
+    lends: Sequence[tuple[Binding, Lend]],
     standing: frozenset[Lend],
     by: PrincipalId,
 ) -> None:
-    """Write down what an activation lends, unless the same is lent already."""
-    known = {(lend.connection, lend.by) for lend in standing}
-    for binding, lend in answer.lends:
-        if (lend.connection, lend.by) in known:
+    """Write down what is lent, unless the same is lent to this version already."""
+    known = set(standing)
+    for binding, lend in lends:
+        if lend in known:
             continue
-        known.add((lend.connection, lend.by))
+        known.add(lend)
         await registry.insert(
             transaction,
             "connectionlend",
