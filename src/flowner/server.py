@@ -197,7 +197,7 @@ def _build(
         tokens=Tokens(database, clock),
         facts=facts,
         published=published,
-        importer=Importer(database, clock),
+        importer=Importer(database, published, clock),
         turning=Turning(database, published, clock),
         sharing=Sharing(database, published, clock),
         connections=Connections(database, vault, published),

@@ -11,7 +11,7 @@ from flowner.access.vocabulary import (
     Who,
 )
 from flowner.database import Transaction
-from flowner.errors import NotFound
+from flowner.errors import Code, NotFound, Refused
 from flowner.identity.world import Principal
 from flowner.rows.facts import read_connection_facts, read_flow_facts, read_principals
 from flowner.values import AppId, ConnectionId, FlowId, PrincipalId
@@ -22,6 +22,16 @@ async def principal(transaction: Transaction, id: PrincipalId) -> Principal:
     found = (await read_principals(transaction, [id])).get(id)
     if found is None:
         raise NotFound(f"there is no principal `{id}`")
+    return found
+
+
+async def future_owner(transaction: Transaction, id: PrincipalId) -> Principal:
+    """Return somebody who can own a flow: one user or application, and not disabled."""
+    found = await principal(transaction, id)
+    if not found.kind.acts:
+        raise Refused(f"{found.name} is a {found.kind}: a flow is owned by one user or application")
+    if not found.who.enabled:
+        raise Refused(f"{found.name} is disabled", code=Code.PRINCIPAL_DISABLED)
     return found
 
 

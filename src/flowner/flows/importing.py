@@ -15,10 +15,14 @@ from flowner.definitions.flow import Flow, Source
 from flowner.definitions.packages import Package
 from flowner.definitions.problems import InvalidDefinition, Problem, Severity
 from flowner.errors import Code
-from flowner.flows.asking import flow_permit
+from flowner.flows.asking import flow_permit, future_owner
+from flowner.flows.pointing import point
+from flowner.flows.turning import OFF
 from flowner.identity.save import Finding, child_findings, child_guid, findings
 from flowner.rows import registry
 from flowner.rows.versions import insert_version
+from flowner.triggers.published import Published
+from flowner.triggers.registration import unregister
 from flowner.values import ConnectionId, FlowId, PrincipalId
 
 
@@ -45,8 +49,8 @@ class Imported:
 class Importer:
     """Imports what `definitions.packages` read."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, published: Published, clock: Clock) -> None:
+        self._database, self._published, self._clock = database, published, clock
 
     async def bring_in(
         self,
@@ -57,14 +61,16 @@ class Importer:
     ) -> Imported:
         """Import a package in one transaction; the flows arrive turned off.
 
-        ``bind`` gives connections for connection references, by logical name; references that
-        exist keep what they point at unless it says otherwise. A flow that is here already (same
-        guid) gets a next version, if ``by`` may edit it. Raises `InvalidDefinition` with every
-        refusal, and then nothing was imported.
+        ``bind`` gives connections for connection references, by logical name; a reference that
+        exists keeps what it points at unless it says otherwise, and then moves every flow that
+        uses it. A flow that is here already (same guid) gets a next version, if ``by`` may edit
+        it, and is turned off like the others. Raises `InvalidDefinition` with every refusal, and
+        then nothing was imported.
         """
         ready = [_with_references(flow) for flow in package.flows]
         advice = [_examine(flow, ready) for flow in ready]
         async with self._database.transaction() as transaction:
+            await future_owner(transaction, by)
             await self._references(transaction, package, ready, by, bind or {})
             await self._variables(transaction, package, by)
             flows = [
@@ -88,6 +94,8 @@ class Importer:
         id = FlowId(flow.guid or self._clock.fresh_guid())
         if await registry.select(transaction, "workflow", {"workflowid": id}):
             (await flow_permit(transaction, by, FlowAction.EDIT, id)).to(FlowAction.EDIT)
+            await registry.update(transaction, "workflow", id, {"name": flow.name, **OFF}, by=by)
+            await unregister(transaction, id)
         else:
             await registry.insert(
                 transaction,
@@ -129,7 +137,10 @@ class Importer:
             for row in await registry.select(transaction, "connectionreference", {})
         }
         for key, (name, connector) in wanted.items():
+            wanted_connection = connections.get(key)
             if key in known:
+                if wanted_connection not in (None, known[key]["connectioninstanceid"]):
+                    await point(transaction, self._published, name, wanted_connection, by)
                 continue
             await registry.insert(
                 transaction,
@@ -138,7 +149,7 @@ class Importer:
                     "connectionreferencelogicalname": name,
                     "connectionreferencedisplayname": titles.get(key) or name,
                     "connectorid": connector,
-                    "connectioninstanceid": connections.get(key),
+                    "connectioninstanceid": wanted_connection,
                     "ownerid": by,
                     "owneridtype": "systemuser",
                 },

@@ -7,7 +7,7 @@ from flowner.clock import Clock
 from flowner.database import Database, Transaction
 from flowner.definitions.flow import FlowKind
 from flowner.errors import Code, Refused
-from flowner.flows.asking import flow_permit, principal
+from flowner.flows.asking import flow_permit, future_owner, principal
 from flowner.identity.world import PrincipalKind
 from flowner.rows import registry
 from flowner.triggers.published import Published
@@ -63,13 +63,7 @@ class Sharing:
         async with self._database.transaction() as transaction:
             permit = await flow_permit(transaction, by, FlowAction.HAND_OVER, flow_id)
             facts = permit.to(FlowAction.HAND_OVER)
-            new = await principal(transaction, to)
-            if not new.kind.acts:
-                raise Refused(
-                    f"{new.name} is a {new.kind}: a flow is owned by one user or application"
-                )
-            if not new.who.enabled:
-                raise Refused(f"{new.name} is disabled", code=Code.PRINCIPAL_DISABLED)
+            await future_owner(transaction, to)
             former = await principal(transaction, facts.owner)
             await registry.update(transaction, "workflow", flow_id, {"ownerid": to}, by=by)
             mine = {"workflowid": flow_id, "principalid": to}
