@@ -52,7 +52,8 @@ def parse(data: bytes, *, file: str | None = None) -> Json:
             parse_constant=_no_constant,
         )
     except json.JSONDecodeError as error:
-        message = f"is not JSON: {_lowered(error.msg).removesuffix(' at')} at line {error.lineno}, column {error.colno}"
+        what = _lowered(error.msg).removesuffix(" at")
+        message = f"is not JSON: {what} at line {error.lineno}, column {error.colno}"
         raise Invalid(message, code=Code.INVALID_JSON, file=file, position=error.pos) from None
     except ValueError as error:
         raise Invalid(f"is not JSON: {error}", code=Code.INVALID_JSON, file=file) from None
