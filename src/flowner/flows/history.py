@@ -39,15 +39,21 @@ class History:
 
     async def run(self, reader: PrincipalId | None, run: RunId) -> JsonObject:
         """Return one run with its actions; `NotFound` also when the reader may not see it."""
-        header = await self._journal.header(run)
+        header = await self.seen(reader, run)
         async with self._database.connection() as connection:
-            if not await self._may_see(connection, reader, header):
-                raise NotFound(f"there is no run {run}")
             record = await self._header_json(connection, header)
             events = [decode(one.entry.data) for one in await self._journal.entries(run)]
             names = await self._names(connection, events)
         record["actions"] = actions_of(events, names)
         return record
+
+    async def seen(self, reader: PrincipalId | None, run: RunId) -> RunHeader:
+        """Return one run's header; `NotFound` also when the reader may not see it."""
+        header = await self._journal.header(run)
+        async with self._database.connection() as connection:
+            if not await self._may_see(connection, reader, header):
+                raise NotFound(f"there is no run {run}")
+        return header
 
     async def _newest(
         self, transaction: Transaction, reader: PrincipalId | None, flow: FlowId | None, limit: int
