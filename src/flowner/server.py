@@ -35,6 +35,7 @@ from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
 from flowner.flows.listing import Listing
+from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
 from flowner.flows.turning import Turning
@@ -80,6 +81,7 @@ class House:
     explain: Explain
     running: Running
     history: History
+    resubmitting: Resubmitting
     starter: Starter
     replies: Replies
     row_changes: RowChanges
@@ -167,6 +169,7 @@ def _build(
     store = Store(database, clock)
     facts, published = Facts(database), Published(database)
     starter = Starter(database, journal, facts, published, clock)
+    history = History(database, journal)
     replies = Replies()
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
     worker = Worker(
@@ -205,7 +208,8 @@ def _build(
         apps=Apps(database),
         explain=Explain(database, facts, published),
         running=Running(database, starter, facts, published, clock),
-        history=History(database, journal),
+        history=history,
+        resubmitting=Resubmitting(history, starter),
         starter=starter,
         replies=replies,
         row_changes=RowChanges(database, store.catalogue, starter),
@@ -225,6 +229,7 @@ async def serve(house: House) -> AsyncIterator[str]:
             tokens=house.tokens,
             running=house.running,
             history=house.history,
+            resubmitting=house.resubmitting,
             explain=house.explain,
             replies=house.replies,
             signature=house.signature,

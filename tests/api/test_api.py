@@ -371,6 +371,19 @@ def test_a_run_that_is_not_there(door: Door, number: str) -> None:
     says(door.ask("GET", f"/api/runs/{number}", "olga"), 404, "NotFound")
 
 
+def test_a_run_is_resubmitted_by_who_pressed_it(door: Door, living: Living, flow: FlowId) -> None:
+    first = door.press(flow, "rik", inputs={"text": "Ghent"}).json()["run"]
+    answer = door.ask("POST", f"/api/runs/{first}/resubmit", "rik")
+    assert answer.status_code == 202
+    second = answer.json()["run"]
+    door.run(living.ended_run(second))
+    record = door.ask("GET", f"/api/runs/{second}", "rik").json()
+    assert (record["ran_as"], record["rule"]) == ("rik", "resubmit.original")
+    says(door.ask("POST", f"/api/runs/{first}/resubmit", "olga"), 409, "ResubmitRefused")
+    says(door.ask("POST", f"/api/runs/{first}/resubmit", "stranger"), 404, "NotFound")
+    says(door.ask("POST", f"/api/runs/{first}/resubmit"), 401, "Unauthenticated")
+
+
 # in whose name
 
 

@@ -128,6 +128,15 @@ class Living:
                         return header
                 await asyncio.sleep(0.01)
 
+    async def ended_run(self, run: RunId) -> RunHeader:
+        """Wait for this run to end."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                header = await self.house.journal.header(RunId(int(run)))
+                if header.ended is not None:
+                    return header
+                await asyncio.sleep(0.01)
+
     async def actions(self, run: RunId) -> dict[str, ActionEnded]:
         """Return how each action of a run ended."""
         events = [decode(one.entry.data) for one in await self.house.journal.entries(run)]

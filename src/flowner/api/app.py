@@ -4,6 +4,7 @@ POST /api/flows/{flow}/run     press an instant flow, in the name of the token's
 GET  /api/flows/{flow}/who     in whose name would it run for them (?app=: from within an app)
 GET  /api/runs                 the runs they may see
 GET  /api/runs/{run}           one of them, with its actions
+POST /api/runs/{run}/resubmit  run its trigger again, as whom it ran
 POST /hooks/{flow}             call an HTTP trigger: signed address, or a token
 GET  /health                   whether the server is up
 """
@@ -30,6 +31,7 @@ from flowner.engine.replies import Replies
 from flowner.errors import AccessDenied, Code, FlownerError, Invalid, NotFound
 from flowner.flows.explain import Explain, Supposed, explanation_json
 from flowner.flows.history import History
+from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Press, Running
 from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
 
@@ -44,6 +46,7 @@ class Doors:
     tokens: Tokens
     running: Running
     history: History
+    resubmitting: Resubmitting
     explain: Explain
     replies: Replies
     signature: Callable[[FlowId], str]
@@ -57,6 +60,7 @@ def build(doors: Doors) -> Starlette:
             Route("/api/flows/{flow}/who", _who, methods=["GET"]),
             Route("/api/runs", _runs, methods=["GET"]),
             Route("/api/runs/{run}", _one_run, methods=["GET"]),
+            Route("/api/runs/{run}/resubmit", _resubmit, methods=["POST"]),
             Route("/hooks/{flow}", _hook, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
             Route("/health", _health, methods=["GET"]),
         ],
@@ -117,6 +121,14 @@ async def _one_run(request: Request) -> Response:
     doors: Doors = request.app.state.doors
     person = await _person(request)
     return JSONResponse(await doors.history.run(person, _run_id(request.path_params["run"])))
+
+
+async def _resubmit(request: Request) -> Response:
+    doors: Doors = request.app.state.doors
+    person = await _person(request)
+    earlier = _run_id(request.path_params["run"])
+    run = await doors.resubmitting.resubmit(earlier, person)
+    return JSONResponse({"run": str(run)}, status_code=202)
 
 
 async def _hook(request: Request) -> Response:

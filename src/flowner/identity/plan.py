@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flowner.access.decide import Denied, decide_flow
 from flowner.access.vocabulary import FlowAction, FlowFacts
-from flowner.definitions.flow import Action, Flow
+from flowner.definitions.flow import Action, Flow, FlowKind
 from flowner.errors import Code
 from flowner.identity.acting import decide_acting
 from flowner.identity.cause import CalledByParent, Cause, Pressed, Resubmitted, initiator_of
@@ -52,7 +52,8 @@ def prove(
     running = prove_running(made.running, world)
     if isinstance(running, Refusal):
         return running
-    if made.running.rule is RunRule.INSTANT_INVOKER:
+    instant = flow.trigger.flow_kind is FlowKind.INSTANT
+    if instant and made.running.rule in (RunRule.INSTANT_INVOKER, RunRule.RESUBMIT_ORIGINAL):
         who = world.principals[running.principal].who
         leave = decide_flow(who, FlowAction.RUN, facts, within=made.app)
         if isinstance(leave, Denied):

@@ -9,8 +9,9 @@ from typing import assert_never
 
 from flowner.access.decide import Denied, decide_flow
 from flowner.access.vocabulary import FlowAction, FlowFacts
-from flowner.definitions.flow import Flow, FlowKind, RunAs, WhenUnavailable
+from flowner.definitions.flow import Flow, FlowKind, RunAs, Source, WhenUnavailable
 from flowner.errors import Code
+from flowner.identity.activation import used_bindings
 from flowner.identity.cause import (
     Called,
     CalledByParent,
@@ -164,13 +165,20 @@ def _again(flow: Flow, facts: FlowFacts, cause: Resubmitted, world: World) -> Ru
     running = prove_running(
         Running(principal=cause.principal, rule=RunRule.RESUBMIT_ORIGINAL), world
     )
-    if isinstance(running, Refusal) or flow.trigger.flow_kind is not FlowKind.INSTANT:
+    if isinstance(running, Refusal):
         return running
-    if cause.by != cause.principal:
+    instant = flow.trigger.flow_kind is FlowKind.INSTANT
+    personal = any(binding.source is Source.INVOKER for binding in used_bindings(flow))
+    if (instant or personal) and cause.by != cause.principal:
+        why = (
+            "this run was started by someone else and you can only resubmit runs that you have"
+            " started"
+            if instant
+            else f"the connections of this run are {world.name_of(cause.principal)}'s own"
+        )
         return Refusal(
             code=Code.RESUBMIT_REFUSED,
-            message="this run was started by someone else and you can only resubmit runs that you"
-            f" have started; ask {world.name_of(cause.principal)}",
+            message=f"{why}; ask {world.name_of(cause.principal)}",
             ask=cause.principal,
         )
-    return _if_may_run(running, facts, cause.app, world)
+    return _if_may_run(running, facts, cause.app, world) if instant else running

@@ -36,7 +36,7 @@ from flowner.journal.records import Entry, RunHeader
 from flowner.journal.store import Journal
 from flowner.rows.variables import read_variables
 from flowner.runs.commands import World as WorldNow
-from flowner.runs.events import RunStarted, encode
+from flowner.runs.events import RunStarted, decode, encode
 from flowner.runs.trigger import conditions_hold, split, trigger_record
 from flowner.triggers.published import Published
 from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
@@ -131,6 +131,25 @@ class Starter:
             raise
         decided = (made, record, fingerprint)
         return await self._begin(occasion, facts, version.flow, decided, within)
+
+    async def again(self, earlier: RunId, by: PrincipalId, *, run: RunId | None = None) -> RunId:
+        """Run an earlier run's trigger again, with what came with it then.
+
+        Raises as `start`, and `Refused` for a run that had no principal, or that a parent called.
+        """
+        header = await self._journal.header(earlier)
+        first = next((decode(one.entry.data) for one in await self._journal.entries(earlier)), None)
+        if header.principal is None or not isinstance(first, RunStarted):
+            raise Refused(f"the run {earlier} never began", code=Code.RESUBMIT_REFUSED)
+        if header.parent is not None:
+            raise Refused(
+                f"the run {earlier} was called by the run {header.parent}: resubmit that one",
+                code=Code.RESUBMIT_REFUSED,
+            )
+        outputs = first.trigger.get("outputs")
+        cause = Resubmitted(by, earlier, header.principal, header.app)
+        came = outputs if isinstance(outputs, dict) else {}
+        return await self.start(Occasion(flow=header.flow, cause=cause, outputs=came, run=run))
 
     def _decide(self, flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> _Decided:
         """Ask the resolver and the law; a pure answer from the facts of one moment."""
