@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import get_global
+from babel.dates import get_timezone_name
 
 
+@lru_cache(maxsize=1_024)
 def find_zone(name: str) -> ZoneInfo | None:
     """Return the zone of a Windows name (by CLDR's table) or an IANA name; None: there is none."""
     known = get_global("windows_zone_mapping")
@@ -21,6 +24,10 @@ def find_zone(name: str) -> ZoneInfo | None:
         return None
 
 
+def is_utc(zone: ZoneInfo) -> bool:
+    return str(zone) in ("UTC", "Etc/UTC", "Etc/GMT", "Etc/UCT", "Etc/Zulu", "Zulu", "UCT")
+
+
 def to_utc(local: datetime, zone: ZoneInfo) -> datetime | None:
     """Return a local time in UTC; None when the zone skips it or has it twice."""
     first = local.replace(tzinfo=zone, fold=0)
@@ -30,8 +37,16 @@ def to_utc(local: datetime, zone: ZoneInfo) -> datetime | None:
     return first.astimezone(UTC)
 
 
-def offset_text(offset: timedelta) -> str:
-    """Return an offset as ``+02:00``."""
+def standard_name(zone: ZoneInfo) -> str:
+    """Return a zone's name in winter, as messages call it."""
+    return str(get_timezone_name(zone, width="long", zone_variant="standard", locale="en_US"))
+
+
+def display_name(zone: ZoneInfo) -> str:
+    """Return ``(UTC-08:00) Pacific Standard Time``."""
+    winter = datetime(2018, 1, 1, tzinfo=zone)
+    offset = (winter.utcoffset() or timedelta(0)) - (winter.dst() or timedelta(0))
     minutes = int(offset.total_seconds() // 60)
     sign = "-" if minutes < 0 else "+"
-    return f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+    away = f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}" if minutes else ""
+    return f"(UTC{away}) {standard_name(zone)}"
