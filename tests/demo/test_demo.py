@@ -45,8 +45,8 @@ TRUTH = [
 
 @pytest.fixture(scope="module")
 def reports() -> list[RunReport]:
-    found, messages = asyncio.run(tell(Settings(), [].append))
-    assert messages == 12
+    found, mail = asyncio.run(tell(Settings(), [].append))
+    assert len(mail) == 12
     return found
 
 
@@ -74,6 +74,7 @@ def test_a_difference_would_be_noticed(reports: list[RunReport]) -> None:
     assert not replace(action, seen="Somebody else").agrees
     assert not replace(action, expected="Somebody else").agrees
     assert not replace(action, seen_actor="Somebody else").agrees
+    assert not replace(action, seen=None, seen_actor=None).agrees
 
 
 def test_refusals_say_why(reports: list[RunReport]) -> None:

@@ -16,7 +16,7 @@ from flowner.definitions.codec import read_flow
 from flowner.flows.check import check_flow, report_json
 from flowner.flows.checking import Checked, Report, check_path
 from flowner.identity.symbolic import INVOKER, MODIFIER, OWNER, ROW_OWNER
-from flowner.showing_check import checked as show
+from flowner.showing.check import checked as show
 from worlds.written import BUTTON, MAIL, ROWS, call, reference, row_trigger
 
 CLOCK = {"Daily": {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 1}}}

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from flowner import showing, showing_check
 from flowner.cli.opening import AsJson, AsPerson, Flow, in_house, pairs, print_json, until_stopped
 from flowner.demo import main as demo_main
+from flowner.demo import pages
 from flowner.demo.report import RunReport
 from flowner.flows.bringing import read_paths
 from flowner.flows.checking import Checked, check_path
@@ -22,6 +22,9 @@ from flowner.flows.explain import Supposed, explanation_json
 from flowner.flows.running import Press
 from flowner.server import House, at_work, open_house, serve
 from flowner.settings import read_settings
+from flowner.showing import answers
+from flowner.showing import check as show_check
+from flowner.showing.texts import console
 from flowner.values import RunId
 
 _PATIENCE = 300.0
@@ -32,16 +35,16 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Show flows of every kind at a small company, and in whose name each action runs."""
-    settings, console = read_settings(), Console()
+    settings, out = read_settings(), console()
     if not once and not as_json:
-        until_stopped(demo_main.show(settings, console))
+        until_stopped(demo_main.show(settings, out))
         return
-    said = _printer(None if as_json else console)
-    reports, messages = asyncio.run(demo_main.tell(settings, said))
+    said = _printer(None if as_json else out)
+    reports, mail = asyncio.run(demo_main.tell(settings, said))
     if as_json:
         print_json({"runs": [report.json() for report in reports]})
     else:
-        demo_main.print_sum(console, reports, messages)
+        pages.print_sum(out, reports, mail)
     if not all(report.agrees for report in reports):
         raise typer.Exit(1)
 
@@ -73,12 +76,18 @@ def import_command(
 
     async def work(house: House) -> None:
         owner = await house.running.somebody(by)
-        bound = await house.connections.named(pairs(bind or []))
-        for package in track(
-            [read_paths(file) for file in files], "importing", disable=as_json, transient=True
-        ):
-            done = await house.importer.bring_in(package, owner, bind=bound)
-            showing.imported(done, package, as_json=as_json)
+        bound = await house.connections.named(pairs(bind))
+        packages = [read_paths(file) for file in files]
+        shown = track(packages, "importing", disable=as_json, transient=True)
+        done = [
+            (await house.importer.bring_in(package, owner, bind=bound), package)
+            for package in shown
+        ]
+        if as_json:
+            print_json(answers.imported_json(done))
+            return
+        for one, package in done:
+            answers.imported(one, package)
 
     in_house(work)
 
@@ -99,14 +108,14 @@ def who(
     async def work(house: House) -> None:
         if what_if:
             found = await house.explain.what_if(flow, what_if)
-            answers = [explanation_json(one) for one in found]
+            told = [explanation_json(one) for one in found]
             if as_json:
-                print_json({"what_if": dict(zip(what_if, answers, strict=True))})
+                print_json({"what_if": dict(zip(what_if, told, strict=True))})
             else:
-                showing.matrix(what_if, answers)
+                answers.matrix(what_if, told)
             return
         answer = explanation_json(await house.explain.who(flow, supposed))
-        print_json(answer) if as_json else showing.explanation(answer)
+        print_json(answer) if as_json else answers.explanation(answer)
 
     in_house(work)
 
@@ -133,7 +142,7 @@ def run(
                 async with asyncio.timeout(_PATIENCE):
                     await end
         record = await house.history.run(person, id)
-        print_json(record) if as_json else showing.run(record)
+        print_json(record) if as_json else answers.run(record)
         return record["status"] == "Succeeded"
 
     if not in_house(work):
@@ -152,7 +161,7 @@ def runs(
         wanted = await house.running.find(flow) if flow else None
         reader = await house.running.somebody(as_person) if as_person else None
         found = await house.history.runs(reader, flow=wanted, limit=limit)
-        print_json({"runs": found}) if as_json else showing.runs(found)
+        print_json({"runs": found}) if as_json else answers.runs(found)
 
     in_house(work)
 
@@ -167,7 +176,7 @@ def run_show(
     async def work(house: House) -> None:
         reader = await house.running.somebody(as_person) if as_person else None
         record = await house.history.run(reader, RunId(run))
-        print_json(record) if as_json else showing.run(record)
+        print_json(record) if as_json else answers.run(record)
 
     in_house(work)
 
@@ -187,7 +196,7 @@ def check(
     for package in track(packages, "checking", disable=as_json, transient=True, console=stderr):
         checked.add(package)
     report = checked.report()
-    print_json(report.json()) if as_json else showing_check.checked(report)
+    print_json(report.json()) if as_json else show_check.checked(report)
     if report.refused:
         raise typer.Exit(1)
 
@@ -210,9 +219,9 @@ def evaluate(
             sys.stdout.flush()
 
 
-def _printer(console: Console | None) -> Callable[[RunReport], None]:
+def _printer(out: Console | None) -> Callable[[RunReport], None]:
     def said(report: RunReport) -> None:
-        if console is not None:
-            demo_main.print_run(console, report)
+        if out is not None:
+            pages.print_run(out, report)
 
     return said

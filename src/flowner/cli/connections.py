@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from flowner.access.vocabulary import ConnectionRole
-from flowner.cli.opening import AsJson, By, Flow, in_house, pairs, print_list, say
+from flowner.cli.opening import AsJson, By, Flow, ask_secret, in_house, pairs, print_list, say
 from flowner.flows.connections import NewConnection
 from flowner.server import House, rotate_key
 from flowner.settings import read_settings
-from flowner.values import ConnectionId, Secret
+from flowner.values import ConnectionId
 
 connections = typer.Typer(no_args_is_help=True, help="Credentials, and who may use them.")
 references = typer.Typer(no_args_is_help=True, help="Named pointers that flows reach them by.")
@@ -33,7 +33,7 @@ def add(
     ] = None,
 ) -> None:
     """Make a connection. Secrets are asked for, or read a line each from a pipe; never shown."""
-    given = {name: Secret(typer.prompt(name, hide_input=True)) for name in secret or ()}
+    given = {name: ask_secret(name) for name in secret or ()}
 
     async def work(house: House) -> None:
         made = NewConnection(
@@ -130,7 +130,7 @@ def point(
             else house.connections.point(reference, id, who)
         )
         for one in moved:
-            say(f"{'would move' if dry_run else 'moved'}: [bold]{one.name}[/bold] {one.flow}")
+            say(f"{'would move' if dry_run else 'moved'}: {one.name}")
         if not moved:
             say("no flow uses it")
 

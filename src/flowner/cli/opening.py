@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -10,12 +11,13 @@ from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from flowner.errors import Invalid
 from flowner.server import House, open_house
 from flowner.settings import read_settings
+from flowner.showing.texts import console, text
+from flowner.values import Secret
 
 R = TypeVar("R")
 
@@ -52,34 +54,40 @@ def pairs(given: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
+def ask_secret(name: str) -> Secret:
+    """Ask for a secret without showing it; from a pipe, read a line."""
+    if sys.stdin.isatty():
+        return Secret(getpass.getpass(f"{name}: "))
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise Invalid(f"the secret `{name}` is missing: write a line for each `--secret`")
+    return Secret(line)
+
+
 def print_json(value: object) -> None:
     """Print one JSON value."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def say(text: str) -> None:
+def say(message: str) -> None:
     """Print one line for people."""
-    Console().print(text, highlight=False)
-
-
-def print_table(rows: Sequence[Mapping[str, object]], *, empty: str) -> None:
-    """Print rows that all have the same columns, or a line when there are none."""
-    if not rows:
-        say(f"[dim]{empty}[/dim]")
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in rows[0]:
-        table.add_column(title.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+    console().print(text(message))
 
 
 def print_list(
     name: str, rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str
 ) -> None:
-    """Print rows as a table, or as ``{name: [rows]}``."""
+    """Print rows that all have the same columns, or ``{name: [rows]}``; ids only there."""
     if as_json:
         print_json({name: rows})
-    else:
-        print_table(rows, empty=empty)
+        return
+    if not rows:
+        console().print(text(empty, "dim"))
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    shown = [title for title in rows[0] if title != "id"]
+    for title in shown:
+        table.add_column(title.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(text("" if row[title] is None else row[title]) for title in shown))
+    console().print(table)

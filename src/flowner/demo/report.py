@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flowner.demo.company import Company
+from flowner.definitions.flow import Flow, Status
+from flowner.demo.company import MAIL, PEOPLE, Company
 from flowner.demo.mailbox import Mailbox
 from flowner.demo.story import Scene
 from flowner.errors import NotFound
@@ -34,6 +35,8 @@ class Told:
     seen: Name
     """Whom the outside took it for; None where the outside sees nothing."""
     seen_actor: Name
+    must_be_seen: bool
+    """Whether the outside must have seen it: it sent mail, made a row, or looked a person up."""
     because: str
 
     @property
@@ -41,7 +44,9 @@ class Told:
         """Whether expected, recorded and seen are the same."""
         if (self.expected, self.expected_actor) != (self.acting_as, self.actor):
             return False
-        return self.seen is None or (self.seen, self.seen_actor) == (self.acting_as, self.actor)
+        if self.seen is None:
+            return not self.must_be_seen
+        return (self.seen, self.seen_actor) == (self.acting_as, self.actor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +111,7 @@ class Reporter:
         """Tell one scene."""
         names = await self._names()
         plan = scene.expected.answer if scene.expected else None
+        written = scene.expected.flow if scene.expected else None
         kind = scene.expected.flow.trigger.flow_kind.value if scene.expected else ""
         flow = scene.expected.facts.name if scene.expected else scene.flow
         expected_as = names.get(plan.running.principal) if isinstance(plan, Plan) else None
@@ -121,19 +127,29 @@ class Reporter:
             title=scene.title, flow=flow, kind=kind, initiator=names.get(header.initiator or ""),
             ran_as=names.get(header.principal or ""), rule=header.rule, fallback=header.fallback,
             status=header.status, reason=header.error, expected_as=expected_as,
-            actions=tuple(await self._actions(scene.run, plan, names)),
+            actions=tuple(await self._actions(scene.run, plan, written, names)),
         )  # fmt: skip
 
-    async def _actions(self, run: RunId, plan: object, names: Mapping[str, str]) -> list[Told]:
+    async def _actions(
+        self, run: RunId, plan: object, flow: Flow | None, names: Mapping[str, str]
+    ) -> list[Told]:
         found = []
+        witnessed = _witnessed(flow)
         for listed in await self._house.journal.entries(run):
             event = decode(listed.entry.data)
             if isinstance(event, ActionEnded):
-                found.append(await self._told(run, event, plan, names))
+                witnessed_too = event.path in witnessed
+                found.append(await self._told(run, event, plan, names, witnessed=witnessed_too))
         return found
 
     async def _told(
-        self, run: RunId, event: ActionEnded, plan: object, names: Mapping[str, str]
+        self,
+        run: RunId,
+        event: ActionEnded,
+        plan: object,
+        names: Mapping[str, str],
+        *,
+        witnessed: bool,
     ) -> Told:
         acting = event.acting if isinstance(event.acting, dict) else {}
         planned = plan.actions.get(event.path) if isinstance(plan, Plan) else None
@@ -151,6 +167,7 @@ class Reporter:
             expected_actor=names.get(expected.actor or "") if expected else None,
             seen=seen,
             seen_actor=seen_actor,
+            must_be_seen=witnessed and event.status is Status.SUCCEEDED,
             because=str(acting.get("because") or acting.get("message") or ""),
         )
 
@@ -193,3 +210,15 @@ class Reporter:
                 keys = (row["systemuserid"], row["domainname"], row["internalemailaddress"])
                 names |= {key: str(row["fullname"]) for key in keys if isinstance(key, str)}
         return names
+
+
+def _witnessed(flow: Flow | None) -> frozenset[str]:
+    """Return the actions of which the outside cannot but take notice when they succeed."""
+    if flow is None:
+        return frozenset()
+    return frozenset(
+        action.name
+        for action in flow.walk()
+        if action.call is not None
+        and (action.call.connector in (MAIL, PEOPLE) or action.call.operation == "CreateRecord")
+    )

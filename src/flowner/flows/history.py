@@ -8,6 +8,7 @@ from typing import Any
 from flowner.access.decide import Permit, decide_flow
 from flowner.access.vocabulary import FlowAction, Who
 from flowner.database import Database, Transaction
+from flowner.definitions.flow import Status
 from flowner.errors import NotFound
 from flowner.flows.asking import principal
 from flowner.journal.records import RunHeader
@@ -154,7 +155,7 @@ def actions_of(events: list[AnyEvent], names: dict[str, str]) -> list[Any]:
                     "action": event.path,
                     "status": event.status.value,
                     "code": event.code,
-                    "error": event.error.message if event.error else None,
+                    "error": _error(event),
                     "ended": event.at.isoformat(),
                     "attempt": event.attempt,
                     "acting_as": names.get(acting.get("principal", "")),
@@ -170,6 +171,19 @@ def actions_of(events: list[AnyEvent], names: dict[str, str]) -> list[Any]:
                 }
             )
     return found
+
+
+def _error(event: ActionEnded) -> str | None:
+    """Return the event's own message, or the one that the outside answered a failure with."""
+    if event.error is not None:
+        return event.error.message
+    outputs = event.outputs
+    if event.status is not Status.FAILED or "outputs" in event.secure:
+        return None
+    body = outputs.get("body") if isinstance(outputs, dict) else None
+    error = body.get("error") if isinstance(body, dict) else None
+    said = error.get("message") if isinstance(error, dict) else None
+    return said if isinstance(said, str) else None
 
 
 def _shown(event: ActionStarted | ActionEnded, part: str) -> object:

@@ -66,8 +66,7 @@ class Listing:
             rows = await registry.select(connection, "connectioninstance", {})
         return [
             {
-                "account": row["account"],
-                "connector": row["connectorid"],
+                "connection": f"{row['connectorid']}/{row['account']}",
                 "owner": names.get(row["ownerid"], row["ownerid"]),
                 "status": row["connectionstatus"],
                 "shared_with": shares.get(row["connectioninstanceid"], ""),

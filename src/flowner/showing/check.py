@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flowner.flows.checking import Report
+from flowner.showing.texts import text
 from flowner.values import JsonObject
 
 _WIDTH: Final = 100
@@ -29,22 +30,14 @@ def checked(report: Report, console: Console | None = None) -> None:
         _flow(out, entry)
     for skipped in report.skipped:
         line = f"{skipped['name']} {skipped['why']}: skipped ({skipped['file']})"
-        out.print(_text(line, "dim"))
+        out.print(text(line, "dim"))
     _sum(out, report)
-
-
-def _text(value: object, style: str = "") -> Text:
-    """Make a text of what a file said: no markup, and nothing that steers a terminal."""
-    plain = "".join(
-        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in f"{value}"
-    )
-    return Text(plain, style=style)
 
 
 def _flow(out: Console, entry: JsonObject) -> None:
     out.print(_heading(entry))
     if entry["flow"] is not None:
-        out.print(_text(entry["file"], "dim"))
+        out.print(text(entry["file"], "dim"))
     actions: Any = entry["actions"]
     if actions:
         out.print(_identities(actions))
@@ -55,14 +48,14 @@ def _flow(out: Console, entry: JsonObject) -> None:
 
 
 def _heading(entry: JsonObject) -> Text:
-    heading = _text(entry["flow"] or entry["file"], "bold")
+    heading = text(entry["flow"] or entry["file"], "bold")
     if entry["kind"]:
         heading.append(f" · {entry['kind']}", style="dim")
     if entry["runs_as"]:
         heading.append(" · runs as ").append(f"{entry['runs_as']}", style="bold")
         heading.append(f" by {entry['rule']}", style="dim")
     elif entry["flow"] is not None:
-        heading.append_text(_text(f" · {entry['reason']}"))
+        heading.append_text(text(f" · {entry['reason']}"))
     if entry["refused"]:
         heading.append(" · refused", style=_COLOURS["error"])
     return heading
@@ -78,9 +71,9 @@ def _identities(actions: Sequence[JsonObject]) -> Table:
     for one in actions:
         together.setdefault((str(one["rule"] or "–"), _who(one)), []).append(str(one["action"]))
     for (rule, who), names in sorted(together.items(), key=lambda item: item[0][0] == _NONE):
-        said = _text(who, "yellow" if rule == "–" else "")
+        said = text(who, "yellow" if rule == "–" else "")
         if rule != _NONE:
-            said.append("\n").append_text(_text(_listed(names), "dim"))
+            said.append("\n").append_text(text(_listed(names), "dim"))
         table.add_row(rule, str(len(names)), said)
     return table
 
@@ -116,9 +109,9 @@ def _findings(findings: Iterable[JsonObject]) -> Table:
         places.setdefault(said, []).append(str(one["pointer"]))
     for (severity, code, message, mend), pointers in places.items():
         more = f" and {len(pointers) - 1} more" if len(pointers) > 1 else ""
-        text = _text(message).append_text(_text(f"; {mend}", "italic"))
-        text.append("\n").append_text(_text(f"{code} {pointers[0]}{more}", "dim"))
-        table.add_row(Text(severity, style=_COLOURS[severity]), text)
+        found = text(message).append_text(text(f"; {mend}", "italic"))
+        found.append_text(text(f"\n{code} {pointers[0]}{more}", "dim"))
+        table.add_row(Text(severity, style=_COLOURS[severity]), found)
     return table
 
 
