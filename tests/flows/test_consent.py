@@ -1,0 +1,159 @@
+"""Connections that run-only users provide: each person's own choice, kept and withdrawn."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flowner.access.vocabulary import FlowRole
+from flowner.errors import Code
+from flowner.flows.explain import Supposed
+from flowner.rows import registry
+from flowner.rows.callers import Caller
+from flowner.rows.seed import DELEGATE
+from flowner.values import AppId, FlowId
+from worlds import written
+from worlds.living import BUTTON, PROFILE, Living, provided
+
+
+async def asking(living: Living, *people: str) -> FlowId:
+    """Return a flow of Olga's that asks each of these people for a connection."""
+    flow = await living.flow("olga", BUTTON, PROFILE, provided())
+    for name in people:
+        await living.house.sharing.share(
+            flow, await living.person(name), FlowRole.RUN_ONLY, await living.person("olga")
+        )
+    return flow
+
+
+async def acted(living: Living, flow: FlowId, by: str, app: AppId | None = None) -> Any:
+    """Press the flow and return how its one connector action ended."""
+    return (await living.actions(await living.pressed(flow, by, app)))["Me"]
+
+
+def test_nothing_runs_before_the_person_has_chosen(run, living, refused) -> None:
+    flow, house = run(asking(living, "ann")), living.house
+    explained = run(house.explain.who(flow, Supposed(as_person="ann"))).answer
+    assert explained.actions["Me"].code is Code.INVOKER_CONNECTION_OVERRIDE_FAILED
+    error = refused(living.press(flow, "ann"))
+    assert error.code is Code.INVOKER_CONNECTION_OVERRIDE_FAILED
+    assert "ann has yet to sign in to `people`" in error.message
+    # The owner's own connection is no way out for others, nor is the owner spared.
+    run(house.consent.choose(run(living.person("olga")), flow, "people",
+                             run(living.connection("olga"))))  # fmt: skip
+    assert refused(living.press(flow, "ann")).code is Code.INVOKER_CONNECTION_OVERRIDE_FAILED
+    assert run(acted(living, flow, "olga")).acting["principal"] == run(living.person("olga"))
+
+
+def test_each_persons_choice_is_their_own(run, living) -> None:
+    flow, house = run(asking(living, "ann", "bea")), living.house
+    for name in ("ann", "bea"):
+        mine = run(living.connection(name))
+        run(house.consent.choose(run(living.person(name)), flow, "people", mine))
+    for name in ("ann", "bea"):
+        ended = run(acted(living, flow, name))
+        assert ended.acting["principal"] == run(living.person(name))
+        assert ended.acting["rule"] == "action.invoker"
+        assert ended.outputs["body"]["displayName"] == name
+
+
+def test_a_choice_is_kept_and_is_for_one_flow(run, living, refused) -> None:
+    flow, other = run(asking(living, "ann")), run(asking(living, "ann"))
+    ann, mine = run(living.person("ann")), run(living.connection("ann"))
+    run(living.house.consent.choose(ann, flow, "people", mine))
+    for _ in range(2):
+        assert run(acted(living, flow, "ann")).acting["connection"] == mine
+    assert refused(living.press(other, "ann")).code is Code.INVOKER_CONNECTION_OVERRIDE_FAILED
+
+
+def test_choosing_again_replaces_the_choice(run, living) -> None:
+    flow, ann = run(asking(living, "ann")), run(living.person("ann"))
+    first, second = (run(living.connection("ann")) for _ in range(2))
+    for mine in (first, second):
+        run(living.house.consent.choose(ann, flow, "people", mine))
+        assert run(acted(living, flow, "ann")).acting["connection"] == mine
+    assert run(living.house.consent.withdraw(ann, flow)) == 1
+
+
+def test_what_is_withdrawn_is_asked_for_again(run, living, refused) -> None:
+    flow, ann = run(asking(living, "ann", "bea")), run(living.person("ann"))
+    bea = run(living.person("bea"))
+    for person, name in ((ann, "ann"), (bea, "bea")):
+        mine = run(living.connection(name))
+        run(living.house.consent.choose(person, flow, "people", mine))
+    run(living.press(flow, "ann"))
+    assert run(living.house.consent.withdraw(ann, flow)) == 1
+    assert run(living.house.consent.withdraw(ann, flow)) == 0
+    assert refused(living.press(flow, "ann")).code is Code.INVOKER_CONNECTION_OVERRIDE_FAILED
+    assert run(acted(living, flow, "bea")).acting["principal"] == bea
+
+
+def test_nobody_chooses_a_connection_that_is_not_theirs_to_use(run, living, refused) -> None:
+    flow, ann = run(asking(living, "ann")), run(living.person("ann"))
+    bens = run(living.connection("ben"))
+    error = refused(living.house.consent.choose(ann, flow, "people", bens))
+    assert error.code is Code.CONNECTION_AUTHORIZATION_FAILED
+
+
+def test_a_connection_that_is_broken_is_not_chosen_and_stops_what_chose_it(
+    run, living, refused
+) -> None:
+    flow, ann = run(asking(living, "ann")), run(living.person("ann"))
+    mine = run(living.connection("ann"))
+    run(living.house.consent.choose(ann, flow, "people", mine))
+
+    async def status(value: str) -> None:
+        async with living.house.database.transaction() as transaction:
+            change = {"connectionstatus": value}
+            await registry.update(transaction, "connectioninstance", mine, change, by=None)
+
+    run(status("Error"))
+    assert refused(living.house.consent.choose(ann, flow, "people", mine)).code is (
+        Code.INVALID_CONNECTION
+    )
+    assert run(acted(living, flow, "ann")).acting["refused"] == Code.INVALID_CONNECTION
+    run(status("Connected"))
+    assert run(acted(living, flow, "ann")).status == "Succeeded"
+
+
+def test_a_choice_for_an_app_counts_for_every_flow_that_it_carries(run, living, refused) -> None:
+    house, olga, ann = living.house, run(living.person("olga")), run(living.person("ann"))
+    app = run(house.apps.make(f"app {secrets.token_hex(4)}", olga))
+    flows = [run(asking(living)) for _ in range(2)]
+    for flow in flows:
+        run(house.apps.carry(app, flow, olga))
+    run(house.apps.share(app, ann, olga))
+    assert refused(living.press(flows[0], "ann", app)).code is (
+        Code.INVOKER_CONNECTION_OVERRIDE_FAILED
+    )
+    mine = run(living.connection("ann"))
+    run(house.consent.choose(ann, app, "people", mine, for_app=True))
+    for flow in flows:
+        assert run(acted(living, flow, "ann", app)).acting["connection"] == mine
+    assert run(house.consent.withdraw(ann, app)) == 1
+    for flow in flows:
+        assert refused(living.press(flow, "ann", app)).code is (
+            Code.INVOKER_CONNECTION_OVERRIDE_FAILED
+        )
+
+
+def test_a_row_flow_may_use_the_connection_of_who_made_the_change(run, living) -> None:
+    """Run as the modifying user: that person can be asked, and nobody else's choice does."""
+    house, table = living.house, f"t_{secrets.token_hex(4)}"
+    run(house.metadata.create_table(table, set_name=f"{table}s", primary_name="t_name", columns={}))
+    rights = {(table, right): 8 for right in ("Create", "Read", "Write")}
+    role = run(house.directory.add_role(f"r {secrets.token_hex(4)}", rights))
+    dora, max_ = run(living.person("dora", DELEGATE, role)), run(living.person("max", role))
+    name = f"ref_{secrets.token_hex(4)}"
+    references = provided() | {"rows": written.reference(written.ROWS, name)}
+    bound = {name: run(living.connection("dora", written.ROWS))}
+    trigger = written.row_trigger(table, run_as=1)
+    flow = run(living.flow("dora", trigger, PROFILE, references, bind=bound))
+    mine = run(living.connection("max"))
+    run(house.consent.choose(max_, flow, "people", mine))
+    row = run(house.store.create(Caller(dora), table, {"t_name": "a"}))
+    run(house.store.update(Caller(max_), table, str(row[f"{table}id"]), {"t_name": "b"}))
+    header = run(living.ended(flow))
+    acting = run(living.actions(header.id))["Me"].acting
+    assert (header.principal, header.rule) == (max_, "automated.modifying-user")
+    assert (acting["principal"], acting["connection"]) == (max_, mine)
