@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flowner.database import Database
-from flowner.errors import NotFound
+from flowner.errors import Conflict, NotFound
 from flowner.rows import registry
 from flowner.values import PrincipalId
 
@@ -35,20 +35,26 @@ class Directory:
         self._database = database
 
     async def add_person(self, person: NewPerson, *, roles: tuple[str, ...] = ()) -> PrincipalId:
-        """Add a user or service account with the roles, by id, that they are to hold."""
-        return await self._add(
-            {
-                "systemuserid": person.id,
-                "fullname": person.name,
-                "domainname": person.upn,
-                "internalemailaddress": person.mail or person.upn,
-                "title": person.title,
-                "department": person.department,
-                "parentsystemuserid": person.manager,
-                "accessmode": NON_INTERACTIVE if person.service_account else INTERACTIVE,
-            },
-            roles,
-        )
+        """Add a user or service account with the roles, by id, that they are to hold.
+
+        Raises `Conflict` when the UPN, or the id, is somebody's already.
+        """
+        row: dict[str, object] = {
+            "systemuserid": person.id,
+            "fullname": person.name,
+            "domainname": person.upn,
+            "internalemailaddress": person.mail or person.upn,
+            "title": person.title,
+            "department": person.department,
+            "parentsystemuserid": person.manager,
+            "accessmode": NON_INTERACTIVE if person.service_account else INTERACTIVE,
+        }
+        try:
+            return await self._add(row, roles)
+        except Conflict as error:
+            raise Conflict(
+                f"there is somebody called `{person.upn}` already", code=error.code
+            ) from error
 
     async def add_application(
         self, name: str, application: str, *, roles: tuple[str, ...] = ()

@@ -9,29 +9,37 @@ from collections.abc import Mapping
 from typing import Any
 
 from psycopg import sql
+from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from flowner.database import Transaction
+from flowner.errors import Code, Conflict
 from flowner.values import PrincipalId
 
 
 async def insert(
     transaction: Transaction, table: str, values: Mapping[str, object], *, by: PrincipalId | None
 ) -> str:
-    """Add a row; answers its id. ``by`` None: the server itself."""
+    """Add a row; answers its id. ``by`` None: the server itself.
+
+    Raises `Conflict` where there is a row with the same id, or the same value of a unique column.
+    """
     row = {"createdby": by, "modifiedby": by, **values}
     statement = sql.SQL(
         "INSERT INTO rows.{table} ({columns}) VALUES ({values}) RETURNING {id}::text AS id"
     )
-    done = await transaction.execute(
-        statement.format(
-            table=sql.Identifier(table),
-            columns=sql.SQL(", ").join(sql.Identifier(name) for name in row),
-            values=sql.SQL(", ").join(sql.Placeholder() for _ in row),
-            id=sql.Identifier(f"{table}id"),
-        ),
-        [_stored(value) for value in row.values()],
+    written = statement.format(
+        table=sql.Identifier(table),
+        columns=sql.SQL(", ").join(sql.Identifier(name) for name in row),
+        values=sql.SQL(", ").join(sql.Placeholder() for _ in row),
+        id=sql.Identifier(f"{table}id"),
     )
+    try:
+        done = await transaction.execute(written, [_stored(value) for value in row.values()])
+    except UniqueViolation as error:
+        raise Conflict(
+            f"there is one like it in `{table}` already", code=Code.ROW_DUPLICATE
+        ) from error
     found = await done.fetchone()
     if found is None:
         raise RuntimeError("an insert answers its row")
