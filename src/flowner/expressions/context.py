@@ -8,6 +8,7 @@ from flowner.expressions.scope import Missing
 from flowner.values import Json, JsonObject
 
 _FROZEN = datetime(2026, 1, 1, tzinfo=UTC)
+_CALLBACK = "https://localhost/workflows/flow/triggers/manual/paths/invoke?sig=none"
 
 
 class Context:
@@ -62,7 +63,7 @@ class Context:
         return self._document.get("workflow")
 
     def callback_url(self) -> str:
-        return str(self._document.get("callbackUrl", "urn:flowner:callback"))
+        return str(self._document.get("callbackUrl", _CALLBACK))
 
     def setting(self, name: str) -> Json:
         return self._named("appsettings", name)

@@ -12,7 +12,7 @@ TICKS_A_SECOND: Final = 10_000_000
 MAX_TICKS: Final = 2**63 - 1
 _DAYS: Final = re.compile(r"\s*(?P<sign>-?)(?P<days>\d{1,8})\s*")
 _SPAN: Final = re.compile(
-    r"\s*(?P<sign>-?)(?:(?P<days>\d{1,8})[.:](?=\d+:\d+))?(?P<hours>\d{1,2}):(?P<minutes>\d{1,2})"
+    r"\s*(?P<sign>-?)(?:(?P<days>\d{1,8})(?:\.|:(?=\d+:\d+:)))?(?P<hours>\d{1,2}):(?P<minutes>\d{1,2})"
     r"(?::(?P<seconds>\d{1,2})(?:\.(?P<part>\d{1,7}))?)?\s*"
 )
 _PIECE: Final = re.compile(
@@ -36,9 +36,7 @@ def read_span(text: str) -> int | None:
         return None
     part = {name: value or "0" for name, value in match.groupdict().items()}
     hours, minutes, seconds = (int(part.get(n, "0")) for n in ("hours", "minutes", "seconds"))
-    if hours > 23 and "days" in match.groupdict() and match["days"]:
-        return None
-    if minutes > 59 or seconds > 59:
+    if hours > 23 or minutes > 59 or seconds > 59:
         return None
     whole = ((int(part.get("days", "0")) * 24 + hours) * 60 + minutes) * 60 + seconds
     ticks = whole * TICKS_A_SECOND + int(part.get("part", "0").ljust(7, "0"))

@@ -56,7 +56,7 @@ def format_number(number: Any, form: Any, locale: Any = None) -> str:
 @function("formatTimeSpan", _F, "formatTimeSpan(span, format?, locale?)",
           "A time span (as `dateDifference` gives it), written in a .NET format.",
           ("formatTimeSpan('1.02:03:04', 'hh\\:mm')", "02:03"),
-          ("formatTimeSpan('26:00:00')", "1.02:00:00"),
+          ("formatTimeSpan('1.02:00:00', 'g')", "1:2:00:00"),
           errors=(("formatTimeSpan('soon')", "time span"), ("formatTimeSpan('1:00', 'Q')", "format")),
           source="https://learn.microsoft.com/dotnet/standard/base-types/standard-timespan-format-strings")  # fmt: skip
 def format_time_span(span: Any, form: Any = None, locale: Any = None) -> str:
