@@ -143,7 +143,7 @@ class Directory:
     async def _add(self, row: dict[str, object], roles: tuple[str, ...]) -> PrincipalId:
         async with self._database.transaction() as transaction:
             id = PrincipalId(await registry.insert(transaction, "systemuser", _given(row), by=None))
-            for role in roles:
+            for role in dict.fromkeys(roles):
                 held = {"roleid": role, "principalid": id}
                 await registry.insert(transaction, "roleassignment", held, by=None)
             return id

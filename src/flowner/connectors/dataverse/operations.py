@@ -220,7 +220,8 @@ async def disassociate_entities(parameters: JsonObject, context: OperationContex
     try:
         await rows_of(context).disassociate(table, id, relationship, other)
     except Rejected as absent:
-        if not (context.repeated and absent.code == ABSENT):
+        # The row, the other row or the relation is gone: there is nothing left to end.
+        if not (context.repeated and absent.status == 404):
             raise
     return Answer(status=204, has_body=False)
 
