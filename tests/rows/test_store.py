@@ -7,6 +7,7 @@ import pytest
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
 from flowner.rows import feed, registry
 from flowner.rows.callers import Caller
+from flowner.rows.metadata import Metadata
 
 
 def test_a_row_from_beginning_to_end(company, run) -> None:
@@ -215,3 +216,38 @@ def test_the_feed_is_written_with_the_row_or_not_at_all(company, database, run) 
             assert await feed.take(t, 100) == []
 
     run(story())
+
+
+def test_a_lookup_into_several_tables_is_set_by_each_ones_property(company, run) -> None:
+    async def story() -> None:
+        ann = Caller(company.ann)
+        other = await company.store.create(ann, "t_note", {"t_name": "other"})
+        bound = f"t_notes({other['t_noteid']})"
+        made = await company.store.create(
+            ann, "t_note", {"t_name": "one", "t_about_t_note@odata.bind": bound}
+        )
+        assert made["_t_about_value"] == other["t_noteid"]
+        with pytest.raises(Invalid, match="`t_name_t_note`"):
+            await company.store.create(ann, "t_note", {"t_name_t_note@odata.bind": bound})
+
+    run(story())
+
+
+def test_tables_may_have_dataverses_own_names(company, database, run) -> None:
+    metadata = Metadata(database, company.store.catalogue)
+
+    async def make(name: str, **columns: str) -> None:
+        await metadata.create_table(name, set_name=f"{name}s", primary_name="name", columns=columns)
+
+    run(make("contact", size="Whole"))
+    with pytest.raises(Conflict, match="`contact` already"):
+        run(make("contact"))
+    with pytest.raises(Conflict, match="`team` already"):
+        run(make("team"))
+    with pytest.raises(Invalid, match="`wide` is no type"):
+        run(make("invoice", size="wide"))
+    with pytest.raises(Invalid, match="two columns of one name"):
+        run(make("invoice", createdby="lookup"))
+    for name in ("", "1a", "A", "a-b", "a" * 80, 'a"; drop'):
+        with pytest.raises(Invalid, match="is no name"):
+            run(make(name))

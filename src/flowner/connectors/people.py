@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import unquote
+
 from flowner.sdk.connector import Connector, ParameterForm, Repeat
 from flowner.sdk.context import Answer, OperationContext, People, Person, Rejected
 from flowner.values import Json, JsonObject
 
-connector = Connector(ids=("shared_office365users",), title="People")
+_PATH = re.compile(
+    r"(?P<new>/codeless/v1\.0)?(?:/me|/users/(?P<id>[^/]+))(?:/(?P<whose>manager|directreports))?/?",
+    re.IGNORECASE,
+)
+_ROUTES = {None: "UserProfile", "manager": "Manager", "directreports": "DirectReports"}
+
+
+def _route(method: str, path: str) -> tuple[str, JsonObject] | None:
+    match = _PATH.fullmatch(path) if method == "GET" else None
+    if match is None:
+        return None
+    version = "_V2" if match["new"] else ""
+    if match["id"] is None:
+        return None if match["whose"] else (f"MyProfile{version}", {})
+    whose = match["whose"]
+    operation = _ROUTES[whose.lower() if whose else None]
+    return f"{operation}{version}", {"id": unquote(match["id"])}
+
+
+connector = Connector(ids=("shared_office365users",), title="People", legacy_route=_route)
 
 _WHO = ParameterForm(name="id", title="User (UPN)", required=True)
 _MOST = 1000
@@ -68,6 +90,56 @@ async def search(parameters: JsonObject, context: OperationContext) -> Answer:
     text = parameters.get("searchTerm")
     found = await _people(context).search(str(text or ""), min(top, _MOST))
     return Answer(body=_page(found))
+
+
+@connector.operation("MyProfile", title="Get my profile (V1)", repeat=Repeat.HARMLESS)
+async def my_old_profile(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Return the profile of whom the action acts for, with the names of the first version.
+
+    Called twice: it reads twice.
+    """
+    del parameters
+    person = await _people(context).me()
+    return Answer(body=_as_before(_shown(person)), seen=person.upn)
+
+
+@connector.operation("UserProfile", title="Get user profile (V1)", repeat=Repeat.HARMLESS,
+                     parameters=(_WHO,))  # fmt: skip
+async def old_user_profile(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Return somebody's profile, with the names of the first version; 404 when there is nobody.
+
+    Called twice: it reads twice.
+    """
+    return Answer(body=_as_before(_shown(await _found(parameters, context))))
+
+
+@connector.operation("Manager", title="Get manager (V1)", repeat=Repeat.HARMLESS,
+                     parameters=(_WHO,))  # fmt: skip
+async def old_manager(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Return somebody's manager, with the names of the first version; 404 when there is none.
+
+    Called twice: it reads twice.
+    """
+    answer = await manager({"id": _named(parameters)}, context)
+    return Answer(body=_as_before(answer.body))
+
+
+@connector.operation("DirectReports", title="Get direct reports (V1)", repeat=Repeat.HARMLESS,
+                     parameters=(_WHO,))  # fmt: skip
+async def old_direct_reports(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Return who reports to somebody, as an array, with the names of the first version.
+
+    Called twice: it reads twice.
+    """
+    found = await _people(context).reports_of(_named(parameters))
+    return Answer(body=[_as_before(_shown(person)) for person in found])
+
+
+def _as_before(profile: Json) -> Json:
+    """Return a profile whose names begin with capitals, as in the operations without ``_V2``."""
+    if not isinstance(profile, dict):
+        return profile
+    return {name[:1].upper() + name[1:]: value for name, value in profile.items()}
 
 
 def _people(context: OperationContext) -> People:

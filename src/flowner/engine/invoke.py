@@ -152,12 +152,10 @@ class Invoker:
         if connector is None:
             raise Refused(f"there is no connector `{id}` on this server")
         name, parameters = command.operation, command.parameters
-        if name not in connector.operations and connector.legacy_route is not None:
-            method, path = parameters.get("method"), parameters.get("path")
-            if isinstance(method, str) and isinstance(path, str):
-                routed = connector.legacy_route(method, path)
-                if routed is not None:
-                    name, parameters = routed[0], {**parameters, **routed[1]}
+        # Even where an old action says its operation, its parameters stand in the path.
+        old = connector.legacy_call(parameters) if "path" in parameters else None
+        if old is not None:
+            name, parameters = old
         operation = connector.operations.get(name) or self._by_method(connector, parameters)
         if operation is None:
             raise Refused(f"`{connector.title}` has no operation `{name}` on this server")

@@ -63,15 +63,17 @@ class Connections:
             return id
 
     async def named(self, bindings: Mapping[str, Json]) -> dict[str, ConnectionId]:
-        """Find connections by id or account, for references by logical name."""
+        """Find connections by id, account or ``connector/account``, for references by name."""
         found = {}
         async with self._database.connection() as connection:
             rows = await registry.select(connection, "connectioninstance", {})
         for reference, wanted in bindings.items():
-            fits = [row for row in rows if wanted in (row["connectioninstanceid"], row["account"])]
-            if len(fits) != 1:
-                many = "more than one connection is" if fits else "there is no connection"
-                raise NotFound(f"{many} called `{wanted}`: give its id")
+            fits = [row for row in rows if wanted in _handles(row)]
+            if not fits:
+                raise NotFound(f"there is no connection called `{wanted}`")
+            if len(fits) > 1:
+                several = ", ".join(sorted(f"`{_handles(row)[1]}`" for row in fits))
+                raise NotFound(f"more than one connection is called `{wanted}`: {several}")
             found[reference] = ConnectionId(fits[0]["connectioninstanceid"])
         return found
 
@@ -123,3 +125,8 @@ class Connections:
         """
         async with self._database.transaction() as transaction:
             return await point(transaction, self._published, reference, connection, by)
+
+
+def _handles(row: Mapping[str, str]) -> tuple[str, str, str]:
+    id, account = row["connectioninstanceid"], row["account"]
+    return id, f"{row['connectorid']}/{account}", account

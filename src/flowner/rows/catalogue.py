@@ -82,6 +82,19 @@ class Table:
         is_lookup = name == f"_{inner}_value" and self.columns.get(inner) is Type.LOOKUP
         return inner if is_lookup else None
 
+    def navigated(self, name: str) -> str | None:
+        """Return the lookup that a navigation property sets.
+
+        A lookup that may point into several tables has one property for each, with the table's
+        name behind: ``parentcustomerid_account``. Source:
+        https://learn.microsoft.com/power-apps/developer/data-platform/webapi/web-api-navigation-properties
+        """
+        column = self.column(name)
+        if column is not None:
+            return column
+        lookups = (c for c, type in self.columns.items() if type is Type.LOOKUP)
+        return max((c for c in lookups if name.startswith(f"{c}_")), key=len, default=None)
+
 
 _COLUMNS = """
 SELECT c.table_name AS name, c.column_name AS column, c.data_type AS type,

@@ -11,7 +11,7 @@ from flowner.database import Database
 from flowner.errors import Conflict, Invalid
 from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Type
 
-_NAME = re.compile(r"[a-z][a-z0-9]*_[a-z0-9_]{1,48}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,58}")
 
 _CREATE = """
 CREATE TABLE rows.{table} (
@@ -38,8 +38,9 @@ class Metadata:
     ) -> None:
         """Make a table with an owner for every row, and these columns besides the usual ones.
 
-        ``name`` has a publisher's prefix (``fern_request``); so have the columns. A type may be
-        given by the name that `Type` has for it, in any case.
+        Names of one's own have a publisher's prefix (``fern_request``), which keeps them apart
+        from ours and Dataverse's; imported flows may ask for ``account``. A type may be given by
+        the name that `Type` has for it, in any case.
         """
         types = {column: _type(column, type) for column, type in columns.items()}
         for given in (name, set_name, primary_name, *columns):
@@ -65,6 +66,9 @@ class Metadata:
                 )
         except (errors.DuplicateTable, errors.UniqueViolation):
             raise Conflict(f"there is a table `{name}` already") from None
+        except errors.DuplicateColumn as error:
+            twice = error.diag.column_name or "one of them"
+            raise Invalid(f"`{name}` would have two columns of one name: {twice}") from None
         self._catalogue.forget()
 
     async def add_column(self, table: str, column: str, type: Type) -> None:
@@ -102,6 +106,6 @@ def _type(column: str, given: Type | str) -> Type:
 def _check(name: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise Invalid(
-            f"`{name}` is no name for a table or column: write a prefix, `_`, and lower-case"
-            " letters, digits or `_`, such as `fern_request`"
+            f"`{name}` is no name for a table or column: write lower-case letters, digits and `_`,"
+            " a letter first, at most 59 signs, such as `fern_request`"
         )

@@ -47,7 +47,7 @@ def stored(values: JsonObject, table: Table) -> dict[str, Any]:
         name, at, annotation = given.partition("@")
         if at and annotation != "odata.bind":
             continue
-        column = table.column(name)
+        column = table.navigated(name) if at else table.column(name)
         if column is None:
             raise Invalid(f"could not find a property named `{name}` on the table `{table.name}`")
         if column in STAMPS:
@@ -67,7 +67,7 @@ def named(values: JsonObject, table: Table) -> list[str]:
         {
             column
             for given in values
-            if (column := table.column(given.partition("@")[0])) is not None
+            if (column := table.navigated(given.partition("@")[0])) is not None
         }
     )
 
