@@ -15,11 +15,12 @@ from pathlib import Path
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
-from flowner.demo.main import print_run, print_sum, tell
+from flowner.demo.main import tell
+from flowner.demo.pages import print_run, print_sum
 from flowner.demo.report import RunReport
 from flowner.settings import read_settings
 
-COLUMNS = 120
+COLUMNS = 124
 TARGET = Path(__file__).with_name("demo.svg")
 SHOWN = (
     "run-only through the group Sales",
@@ -51,8 +52,10 @@ def main() -> None:
         if is_shown(report):
             print_run(console, report)
 
-    reports, messages = asyncio.run(tell(settings, said))
-    print_sum(console, reports, messages)
+    reports, mail = asyncio.run(tell(settings, said))
+    # Some flows run side by side: sorted, the picture is the same each time.
+    mail.sort(key=lambda one: (one.authenticated_as or "", one.subject))
+    print_sum(console, reports, mail)
     picture = console.export_svg(title="Flowner", code_format=LOCAL_FONTS, unique_id="demo")
     TARGET.write_text(picture, encoding="utf-8")
 
