@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +96,32 @@ def test_what_the_pages_print_is_what_is_printed(
         for block in (b for page in STORIES[story] for b in blocks(ROOT / page, "console")):
             for command, said in life.live(block):
                 assert shape(said) == shape(command.shown), f"{block.where} {command.given}"
+
+
+def test_a_word_stands_once_in_the_glossary() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| \*\*(.+?)\*\* \|", text, re.MULTILINE)
+    assert len(words) > 80
+    assert sorted(words) == sorted(set(words))
+
+
+def test_every_dependency_says_why() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.match(r"[\w-]+", one)[0] for one in project["dependencies"]}
+    text = (ROOT / "docs" / "decisions" / "0009-dependencies.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
+    said = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
+    assert said - {"binary", "pool"} == names
+
+
+def test_every_package_and_contract_is_in_the_architecture() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    said = set(re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE))
+    tree = (ROOT / "src" / "flowner").iterdir()
+    packages = {one.stem for one in tree if not one.name.startswith("_")}
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = {one["id"] for one in settings["tool"]["importlinter"]["contracts"]}
+    assert said == packages | contracts
 
 
 def test_a_file_named_in_the_pages_exists() -> None:
