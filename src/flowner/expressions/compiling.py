@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
+from flowner.expressions.arguments import fail
 from flowner.expressions.catalogue import CATALOGUE, Function, arity_problem
 from flowner.expressions.errors import ExpressionError
 from flowner.expressions.numbers import is_whole
 from flowner.expressions.parser import Access, CallNode, Literal, Node
 from flowner.expressions.scope import Missing, Scope
-from flowner.expressions.text import type_name
+from flowner.expressions.text import MAX_TEXT, type_name
 
 Evaluate: TypeAlias = Callable[[Scope], Any]
 
@@ -49,7 +50,10 @@ def _guarded(found: Function, arguments: list[Evaluate], node: CallNode) -> Eval
 
     def evaluate(scope: Scope) -> Any:
         try:
-            return run(scope)
+            value = run(scope)
+            if type(value) is str and len(value) > MAX_TEXT:
+                fail(found.name, f"makes a text of more than {MAX_TEXT} characters.")
+            return value
         except ExpressionError as error:
             if error.position is None:
                 error.position = position

@@ -17,6 +17,8 @@ CONTENT_TYPE, CONTENT = "$content-type", "$content"
 MAX_TEXT: Final = 104_857_600
 """Characters that ``concat``, ``join`` and ``replace`` make at most."""
 _MEDIA: Final = re.compile(r"\s*[^\s;/]+/[^\s;/]+\s*(;\s*[^;=\s]+\s*=[^;=]*)*;?\s*")
+_HALVES: Final = re.compile("[\ud800-\udfff]")
+"""Halves of characters that stand alone; no encoding can write them."""
 _ESCAPED: Final = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
@@ -108,7 +110,9 @@ def to_json(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     quoted = json.dumps(text, ensure_ascii=False)
-    return quoted if text.isascii() else quoted.translate(_ESCAPED)
+    if text.isascii():
+        return quoted
+    return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", quoted.translate(_ESCAPED))
 
 
 def _float_json(value: float) -> str:

@@ -16,7 +16,7 @@ from flowner.expressions.arguments import (
 from flowner.expressions.catalogue import Family, function
 from flowner.expressions.equality import same_inside
 from flowner.expressions.errors import ExpressionError
-from flowner.expressions.functions.strings import from_units, units
+from flowner.expressions.functions.strings import MAX_ELEMENTS, from_units, units
 from flowner.expressions.numbers import is_number, number_key
 from flowner.expressions.text import MAX_TEXT, to_json, to_text, type_name
 
@@ -116,6 +116,8 @@ def chunk(collection: Any, size: Any) -> list[Any]:
     number = a_whole("chunk", 1, size)
     if number <= 0:
         fail("chunk", "expects its second parameter to be an integer greater than 0.")
+    if len(collection) // number > MAX_ELEMENTS:
+        fail("chunk", f"makes an array of more than {MAX_ELEMENTS} elements.")
     if isinstance(collection, list):
         return [collection[i : i + number] for i in range(0, len(collection), number)]
     data = units(collection)

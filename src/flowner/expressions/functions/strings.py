@@ -19,6 +19,8 @@ from flowner.expressions.scope import Scope
 from flowner.expressions.text import MAX_TEXT, to_text, type_name
 
 _F = Family.TEXT
+MAX_ELEMENTS: Final = 10_000_000
+"""What ``split`` and ``chunk`` make at most."""
 _NAMED: Final = "first parameter 'string'"
 
 
@@ -47,10 +49,7 @@ def _length(text: str) -> int:
 def concat(first: Any, *others: Any) -> str:
     parts = [first if type(first) is str else to_text(first)]
     parts += [one if type(one) is str else to_text(one) for one in others]
-    made = "".join(parts)
-    if len(made) > MAX_TEXT:
-        fail("concat", f"makes a text of more than {MAX_TEXT} characters.")
-    return made
+    return "".join(parts)
 
 
 @function("substring", _F, "substring(text, start, length?)", "A part of a text.",
@@ -113,6 +112,8 @@ def replace(text: Any, old: Any, new: Any) -> str:
           errors=(("split(null, ',')", "of type string"),))  # fmt: skip
 def split(text: Any, delimiter: Any) -> list[str]:
     source, mark = a_string("split", 0, text), a_string("split", 1, delimiter)
+    if mark and source.count(mark) > MAX_ELEMENTS:
+        fail("split", f"makes an array of more than {MAX_ELEMENTS} elements.")
     return source.split(mark) if mark else [source]
 
 
