@@ -44,7 +44,8 @@ Node: TypeAlias = "Literal | CallNode | Access"
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:
-      (?P<number>[+-]?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|(?<=[+-])\.\d+(?:[eE][+-]?\d+)?))
+      (?P<number>[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?
+               | [+-]\.[0-9]+(?:[eE][+-]?[0-9]+)?)
     | (?P<text>'(?:[^']|'')*')
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<mark>[()\[\],.?])
