@@ -117,7 +117,7 @@ def _general(
         return _shortest(value).replace(".", mark)
     rounded = Context(prec=digits, rounding=_HALF_UP).plus(exact)
     power = rounded.adjusted() if rounded else 0
-    if -5 <= power < digits:
+    if -5 < power < digits:
         text = format(rounded.normalize(), "f")
         return text.replace(".", mark)
     places = len(rounded.normalize().as_tuple().digits) - 1

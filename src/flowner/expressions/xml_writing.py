@@ -134,9 +134,9 @@ def _declared(
         if name == "xmlns" or name.startswith("xmlns:")
     }
     around = {**around, **own}
-    used = {name.rpartition(":")[0] for name, _ in node.attributes if ":" in name}
-    used = {node.name.rpartition(":")[0], *used} - {"xmlns", "xml"}
-    missing = {p: around[p] for p in used if p in around and out.get(p, "") != around[p]}
+    used = [node.name, *(name for name, _ in node.attributes if ":" in name)]
+    prefixes = dict.fromkeys(name.rpartition(":")[0] for name in used)
+    missing = {p: around[p] for p in prefixes if p in around and out.get(p, "") != around[p]}
     wanted = {**missing, **own}
     plain = [a for a in node.attributes if a[0] != "xmlns" and not a[0].startswith("xmlns:")]
     names = [(f"xmlns:{p}" if p else "xmlns", uri) for p, uri in wanted.items()]
