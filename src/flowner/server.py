@@ -55,7 +55,7 @@ from flowner.vault.store import Vault
 
 _SERVER = ConnectionId("00000000-0000-4000-8000-0000000000c0")
 """The holder of the server's own secrets; no connection has this id."""
-CONNECTORS = ("mail", "dataverse", "people")
+CONNECTORS = ("dataverse", "http", "mail", "people")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

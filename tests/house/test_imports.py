@@ -98,6 +98,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[s
                     (folder / "flowner" / path).write_text(text + "\n", encoding="utf-8")
         return title, broken(folder)
 
+    tmp_path_factory.getbasetemp()  # made before two threads would make it
     with ThreadPoolExecutor(max_workers=2) as pool:
         yield dict(pool.map(plant, ["", *PLANTS]))
 

@@ -1,23 +1,23 @@
 """One call of one operation: identity proved again, the secret opened, the connector asked.
 
 This is the one place where a credential meets a call. Nothing of it comes back: whatever the
-outside answers is searched for the secrets that were used, and they are struck out.
+outside answers is searched for the secrets that were used, and they are struck out
+(`outcomes`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import orjson
-import structlog
 
 from flowner.clock import Clock
 from flowner.database import Database
 from flowner.directory.facts import Facts, Moment
+from flowner.engine.outcomes import ask, secrets_in, strike
 from flowner.engine.rows_as import PeopleAs, RowsAs
 from flowner.errors import FlownerError, Refused
 from flowner.identity.plan import prove
@@ -25,19 +25,14 @@ from flowner.identity.record import acting_record, refusal_record
 from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.rows.callers import Caller
 from flowner.rows.store import Store
-from flowner.runs.commands import Failure, Invoke, Outcome, Success, Transient
+from flowner.runs.commands import Failure, Invoke, Outcome
 from flowner.sdk import context as sdk
 from flowner.sdk.connector import Connector, Operation, Repeat
 from flowner.triggers.published import Version
 from flowner.values import ConnectionId, Json, JsonObject, RunId, Secret
 from flowner.vault.store import Vault
 
-_LOG = structlog.get_logger(__name__)
-_SHORTEST = 4
-"""Secrets shorter than this are not searched for: they would be found everywhere."""
-_STRUCK = "*****"
 _Opened: TypeAlias = "tuple[Mapping[str, Secret], Mapping[str, Json]]"
-HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +74,11 @@ class Invoker:
         except Refused:
             return Repeat.HARMLESS
 
-    async def call(self, command: Invoke, hand: InHand) -> Called:
-        """Make the call. Never raises: whatever happens becomes an outcome with its record."""
+    async def call(self, command: Invoke, hand: InHand, *, repeated: bool) -> Called:
+        """Make the call. Never raises: whatever happens becomes an outcome with its record.
+
+        ``repeated``: an earlier attempt may have got through.
+        """
         try:
             moment = await self.facts.now()
             verdict = await self._prove(command, hand, moment)
@@ -101,8 +99,10 @@ class Invoker:
             opened = await self._open(verdict.connection, moment)
             caller = Caller(verdict.principal, verdict.actor)
             context = self._context(command, verdict.account, opened, caller)
-            outcome, seen = await _asked(operation, parameters, context)
-            outcome = strike(outcome, context.credential)
+            context = replace(context, repeated=repeated)
+            outcome, seen = await ask(operation, parameters, context)
+            used = [secret.reveal() for secret in context.credential.values()]
+            outcome = strike(outcome, [*used, *secrets_in(parameters.get("authentication"))])
         except FlownerError as error:
             failure = Failure(code=error.code.value, message=error.message)
             return Called(outcome=failure, acting=acting, account=verdict.account)
@@ -191,103 +191,3 @@ class Invoker:
             return 120.0
         left = (command.due - self.clock.now()).total_seconds()
         return min(120.0, max(left, 0.1))
-
-
-async def _asked(
-    operation: Operation, parameters: JsonObject, context: sdk.OperationContext
-) -> tuple[Outcome, str | None]:
-    try:
-        async with asyncio.timeout(context.timeout_seconds):
-            answer = await operation.perform(parameters, context)
-    except sdk.Rejected as error:
-        return _rejected(error), None
-    except sdk.Transient as error:
-        return Transient(
-            message=error.message,
-            status=error.status,
-            retry_after_seconds=error.retry_after_seconds,
-        ), None
-    except TimeoutError:
-        return Transient(
-            message=f"no answer within {context.timeout_seconds:.0f} seconds", status=504
-        ), None
-    except Exception as error:  # noqa: BLE001 - a connector's defect must not stop the run
-        _LOG.error("connector failed", operation=operation.id, error=type(error).__name__)
-        return Failure(
-            code="InternalServerError",
-            message=f"the connector failed while it carried out `{operation.id}`",
-            status=500,
-        ), None
-    outcome = Success(
-        status=answer.status,
-        headers=dict(answer.headers),
-        body=answer.body,
-        has_body=answer.has_body,
-    )
-    return outcome, answer.seen
-
-
-def _rejected(error: sdk.Rejected) -> Failure:
-    body: Json = error.body
-    if body is None:
-        body = {"error": {"code": error.code, "message": error.message}}
-    return Failure(
-        code=error.code, message=error.message, status=error.status, body=body, has_body=True
-    )
-
-
-def strike(outcome: Outcome, secrets: Mapping[str, Secret]) -> Outcome:
-    """Strike every secret that was used out of an outcome."""
-    texts = [text for secret in secrets.values() if len(text := secret.reveal()) >= _SHORTEST]
-    if not texts:
-        return outcome
-    match outcome:
-        case Success():
-            return Success(
-                status=outcome.status,
-                headers=_struck_headers(outcome.headers, texts),
-                body=_struck(outcome.body, texts),
-                has_body=outcome.has_body,
-            )
-        case Failure():
-            return Failure(
-                code=outcome.code,
-                message=_struck_text(outcome.message, texts),
-                status=outcome.status,
-                headers=_struck_headers(outcome.headers, texts),
-                body=_struck(outcome.body, texts),
-                has_body=outcome.has_body,
-            )
-        case Transient():
-            return Transient(
-                message=_struck_text(outcome.message, texts),
-                status=outcome.status,
-                code=outcome.code,
-                retry_after_seconds=outcome.retry_after_seconds,
-                body=_struck(outcome.body, texts),
-                has_body=outcome.has_body,
-            )
-        case _:
-            return outcome
-
-
-def _struck_headers(headers: Mapping[str, Json], texts: list[str]) -> dict[str, Json]:
-    return {name: _struck(value, texts) for name, value in headers.items()}
-
-
-def _struck(value: Json, texts: list[str]) -> Json:
-    match value:
-        case str():
-            return _struck_text(value, texts)
-        case list():
-            return [_struck(item, texts) for item in value]
-        case dict():
-            return {_struck_text(key, texts): _struck(item, texts) for key, item in value.items()}
-        case _:
-            return value
-
-
-def _struck_text(value: str, texts: list[str]) -> str:
-    for text in texts:
-        value = value.replace(text, _STRUCK)
-    return value

@@ -179,10 +179,11 @@ class _Moving:
         return True
 
     def _go_out(self, command: Invoke) -> None:
+        repeated = command.attempt > 1 or command.path in self._open
         work = (
             self._worker.children.call(command, self._hand)
             if command.connector == CHILD
-            else self._worker.invoker.call(command, self._hand)
+            else self._worker.invoker.call(command, self._hand, repeated=repeated)
         )
         self._tasks[asyncio.create_task(work)] = command
 
