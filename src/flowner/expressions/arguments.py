@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from flowner.expressions.errors import ExpressionError
 from flowner.expressions.numbers import is_number, is_whole
-from flowner.expressions.text import type_name
+from flowner.expressions.text import MAX_TEXT, type_name
 
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth")
 SOLE: Final = "parameter"
@@ -75,6 +75,13 @@ def fail(function: str, message: str) -> NoReturn:
         f"The template language function '{function}' {message} Please see"
         f" https://aka.ms/logicexpressions#{function} for usage details."
     )
+
+
+def bounded(function: str, text: str) -> str:
+    """Return a text that is not too long, or refuse it."""
+    if len(text) > MAX_TEXT:
+        fail(function, f"makes a text of more than {MAX_TEXT} characters.")
+    return text
 
 
 def not_valid(function: str) -> NoReturn:

@@ -1,7 +1,8 @@
 """Every function of the language, once: its signature, its meaning, its examples, its errors.
 
-A function takes its arguments evaluated, and the `Scope` first if it `needs_scope`. Names are
-looked up without regard to case.
+A function takes its arguments evaluated, and the `Scope` first if it `needs_scope`. A lazy one
+takes the scope and its arguments as callables that ask it. Names are looked up without regard to
+case.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Function:
     """What follows ``expects`` when the number of arguments is wrong; None: the plain words."""
     needs_scope: bool
     lazy: bool
-    """Takes its arguments unevaluated, as callables."""
+    """Takes the scope, and its arguments unevaluated: callables that take the scope."""
     call: Callable[..., Any]
     source: str
 
@@ -77,7 +78,9 @@ def function(  # noqa: PLR0913 - the parts of one entry
     """Enter the function below into the catalogue; its own parameters give the arity."""
 
     def register(call: Callable[..., Any]) -> Callable[..., Any]:
-        parameters = list(inspect.signature(call).parameters.values())[1 if needs_scope else 0 :]
+        parameters = list(inspect.signature(call).parameters.values())[
+            1 if needs_scope or lazy else 0 :
+        ]
         many = any(one.kind is one.VAR_POSITIONAL for one in parameters)
         named = [one for one in parameters if one.kind is not one.VAR_POSITIONAL]
         CATALOGUE[name.lower()] = Function(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from flowner.expressions.arguments import fail
-from flowner.expressions.catalogue import CATALOGUE, Function, arity_problem
+from flowner.expressions.calls import Constant, Evaluate, call_of
+from flowner.expressions.catalogue import CATALOGUE, arity_problem
 from flowner.expressions.errors import ExpressionError
 from flowner.expressions.numbers import is_whole
 from flowner.expressions.parser import Access, CallNode, Literal, Node
-from flowner.expressions.scope import Missing, Scope
-from flowner.expressions.text import MAX_TEXT, type_name
-
-Evaluate: TypeAlias = Callable[[Scope], Any]
+from flowner.expressions.scope import Scope
+from flowner.expressions.text import type_name
 
 _HELP: Final = "Please see https://aka.ms/logicexpressions for usage details."
 
@@ -41,72 +38,11 @@ def _call(node: CallNode, text: str) -> Evaluate:
     if wrong is not None:
         return _failing(wrong, node)
     arguments = [compile_node(argument, text) for argument in node.arguments]
-    return _guarded(found, arguments, node)
+    return call_of(found, arguments, _constants(node.arguments), node.position)
 
 
-def _guarded(found: Function, arguments: list[Evaluate], node: CallNode) -> Evaluate:
-    position = node.position
-    run = _arranged(found, arguments)
-
-    def evaluate(scope: Scope) -> Any:
-        try:
-            value = run(scope)
-            if type(value) is str and len(value) > MAX_TEXT:
-                fail(found.name, f"makes a text of more than {MAX_TEXT} characters.")
-            return value
-        except ExpressionError as error:
-            if error.position is None:
-                error.position = position
-            raise
-        except Missing as error:
-            raise ExpressionError(_missing(found, str(error)), position=position) from None
-        except RecursionError:
-            raise ExpressionError("a value is nested too deep", position=position) from None
-
-    return evaluate
-
-
-def _arranged(found: Function, arguments: list[Evaluate]) -> Evaluate:
-    call = found.call
-    if found.lazy:
-        return lambda scope: call(*[_later(one, scope) for one in arguments])
-    if found.needs_scope:
-        return lambda scope: call(scope, *[one(scope) for one in arguments])
-    match arguments:
-        case [only]:
-            return lambda scope: call(only(scope))
-        case [first, second]:
-            return lambda scope: call(first(scope), second(scope))
-        case _:
-            return lambda scope: call(*[one(scope) for one in arguments])
-
-
-def _later(one: Evaluate, scope: Scope) -> Callable[[], Any]:
-    return lambda: one(scope)
-
-
-_MISSING: Final = {
-    "parameters": "The workflow parameter '{}' is not found.",
-    "variables": "the template variable '{}' cannot be found.",
-    "item": "The template function 'item' is not expected at this location.",
-    "items": "the repetition action(s) '{}' referenced by 'inputs' in action are not defined in the"
-    " template.",
-    "iterationindexes": "the until action '{}' is not defined at current scope.",
-    "appsetting": "The template function 'appsetting' is not expected at this location.",
-}
-
-
-def _missing(found: Function, name: str) -> str:
-    known = _MISSING.get(found.name.lower())
-    if known is not None:
-        said = known.format(name)
-        if said.startswith("The "):
-            return said
-        return f"Template language expression cannot be evaluated: {said}"
-    return (
-        "Template language expression cannot be evaluated: the template action"
-        f" '{name}' is not defined at current scope."
-    )
+def _constants(nodes: tuple[Node, ...]) -> list[Constant | None]:
+    return [Constant(one.value) if isinstance(one, Literal) else None for one in nodes]
 
 
 def _failing(message: str, node: CallNode) -> Evaluate:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flowner.expressions import functions
-from flowner.expressions.compiling import Evaluate, compile_node
+from flowner.expressions.calls import Evaluate
+from flowner.expressions.compiling import compile_node
 from flowner.expressions.errors import ExpressionError
 from flowner.expressions.parser import Access, CallNode, Node, parse_whole
 from flowner.expressions.scope import Scope

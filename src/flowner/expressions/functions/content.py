@@ -11,6 +11,7 @@ from flowner.expressions.arguments import (
     SOLE,
     a_string,
     a_whole,
+    bounded,
     fail,
     not_convertible,
     wrong_type,
@@ -41,7 +42,7 @@ _HELLO: Final = {"$content-type": OCTETS, "$content": "aGVsbG8="}
 def base64_(value: Any) -> str:
     if not isinstance(value, str | dict | list):
         wrong_type("base64", SOLE, "a string, an object or an array", value)
-    return base64.b64encode(bytes_of(value)).decode()
+    return bounded("base64", base64.b64encode(bytes_of(value)).decode())
 
 
 def _decoded(name: str, value: Any) -> bytes:
@@ -94,7 +95,7 @@ def data_uri(value: Any) -> str:
         media = str(value[CONTENT_TYPE])
     else:
         media = f"{'text/plain' if isinstance(value, str) else 'application/json'};charset=utf-8"
-    return f"data:{media};base64,{base64.b64encode(bytes_of(value)).decode()}"
+    return bounded("dataUri", f"data:{media};base64,{base64.b64encode(bytes_of(value)).decode()}")
 
 
 def _data(name: str, value: Any) -> tuple[str, str, bool]:

@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from flowner.expressions.arguments import SOLE, a_string, fail, not_convertible, wrong_type
+from flowner.expressions.arguments import SOLE, a_string, bounded, fail, not_convertible, wrong_type
 from flowner.expressions.catalogue import Family, function
 from flowner.expressions.errors import ExpressionError
 from flowner.expressions.lenient_json import read_lenient
@@ -102,7 +102,7 @@ def bool_(value: Any) -> bool:
           ("string(10)", "10"), ("string(true)", "True"), ("string(createArray(true))", "[true]"),
           errors=(("string()", "one parameter"),))  # fmt: skip
 def string(value: Any) -> str:
-    return to_text(value)
+    return bounded("string", to_text(value))
 
 
 @function("json", _F, "json(value)", "The value that a JSON text, or XML, stands for.",

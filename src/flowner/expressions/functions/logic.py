@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from flowner.expressions.arguments import SOLE, a_boolean, fail, kinds_of
+from flowner.expressions.arguments import SOLE, a_boolean, fail, kinds_of, wrong_type
 from flowner.expressions.catalogue import Family, function
 from flowner.expressions.equality import same, text_order
 from flowner.expressions.numbers import is_number, number_key
+from flowner.expressions.scope import Scope
 from flowner.expressions.text import type_name
 
-Later = Callable[[], Any]
+Later = Callable[[Scope], Any]
 _F = Family.LOGIC
 _SOME: Final = "at least one boolean parameter"
 
@@ -21,9 +22,11 @@ _SOME: Final = "at least one boolean parameter"
     ("if(equals(1, 1), 'yes', 'no')", "yes"), ("if(true, 1, div(1, 0))", 1),
     errors=(("if('true', 1, 2)", "to be of type boolean"),), lazy=True,
 )  # fmt: skip
-def if_(condition: Later, when_true: Later, when_false: Later) -> Any:
-    chosen = a_boolean("if", 0, condition(), "of type boolean")
-    return when_true() if chosen else when_false()
+def if_(scope: Scope, condition: Later, when_true: Later, when_false: Later) -> Any:
+    chosen = condition(scope)
+    if chosen is True:
+        return when_true(scope)
+    return when_false(scope) if chosen is False else wrong_type("if", 0, "of type boolean", chosen)
 
 
 @function(
@@ -31,8 +34,8 @@ def if_(condition: Later, when_true: Later, when_false: Later) -> Any:
     ("and(true, false)", False), ("and(true, true)", True),
     errors=(("and('true', true)", "booleans"), ("and()", _SOME)), arity=_SOME, lazy=True,
 )  # fmt: skip
-def and_(first: Later, *others: Later) -> bool:
-    return all(_one("and", one()) for one in (first, *others))
+def and_(scope: Scope, first: Later, *others: Later) -> bool:
+    return all(_one("and", one(scope)) for one in (first, *others))
 
 
 @function(
@@ -40,8 +43,8 @@ def and_(first: Later, *others: Later) -> bool:
     ("or(true, false)", True), ("or(false, false)", False),
     errors=(("or(0, 1)", "booleans"), ("or()", _SOME)), arity=_SOME, lazy=True,
 )  # fmt: skip
-def or_(first: Later, *others: Later) -> bool:
-    return any(_one("or", one()) for one in (first, *others))
+def or_(scope: Scope, first: Later, *others: Later) -> bool:
+    return any(_one("or", one(scope)) for one in (first, *others))
 
 
 def _one(name: str, value: Any) -> bool:
@@ -88,6 +91,8 @@ def strong_equals(left: Any, right: Any) -> bool:
           ("greater('apple', 'banana')", False),
           errors=(("greater('1', 0)", "matching types"), ("greater(null, 1)", "numbers")))  # fmt: skip
 def greater(left: Any, right: Any) -> bool:
+    if type(left) is int is type(right):
+        return left > right
     return _order("greater", left, right) > 0
 
 
@@ -101,6 +106,8 @@ def greater_or_equals(left: Any, right: Any) -> bool:
 @function("less", _F, "less(a, b)", "Whether a comes before b.", ("less('a', 'B')", True),
           errors=(("less(true, false)", "numbers"),))  # fmt: skip
 def less(left: Any, right: Any) -> bool:
+    if type(left) is int is type(right):
+        return left < right
     return _order("less", left, right) < 0
 
 
@@ -136,9 +143,9 @@ def _order(name: str, left: Any, right: Any) -> int:
     errors=(("coalesce()", "at least one parameter"),),
     arity="at least one parameter: the value to coalesce", lazy=True,
 )  # fmt: skip
-def coalesce(first: Later, *others: Later) -> Any:
+def coalesce(scope: Scope, first: Later, *others: Later) -> Any:
     for one in (first, *others):
-        value = one()
+        value = one(scope)
         if value is not None:
             return value
     return None

@@ -8,6 +8,7 @@ from flowner.expressions.arguments import (
     SOLE,
     a_string,
     a_whole,
+    bounded,
     fail,
     not_valid,
     wrong_type,
@@ -47,9 +48,8 @@ def _length(text: str) -> int:
           ("concat('Hello', 'World')", "HelloWorld"), ("concat('n: ', 5)", "n: 5"),
           ("concat(null, true)", "True"), errors=(("concat()", "at least one parameter"),))  # fmt: skip
 def concat(first: Any, *others: Any) -> str:
-    parts = [first if type(first) is str else to_text(first)]
-    parts += [one if type(one) is str else to_text(one) for one in others]
-    return "".join(parts)
+    parts = [one if type(one) is str else to_text(one) for one in (first, *others)]
+    return bounded("concat", "".join(parts))
 
 
 @function("substring", _F, "substring(text, start, length?)", "A part of a text.",

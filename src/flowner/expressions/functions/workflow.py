@@ -125,6 +125,8 @@ def appsetting(scope: Scope, name: Any) -> Any:
 
 
 def _part(record: Any, name: str) -> Any:
+    if type(record) is dict:
+        return record.get(name)
     if record is None:
         return None
     if not isinstance(record, dict):
