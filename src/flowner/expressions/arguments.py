@@ -32,12 +32,14 @@ def wrong_type(function: str, place: int | str, wanted: str, value: Any) -> NoRe
 
 
 def a_string(function: str, place: int | str, value: Any, wanted: str = "of type string") -> str:
+    """Return a text, or refuse it."""
     if not isinstance(value, str):
         wrong_type(function, place, wanted, value)
     return value
 
 
 def a_whole(function: str, place: int | str, value: Any, wanted: str = "an integer") -> int:
+    """Return a whole number; a double is none, not even 1.0, or refuse it."""
     if not is_whole(value):
         wrong_type(function, place, wanted, value)
     return value
@@ -46,24 +48,28 @@ def a_whole(function: str, place: int | str, value: Any, wanted: str = "an integ
 def a_number(
     function: str, place: int | str, value: Any, wanted: str = "an integer or a decimal number"
 ) -> int | float | Decimal:
+    """Return a number of any kind; a boolean is none, or refuse it."""
     if not is_number(value):
         wrong_type(function, place, wanted, value)
     return value
 
 
 def a_boolean(function: str, place: int | str, value: Any, wanted: str = "a boolean") -> bool:
+    """Return true or false, or refuse it."""
     if not isinstance(value, bool):
         wrong_type(function, place, wanted, value)
     return value
 
 
 def a_list(function: str, place: int | str, value: Any, wanted: str = "of type array") -> list[Any]:
+    """Return an array, or refuse it."""
     if not isinstance(value, list):
         wrong_type(function, place, wanted, value)
     return value
 
 
 def an_object(function: str, place: int | str, value: Any) -> dict[str, Any]:
+    """Return an object, or refuse it."""
     if not isinstance(value, dict):
         wrong_type(function, place, "of type object", value)
     return value

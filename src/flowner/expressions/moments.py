@@ -46,6 +46,7 @@ class Moment(NamedTuple):
 
     @property
     def ticks(self) -> int:
+        """Ticks since the year 1 began."""
         since = self.whole - _FIRST
         micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
         return micros * _MICRO_TICKS + self.below

@@ -25,6 +25,8 @@ class Unreadable(Exception):
 
 @dataclass(slots=True, eq=False)
 class Element:
+    """What stands between two tags, or in one."""
+
     name: str
     """With its prefix."""
     attributes: list[tuple[str, str]]
@@ -35,27 +37,37 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """Text outside of tags, its entities resolved."""
+
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cdata:
+    """Text that was written in a CDATA section, and will be again."""
+
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
+    """What stands between ``<!--`` and ``-->``."""
+
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
+    """A processing instruction, ``<?target text?>``."""
+
     target: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
+    """The XML declaration at the head of a document."""
+
     version: str
     encoding: str | None
     standalone: str | None
@@ -63,6 +75,8 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Doctype:
+    """The document type; ``subset`` is what stands in its brackets, as it was written."""
+
     name: str
     public: str | None
     system: str | None

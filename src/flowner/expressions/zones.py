@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import get_global
 from babel.dates import get_timezone_name
 
+_NEWER: Final = {
+    "Alberta Standard Time": "America/Edmonton",
+    "British Columbia Standard Time": "America/Vancouver",
+    "Manitoba Standard Time": "America/Winnipeg",
+}
+"""Names that Windows has and babel's copy of CLDR has not yet.
+
+Source: https://github.com/unicode-org/cldr/blob/main/common/supplemental/windowsZones.xml
+"""
+
 
 @lru_cache(maxsize=1_024)
 def find_zone(name: str) -> ZoneInfo | None:
     """Return the zone of a Windows name (by CLDR's table) or an IANA name; None: there is none."""
-    known = get_global("windows_zone_mapping")
+    known = {**_NEWER, **get_global("windows_zone_mapping")}
     wanted = known.get(name)
     if wanted is None:
         folded = name.strip().lower()
