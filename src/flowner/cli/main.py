@@ -6,6 +6,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from flowner.cli import commands, connections, directory, flows, tables
 from flowner.errors import FlownerError
@@ -39,7 +40,8 @@ def main() -> None:
     try:
         app()
     except FlownerError as error:
-        Console(stderr=True).print(f"[red]{error.located()}[/red] ({error.code})", highlight=False)
+        said = Text.assemble((error.located(), "red"), f" ({error.code})")
+        Console(stderr=True).print(said, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
