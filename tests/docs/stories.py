@@ -105,11 +105,11 @@ def printed(text: str) -> str:
 
 
 def shape(text: str) -> str:
-    """Return a text without what differs each time."""
+    """Return the words of a text without what differs each time, however lines are broken."""
     text = _ID.sub("<id>", text)
     for pattern, name in _SHAPES:
         text = re.sub(pattern, name, text)
-    return re.sub(r" +", " ", text)
+    return re.sub(r"\s+", " ", text).strip()
 
 
 @contextmanager
