@@ -14,7 +14,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from flowner.database.embedded import EmbeddedServer
-from flowner.database.migrate import migrate
+from flowner.database.migrate import migrate, newest_revision
 from flowner.errors import Invalid, Unavailable
 
 Transaction: TypeAlias = "psycopg.AsyncConnection[DictRow]"
@@ -91,8 +91,8 @@ async def open_database(
         embedded = await asyncio.to_thread(EmbeddedServer, data_folder / "postgres")
         url = embedded.url
     try:
-        await _inspect(url)
-        await asyncio.to_thread(migrate, url)
+        if await _revision(url) != newest_revision():
+            await asyncio.to_thread(migrate, url)
         async with open_pool(url, pool_size=pool_size) as database:
             yield database
     finally:
@@ -115,7 +115,8 @@ async def open_pool(url: str, *, pool_size: int) -> AsyncIterator[Database]:
         yield Database(url, pool)
 
 
-async def _inspect(url: str) -> None:
+async def _revision(url: str) -> str | None:
+    """Return the revision that a database is at; None: it is empty."""
     try:
         connection = await connect(url)
     except psycopg.OperationalError:
@@ -130,5 +131,11 @@ async def _inspect(url: str) -> None:
         ) from None
     async with connection:
         version = connection.info.server_version // 10000
-    if version < OLDEST_VERSION:
-        raise Invalid(f"the database is PostgreSQL {version}: take {OLDEST_VERSION} or later")
+        if version < OLDEST_VERSION:
+            raise Invalid(f"the database is PostgreSQL {version}: take {OLDEST_VERSION} or later")
+        try:
+            found = await connection.execute("SELECT version_num FROM public.revision")
+        except psycopg.errors.UndefinedTable:
+            return None
+        row = await found.fetchone()
+    return None if row is None else str(row["version_num"])

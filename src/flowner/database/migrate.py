@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.pool import NullPool
-
+_FOLDER = Path(__file__).with_name("migrations")
+_REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
+_FOLLOWED = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)
 _LOCK = 7_310_001
 """An advisory lock's number: whoever holds it migrates, the others wait."""
 
 
+def newest_revision() -> str:
+    """Return the revision that no other follows, read from the migrations' own text.
+
+    So whoever only wants to know whether anything is missing need not load what migrates.
+    """
+    texts = [path.read_text(encoding="utf-8") for path in (_FOLDER / "versions").glob("*.py")]
+    found, followed = (
+        {str(name) for text in texts for name in pattern.findall(text)}
+        for pattern in (_REVISION, _FOLLOWED)
+    )
+    (newest,) = found - followed
+    return newest
+
+
 def migrate(url: str) -> None:
     """Run what is missing. Blocking: call it from a thread."""
+    from alembic import command  # noqa: PLC0415 - a fifth of a second that few starts need
+    from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy import create_engine, make_url, text  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
     engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool, future=True
     )
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("path_separator", "os")
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
