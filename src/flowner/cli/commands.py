@@ -78,7 +78,9 @@ def import_command(
         owner = await house.running.somebody(by)
         bound = await house.connections.named(pairs(bind))
         packages = [read_paths(file) for file in files]
-        shown = track(packages, "importing", disable=as_json, transient=True)
+        stderr = Console(stderr=True)
+        quiet = as_json or not stderr.is_terminal
+        shown = track(packages, "importing", disable=quiet, transient=True, console=stderr)
         done = [
             (await house.importer.bring_in(package, owner, bind=bound), package)
             for package in shown

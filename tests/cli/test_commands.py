@@ -1,0 +1,370 @@
+"""The commands as a user types them: what they print, how they end, what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.conftest import PROGRAM, TITLED, Company, Terminal, archive, flow_file, flow_name
+from worlds import written
+from worlds.living import NOTE, RECURRENCE
+
+GOOD = flow_file(written.BUTTON, NOTE, {})
+USES = {"Me": written.call("nowhere", written.PEOPLE, "MyProfile_V2", {})}
+ROWS = {"rows": written.reference(written.ROWS, "ref_rows")}
+INVOKER = {"people": written.reference(written.PEOPLE, "r", source="invoker")}
+PROFILE = {"Me": written.call("people", written.PEOPLE, "MyProfile_V2", {})}
+RUN_AS_4 = written.row_trigger("c_note", run_as=4)
+
+
+# import
+
+
+def test_import_brings_flows_in_turned_off(
+    terminal: Terminal, company: Company, tmp_path: Path
+) -> None:
+    solution = tmp_path / "sol.zip"
+    references = {"people": written.reference(written.PEOPLE, "ref_unbound")}
+    solution.write_bytes(
+        archive({
+            flow_name("Plain"): GOOD,
+            flow_name("Unbound"): flow_file(written.BUTTON, PROFILE, references),
+        })
+    )  # fmt: skip
+    said = terminal.says("import", str(solution), "--as", "rik")
+    assert {one["name"]: one["version"] for one in said["flows"]} == {"Plain": 1, "Unbound": 1}
+    assert said["unbound"] == ["ref_unbound"]
+    assert said["skipped"] == []
+    again = terminal("import", str(solution), "--as", "rik")
+    assert again.returncode == 0
+    assert "Plain" in again.stdout
+    assert "version 2" in again.stdout
+    assert "ref_unbound" in again.stdout
+    assert "Disabled" in terminal.refuses("run", "Plain", "--as", "rik")
+    del company
+
+
+def test_import_binds_references(terminal: Terminal, company: Company, tmp_path: Path) -> None:
+    file = tmp_path / Path(flow_name("Bound")).name
+    references = {"people": written.reference(written.PEOPLE, "ref_bound")}
+    file.write_text(flow_file(written.BUTTON, PROFILE, references))
+    account = f"olga@{written.PEOPLE}"
+    said = terminal.says("import", str(file), "--as", "olga", "--bind", f"ref_bound={account}")
+    assert said["unbound"] == []
+    (action,) = terminal.says("who", "Bound", "--as", "olga")["actions"]
+    assert action["refused"] == "ConnectionAuthorizationFailed", "nobody has lent it yet"
+    assert account in action["message"]
+    del company
+
+
+@pytest.mark.parametrize(
+    ("broken", "pointer"),
+    [
+        pytest.param("{", None, id="broken JSON"),
+        pytest.param(
+            flow_file(RUN_AS_4, NOTE, ROWS), "subscriptionRequest~1runas", id="Run as 4"
+        ),
+        pytest.param(
+            flow_file(written.BUTTON, USES, {}), "/actions/Me", id="unknown binding"
+        ),
+        pytest.param(
+            flow_file(RECURRENCE, PROFILE, INVOKER), "/connectionReferences/people",
+            id="nobody to ask",
+        ),
+    ],
+)  # fmt: skip
+def test_a_flow_that_is_refused_keeps_the_whole_archive_out(
+    terminal: Terminal, company: Company, tmp_path: Path, broken: str, pointer: str | None
+) -> None:
+    solution = tmp_path / "sol.zip"
+    solution.write_bytes(archive({flow_name("Alright"): GOOD, flow_name("Broken"): broken}))
+    before = company.count("workflow")
+    line = terminal.refuses("import", str(solution), "--as", "olga")
+    assert "Broken" in line
+    if pointer is not None:
+        assert pointer in line
+    assert company.count("workflow") == before
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        pytest.param(b"this is no archive", "sol.zip", id="not a zip"),
+        pytest.param(None, "cannot be read", id="no file"),
+    ],
+)
+def test_what_is_no_package_is_said_to_be_none(
+    terminal: Terminal, company: Company, tmp_path: Path, data: bytes | None, words: str
+) -> None:
+    solution = tmp_path / "sol.zip"
+    if data is not None:
+        solution.write_bytes(data)
+    before = company.count("workflow")
+    assert words in terminal.refuses("import", str(solution), "--as", "olga")
+    assert company.count("workflow") == before
+
+
+def test_one_bad_file_of_several_brings_in_none(
+    terminal: Terminal, company: Company, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / Path(flow_name("Fine")).name, tmp_path / "bad.zip"
+    good.write_text(GOOD)
+    bad.write_bytes(b"PK no")
+    before = company.count("workflow")
+    assert "bad.zip" in terminal.refuses("import", str(good), str(bad), "--as", "olga")
+    assert company.count("workflow") == before
+
+
+def test_somebody_has_to_own_the_flows(
+    terminal: Terminal, company: Company, tmp_path: Path
+) -> None:
+    file = tmp_path / Path(flow_name("Orphan")).name
+    file.write_text(GOOD)
+    assert "`nobody`" in terminal.refuses("import", str(file), "--as", "nobody")
+    del company
+
+
+# who
+
+
+MEMBERS = {
+    "flow",
+    "version",
+    "kind",
+    "owner",
+    "initiator",
+    "runs_as",
+    "rule",
+    "fallback",
+    "actions",
+}
+ACTION = {"action", "acting_as", "actor", "account", "binding", "rule", "because"}
+
+
+def test_who_says_for_every_action_in_whose_name_and_why(
+    terminal: Terminal, company: Company
+) -> None:
+    said = terminal.says("who", company.flows["Greet"], "--as", "rik@living.example")
+    assert said.keys() >= MEMBERS
+    assert (said["runs_as"], said["initiator"], said["rule"]) == ("rik", "rik", "instant.invoker")
+    actions = {one["action"]: one for one in said["actions"]}
+    assert list(actions) == ["Say", "Who"]
+    assert all(one.keys() >= ACTION for one in said["actions"])
+    assert (actions["Say"]["acting_as"], actions["Say"]["rule"]) == ("rik", "action.none")
+    assert (actions["Who"]["acting_as"], actions["Who"]["rule"]) == ("olga", "action.connection")
+    assert actions["Who"]["account"] == f"olga@{written.PEOPLE}"
+    assert actions["Who"]["binding"] == "people"
+    shown = terminal("who", "Greet", "--as", "rik").stdout
+    for word in ("Greet", "rik", "olga", "instant.invoker", "action.connection", "Say", "Who"):
+        assert word in shown
+
+
+def test_who_says_why_there_is_nobody(terminal: Terminal, company: Company) -> None:
+    said = terminal.says("who", "Ask", "--as", "rik")
+    (action,) = said["actions"]
+    assert action["acting_as"] is None
+    assert action["refused"] == "InvokerConnectionOverrideFailed"
+    assert "signs in" in action["message"]
+    refused = terminal.says("who", "Greet", "--as", "eve")
+    assert refused["runs_as"] is None
+    assert "eve" in refused["refused"]["message"]
+    del company
+
+
+def test_who_follows_the_rows_owner_and_who_changed_it(
+    terminal: Terminal, company: Company
+) -> None:
+    follow = terminal.says("who", "Follow", "--row-owner", "rik", "--modified-by", "eve")
+    assert (follow["runs_as"], follow["rule"]) == ("rik", "automated.row-owner")
+    modify = terminal.says("who", "Modify", "--row-owner", "rik", "--modified-by", "eve")
+    assert (modify["runs_as"], modify["rule"]) == ("eve", "automated.modifying-user")
+    del company
+
+
+def test_what_if_compares_people(terminal: Terminal, company: Company) -> None:
+    people = ("rik", "olga", "eve")
+    options = [part for one in people for part in ("--what-if", one)]
+    said = terminal.says("who", "Greet", *options)["what_if"]
+    assert {name: one["runs_as"] for name, one in said.items()} == {
+        "rik": "rik", "olga": "olga", "eve": None,
+    }  # fmt: skip
+    shown = terminal("who", "Greet", *options)
+    assert shown.returncode == 0
+    for word in (*people, "Say", "Who"):
+        assert word in shown.stdout
+    del company
+
+
+def test_who_asks_for_what_it_needs(terminal: Terminal, company: Company) -> None:
+    assert "--as PERSON" in terminal.refuses("who", "Greet")
+    del company
+
+
+@pytest.mark.parametrize("name", ["[/red] [bold]x", "ünï ✓ \\["])
+def test_what_was_typed_is_shown_as_it_was_typed(
+    terminal: Terminal, company: Company, name: str
+) -> None:
+    assert f"`{name}`" in terminal.refuses("who", name, "--as", "rik")
+    del company
+
+
+# run, runs, run-show
+
+
+def test_run_presses_waits_and_says_who_acted(terminal: Terminal, company: Company) -> None:
+    said = terminal.says("run", "Greet", "--as", "rik", "--input", "City=Ghent")
+    assert (said["status"], said["initiator"], said["ran_as"]) == ("Succeeded", "rik", "rik")
+    assert said["rule"] == "instant.invoker"
+    actions = {one["action"]: one for one in said["actions"]}
+    assert actions["Say"]["outputs"] == "Ghent"
+    assert (actions["Who"]["acting_as"], actions["Who"]["seen"]) == ("olga", "olga@living.example")
+    assert actions["Who"]["account"] == f"olga@{written.PEOPLE}"
+    assert said["accounts"] == [f"olga@{written.PEOPLE}"]
+
+    shown = terminal("run-show", said["run"])
+    assert shown.returncode == 0
+    for word in (said["run"], "Greet", "Succeeded", "rik", "olga", "action.connection"):
+        assert word in shown.stdout
+    again = terminal.says("run-show", said["run"], "--as", "rik")
+    assert again == said
+
+    listed = terminal.says("runs", "Greet")["runs"]
+    assert said["run"] in [one["run"] for one in listed]
+    assert {one["flow"] for one in listed} == {"Greet"}
+    mine = terminal.says("runs", "--as", "rik", "--limit", "1")["runs"]
+    assert len(mine) == 1
+    assert "there is no run" in terminal.refuses("run-show", said["run"], "--as", "eve")
+    del company
+
+
+def test_a_run_that_fails_ends_with_1_and_is_shown(terminal: Terminal, company: Company) -> None:
+    done = terminal("run", "Fail", "--as", "olga", "--json")
+    assert done.returncode == 1
+    said = json.loads(done.stdout)
+    assert said["status"] == "Failed"
+    assert "Fail" in terminal("runs", "Fail").stdout
+    del company
+
+
+def test_who_may_not_press_is_refused_and_asked_for_nothing(
+    terminal: Terminal, company: Company
+) -> None:
+    assert "NotFound" in terminal.refuses("run", "Greet", "--as", "eve")
+    assert "InvokerConnectionOverrideFailed" in terminal.refuses("run", "Ask", "--as", "rik")
+    del company
+
+
+@pytest.mark.parametrize("run", ["1", "9" * 30])
+def test_there_is_no_such_run(terminal: Terminal, company: Company, run: str) -> None:
+    assert "there is no run" in terminal.refuses("run-show", "--", run)
+    del company
+
+
+# check
+
+
+def test_check_needs_no_server_and_starts_none(tmp_path: Path) -> None:
+    nowhere = Terminal(tmp_path / "nowhere")
+    file = tmp_path / Path(flow_name("Greet")).name
+    file.write_text(flow_file(TITLED, PROFILE, INVOKER))
+    dead = "postgresql://nobody@127.0.0.1:1/none"
+    said = nowhere.says("check", str(file), FLOWNER_DATABASE_URL=dead)
+    (entry,) = said["flows"]
+    assert (entry["flow"], entry["kind"]) == ("Greet", "instant")
+    assert entry["refused"] is False
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_check_ends_with_1_and_points_at_what_is_wrong(tmp_path: Path) -> None:
+    nowhere, file = Terminal(tmp_path / "nowhere"), tmp_path / Path(flow_name("Bad")).name
+    file.write_text(flow_file(RECURRENCE, PROFILE, INVOKER))
+    done = nowhere("check", str(file), "--json")
+    assert done.returncode == 1
+    (entry,) = json.loads(done.stdout)["flows"]
+    errors = [one for one in entry["findings"] if one["severity"] == "error"]
+    assert [one["code"] for one in errors] == ["InvokerConnectionNotAllowed"]
+    assert errors[0]["pointer"].endswith("/connectionReferences/people")
+    assert errors[0]["message"]
+    assert errors[0]["mend"]
+
+
+def test_check_reads_folders_and_reports_what_it_cannot_read(tmp_path: Path) -> None:
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    (folder / Path(flow_name("One")).name).write_text(GOOD)
+    (folder / Path(flow_name("Two")).name).write_text(GOOD)
+    (folder / "broken.zip").write_bytes(b"no")
+    done = Terminal(tmp_path / "nowhere")("check", str(folder), "--json")
+    entries = json.loads(done.stdout)["flows"]
+    assert done.returncode == 1
+    assert sorted(str(one["flow"]) for one in entries) == ["None", "One", "Two"]
+    (broken,) = [one for one in entries if one["flow"] is None]
+    assert "broken.zip" in broken["file"]
+    assert broken["refused"] is True
+
+
+# everything else
+
+
+def test_a_mistake_in_the_command_ends_with_2(tmp_path: Path) -> None:
+    nowhere = Terminal(tmp_path / "nowhere")
+    for arguments in (("no-such",), ("runs", "--limit", "0")):
+        done = nowhere(*arguments)
+        assert done.returncode == 2
+        assert done.stdout == ""
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_setting_that_cannot_be_understood_is_named(tmp_path: Path) -> None:
+    assert "`FLOWNER_PORT`" in Terminal(tmp_path / "nowhere").refuses("runs", FLOWNER_PORT="many")
+
+
+def test_a_database_that_does_not_answer_is_said_so_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql://me:correct-horse@127.0.0.1:1/none"
+    line = Terminal(tmp_path / "nowhere").refuses("runs", FLOWNER_DATABASE_URL=url)
+    assert "cannot be reached" in line
+    assert "correct-horse" not in line
+
+
+def test_serve_answers_until_it_is_stopped(terminal: Terminal, company: Company) -> None:
+    process = subprocess.Popen(
+        [str(PROGRAM), "serve"],
+        env=terminal.environment | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        address = re.search(r"http://\S+", line)
+        assert address is not None, line
+        assert httpx.get(f"{address[0]}/health", timeout=10).json() == {"status": "up"}
+        # Another process on the same folder works meanwhile.
+        assert terminal.says("runs", "--limit", "1")["runs"] is not None
+    finally:
+        os.kill(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in said
+    del company
+
+
+def test_the_first_command_makes_the_folder_and_leaves_no_server_behind(tmp_path: Path) -> None:
+    fresh = Terminal(tmp_path / "fresh")
+    assert fresh.says("runs") == {"runs": []}
+    assert not list((tmp_path / "fresh").rglob("postmaster.pid"))
+    key = tmp_path / "fresh" / "key"
+    assert key.stat().st_mode & 0o077 == 0
+
+
+def test_evaluate_needs_no_server(tmp_path: Path) -> None:
+    nowhere: Any = Terminal(tmp_path / "nowhere")
+    assert nowhere("evaluate", "@add(1, 2)").stdout == "3\n"
+    assert not (tmp_path / "nowhere").exists()
