@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from flowner.cli import commands, connections, directory, flows, tables
+from flowner.cli import commands, connections, directory, flows, simulating, tables
 from flowner.errors import FlownerError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("runs")(commands.runs)
 app.command("run-show")(commands.run_show)
 app.command("check")(commands.check)
 app.command("evaluate")(commands.evaluate)
+app.command("simulate")(simulating.simulate)
 app.add_typer(directory.people, name="people")
 app.add_typer(directory.roles, name="roles")
 app.add_typer(directory.groups, name="groups")

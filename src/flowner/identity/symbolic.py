@@ -7,8 +7,8 @@ What is bound to nothing yet is taken for bound to a connection that has no name
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from flowner.access.vocabulary import ConnectionFacts, FlowFacts, FlowRole, FlowShare, Who
 from flowner.definitions.flow import Binding, Flow, FlowKind, Source
@@ -25,10 +25,30 @@ ROW_OWNER = PrincipalId("the row owner")
 _FLOW = FlowId("this flow")
 
 
-def plan_by_roles(flow: Flow) -> Plan | Refusal:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """Who plays which part. Left as they are, the parts speak for themselves."""
+
+    owner: PrincipalId = OWNER
+    invoker: PrincipalId = INVOKER
+    modifier: PrincipalId = MODIFIER
+    row_owner: PrincipalId = ROW_OWNER
+    bound: Mapping[str, tuple[PrincipalId, str]] = field(default_factory=dict)
+    """Owner and account of the connection behind a reference (or a binding's key), lower case."""
+
+
+_NOBODY = Roles()
+
+
+def plan_by_roles(flow: Flow, roles: Roles = _NOBODY) -> Plan | Refusal:
     """Ask the one resolver, in a world in which everything is bound, lent and signed in to."""
     ready = replace(flow, bindings={key: _named(b) for key, b in flow.bindings.items()})
-    return plan(ready, symbolic_facts(ready), symbolic_cause(ready), symbolic_world(ready))
+    return plan(
+        ready,
+        symbolic_facts(ready, roles),
+        symbolic_cause(ready, roles),
+        symbolic_world(ready, roles),
+    )
 
 
 def lender_of(binding: Binding) -> PrincipalId:
@@ -42,43 +62,45 @@ def lender_of(binding: Binding) -> PrincipalId:
     return PrincipalId(f"whoever `{binding.key}` is bound to at import")
 
 
-def symbolic_cause(flow: Flow) -> Cause:
+def symbolic_cause(flow: Flow, roles: Roles = _NOBODY) -> Cause:
     """Return what sets this flow off, by roles."""
     match flow.trigger.flow_kind:
         case FlowKind.INSTANT:
-            return Pressed(INVOKER)
+            return Pressed(roles.invoker)
         case FlowKind.SCHEDULED:
             return ClockStruck()
         case FlowKind.HTTP:
             return Called()
         case FlowKind.AUTOMATED:
-            return RowChanged(MODIFIER, ROW_OWNER) if flow.trigger.rows else Happened()
+            rows = flow.trigger.rows is not None
+            return RowChanged(roles.modifier, roles.row_owner) if rows else Happened()
 
 
-def symbolic_facts(flow: Flow) -> FlowFacts:
+def symbolic_facts(flow: Flow, roles: Roles = _NOBODY) -> FlowFacts:
     """Return a flow that is on and shared with whoever presses it."""
     return FlowFacts(
         id=_FLOW,
         name=flow.name,
-        owner=OWNER,
+        owner=roles.owner,
         version=1,
-        shares=frozenset({FlowShare(INVOKER, FlowRole.RUN_ONLY)}),
+        shares=frozenset({FlowShare(roles.invoker, FlowRole.RUN_ONLY)}),
     )
 
 
-def symbolic_world(flow: Flow) -> World:
+def symbolic_world(flow: Flow, roles: Roles = _NOBODY) -> World:
     """Return a world in which everything that the definition binds is bound and lent."""
-    principals = {name: _principal(name) for name in (OWNER, INVOKER, MODIFIER, ROW_OWNER)}
+    asked = (roles.invoker, roles.modifier, roles.row_owner)
+    principals = {name: _principal(name) for name in (roles.owner, *asked)}
     references: dict[str, Reference] = {}
     connections: dict[ConnectionId, ConnectionFacts] = {}
     choices: dict[tuple[PrincipalId, str], ConnectionId] = {}
     for binding in flow.bindings.values():
         if binding.source is Source.INVOKER:
-            for own in _own(binding):
+            for own in _own(binding, asked):
                 connections[own.id] = own
                 choices[own.owner, binding.key] = own.id
             continue
-        connection = _lent(binding)
+        connection = _lent(binding, roles)
         if connection.id not in connections:
             principals[connection.owner] = _principal(connection.owner)
             connections[connection.id] = connection
@@ -109,8 +131,16 @@ def _principal(name: PrincipalId) -> Principal:
     return Principal(who=Who(id=name, name=name), may_act_for_others=True)
 
 
-def _lent(binding: Binding) -> ConnectionFacts:
+def _lent(binding: Binding, roles: Roles) -> ConnectionFacts:
     name = _name(binding)
+    given = roles.bound.get(name.lower()) or roles.bound.get(binding.key.lower())
+    if given is not None:
+        return ConnectionFacts(
+            id=ConnectionId(name.lower()),
+            connector=binding.connector,
+            owner=given[0],
+            account=given[1],
+        )
     shown = replace(binding, connection=None) if name.startswith("\0") else binding
     return ConnectionFacts(
         id=ConnectionId(name.lower()),
@@ -120,8 +150,8 @@ def _lent(binding: Binding) -> ConnectionFacts:
     )
 
 
-def _own(binding: Binding) -> Iterator[ConnectionFacts]:
-    for who in (INVOKER, MODIFIER, ROW_OWNER):
+def _own(binding: Binding, people: Iterable[PrincipalId]) -> Iterator[ConnectionFacts]:
+    for who in dict.fromkeys(people):
         yield ConnectionFacts(
             id=ConnectionId(f"\0{binding.key} of {who}"),
             connector=binding.connector,

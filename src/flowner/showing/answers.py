@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -122,6 +123,18 @@ def run(record: JsonObject) -> None:
     ]
     out.print()
     out.print(identities(lines, out))
+
+
+def simulated(record: JsonObject, differences: Sequence[str]) -> None:
+    """Print a simulated run, and where it is not what was expected."""
+    run(record | {"run": "simulated"})
+    out = console()
+    response: Any = record["response"]
+    if response is not None:
+        body = json.dumps(response.get("body"), ensure_ascii=False)
+        out.print(line("\nresponded with ", (response["statusCode"], "bold"), " ", (body, "dim")))
+    for one in differences:
+        out.print(line(("differs: ", "red"), (one, "")))
 
 
 def imported(done: Imported, package: Package) -> None:
