@@ -176,3 +176,44 @@ def test_a_connection_whose_owner_has_left_stops_the_action(run, living) -> None
     assert run(acted(living, flow))["refused"] == Code.PRINCIPAL_DISABLED
     run(house.directory.set_enabled(leo, enabled=True))
     assert run(acted(living, flow))["principal"] == leo
+
+
+def test_a_connection_that_is_deleted_leaves_nothing_behind(run, living, refused) -> None:
+    flow, name, connection = run(living.borrowed("olga", "ben"))
+    house, olga, ben = living.house, run(living.person("olga")), run(living.person("ben"))
+    run(house.connections.renew(connection, {"password": Secret("x")}, ben))
+    run(house.connections.share(connection, olga, ConnectionRole.CAN_EDIT, ben))
+    run(house.turning.on(flow, olga))
+    delete = house.connections.delete
+    assert refused(delete(connection, olga)).code is Code.CONNECTION_AUTHORIZATION_FAILED
+    assert [one.flow for one in run(delete(connection, ben))] == [flow]
+    assert run(acted(living, flow))["refused"] == Code.FLOW_MISSING_CONNECTION
+    run(house.turning.off(flow, olga))
+    assert refused(house.turning.on(flow, olga)).code is Code.FLOW_MISSING_CONNECTION
+
+    async def left() -> int:
+        found = 0
+        async with house.database.connection() as transaction:
+            where = {"connectioninstanceid": connection}
+            for table in ("connectioninstance", "connectionshare", "connectionlend",
+                          "connectionreference", "invokerchoice"):  # fmt: skip
+                found += len(await registry.select(transaction, table, where))
+            sealed = await transaction.execute(
+                "SELECT FROM vault.secret WHERE connection = %s", (connection,)
+            )
+            return found + sealed.rowcount
+
+    assert run(left()) == 0
+    run(house.connections.point(name, run(living.connection("olga")), olga))
+    run(house.turning.on(flow, olga))
+    assert run(acted(living, flow))["principal"] == olga
+    assert refused(delete(connection, ben)).code is Code.NOT_FOUND
+
+
+def test_an_administrator_may_delete_what_they_may_not_use(run, living, refused) -> None:
+    house, connection = living.house, run(living.connection("ben"))
+    root, eve = run(living.person("root", SYSTEM_ADMINISTRATOR)), run(living.person("eve"))
+    assert refused(house.connections.delete(connection, eve)).code is (
+        Code.CONNECTION_AUTHORIZATION_FAILED
+    )
+    assert run(house.connections.delete(connection, root)) == []

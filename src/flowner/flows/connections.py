@@ -112,6 +112,28 @@ class Connections:
             where = {"connectioninstanceid": id, "workflowid": flow}
             return await registry.delete(transaction, "connectionlend", where)
 
+    async def delete(self, id: ConnectionId, by: PrincipalId) -> list[Moved]:
+        """Delete a connection with its secrets; answers the flows that are left without it.
+
+        Its owner's, or an administrator's, to do. Shares, lends and choices go with it; references
+        that pointed at it point at nothing, and what uses them stops there and says so.
+        """
+        async with self._database.transaction() as transaction:
+            permit = await connection_permit(transaction, by, ConnectionAction.DELETE, id)
+            permit.to(ConnectionAction.DELETE)
+            where = {"connectioninstanceid": id}
+            left: dict[FlowId, Moved] = {}
+            for row in await registry.select(transaction, "connectionreference", where):
+                name, key = row["connectionreferencelogicalname"], row["connectionreferenceid"]
+                left |= {one.flow: one for one in await using(transaction, self._published, name)}
+                nothing = {"connectioninstanceid": None}
+                await registry.update(transaction, "connectionreference", key, nothing, by=by)
+            for table in ("connectionshare", "connectionlend", "invokerchoice"):
+                await registry.delete(transaction, table, where)
+            await self._vault.forget(transaction, id)
+            await registry.delete(transaction, "connectioninstance", where)
+            return sorted(left.values(), key=lambda one: one.name)
+
     async def moves(self, reference: str) -> list[Moved]:
         """Say which flows a change of this connection reference would move."""
         async with self._database.connection() as connection:
