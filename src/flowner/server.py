@@ -212,7 +212,7 @@ def _build(
         resubmitting=Resubmitting(history, starter),
         starter=starter,
         replies=replies,
-        row_changes=RowChanges(database, store.catalogue, starter),
+        row_changes=RowChanges(database, starter),
         clock_strikes=ClockStrikes(database, starter, published, clock),
         worker=worker,
         dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),

@@ -31,7 +31,7 @@ async def _strike_together(house, flow) -> None:
         for _ in range(STRIKERS)
     ]
     async with house.database.transaction() as transaction:
-        await set_schedule(transaction, flow, due)
+        await set_schedule(transaction, flow, due, anchor=due)
     await asyncio.gather(*(one.strike() for one in strikers))
     assert len(await house.journal.runs(flow=flow)) == 1
     async with house.database.connection() as connection:

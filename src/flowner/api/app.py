@@ -144,7 +144,8 @@ async def _hook(request: Request) -> Response:
     }
     run = doors.running.fresh_run()
     with doors.replies.expect(run) as (reply, _):
-        await doors.running.call(flow, outputs, caller, run=run)
+        if run not in await doors.running.call(flow, outputs, caller, run=run):
+            return Response(status_code=202)
         try:
             said = await asyncio.wait_for(asyncio.shield(reply), REPLY_SECONDS)
         except TimeoutError:

@@ -13,8 +13,9 @@ from flowner.flows.asking import may_know, principal
 from flowner.identity.cause import Called, Pressed
 from flowner.rows.facts import read_flow_facts
 from flowner.rows.versions import find_flow, find_flows, find_principal, only_one
+from flowner.triggers.headers import trigger_headers
 from flowner.triggers.published import Published
-from flowner.triggers.start import Occasion, Starter, trigger_headers
+from flowner.triggers.start import Occasion, Starter
 from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
 
 
@@ -107,9 +108,13 @@ class Running:
 
     async def call(
         self, flow: FlowId, outputs: JsonObject, by: PrincipalId | None, *, run: RunId | None = None
-    ) -> RunId:
-        """Run a flow whose trigger is an HTTP request."""
-        return await self._starter.start(
+    ) -> list[RunId]:
+        """Run a flow whose trigger is an HTTP request; answers the runs that began.
+
+        None, where the trigger's conditions do not hold; several, with ids of their own and no
+        response, where it splits what came.
+        """
+        return await self._starter.start_each(
             Occasion(flow=flow, cause=Called(by), outputs=outputs, answers=True, run=run)
         )
 

@@ -15,28 +15,40 @@ class Due:
 
     flow: FlowId
     at: datetime
+    anchor: datetime
+    """What its periods are counted from, where its recurrence names no start."""
 
 
-async def set_schedule(transaction: Transaction, flow: FlowId, next_at: datetime | None) -> None:
-    """Say when a flow is due next; None: never again."""
+async def set_schedule(
+    transaction: Transaction,
+    flow: FlowId,
+    next_at: datetime | None,
+    *,
+    anchor: datetime | None = None,
+) -> None:
+    """Say when a flow is due next; None: never again.
+
+    ``anchor`` None keeps the one there is; a flow that has none takes ``next_at``.
+    """
     if next_at is None:
         await transaction.execute("DELETE FROM journal.schedule WHERE flow = %s", (flow,))
         return
     await transaction.execute(
-        "INSERT INTO journal.schedule (flow, next) VALUES (%s, %s)"
-        " ON CONFLICT (flow) DO UPDATE SET next = excluded.next",
-        (flow, next_at),
+        "INSERT INTO journal.schedule (flow, next, anchor)"
+        " VALUES (%(flow)s, %(next)s, coalesce(%(anchor)s, %(next)s)) ON CONFLICT (flow)"
+        " DO UPDATE SET next = excluded.next, anchor = coalesce(%(anchor)s, schedule.anchor)",
+        {"flow": flow, "next": next_at, "anchor": anchor},
     )
 
 
 async def take_due(transaction: Transaction, now: datetime, most: int) -> list[Due]:
     """Lock and return the schedules that are due; others skip them until this commits."""
     found = await transaction.execute(
-        "SELECT flow::text AS flow, next FROM journal.schedule WHERE next <= %s"
+        "SELECT flow::text AS flow, next, anchor FROM journal.schedule WHERE next <= %s"
         " ORDER BY next LIMIT %s FOR UPDATE SKIP LOCKED",
         (now, most),
     )
-    return [Due(FlowId(row["flow"]), row["next"]) for row in await found.fetchall()]
+    return [Due(FlowId(row["flow"]), row["next"], row["anchor"]) for row in await found.fetchall()]
 
 
 async def fire(transaction: Transaction, flow: FlowId, occurrence: datetime) -> bool:

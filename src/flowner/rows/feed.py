@@ -13,6 +13,19 @@ from flowner.values import JsonObject, PrincipalId
 
 CHANNEL = "flowner_rows"
 
+# The moment is the statement's, not the transaction's: a flow may be turned on in between. Old
+# triggers name a table by its set.
+_PUT = """
+WITH told AS (SELECT pg_notify(%(channel)s, %(table)s))
+INSERT INTO rows.change (at, tablename, message, rowid, "row", named, actingfor, actor, ownerid,
+    owneridtype)
+SELECT clock_timestamp(), %(table)s, %(message)s, %(id)s, %(row)s, %(named)s, %(acting_for)s,
+    %(actor)s, %(owner)s, %(owner_type)s
+FROM told WHERE EXISTS (
+    SELECT 1 FROM rows.callbackregistration WHERE entityname = %(table)s OR entityname IN
+        (SELECT entitysetname FROM rows.tablemetadata WHERE logicalname = %(table)s))
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -45,16 +58,20 @@ async def put(
     """Write a change, given as id, row and named columns, for whoever listens."""
     id, document, columns = row
     await transaction.execute(
-        "WITH told AS (SELECT pg_notify(%s, %s))"
-        ' INSERT INTO rows.change (tablename, message, rowid, "row", named, actingfor, actor,'
-        " ownerid, owneridtype) SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s FROM told"
-        " WHERE EXISTS (SELECT 1 FROM rows.callbackregistration WHERE entityname = %s)",
-        (
-            CHANNEL, table, table, message, id, Jsonb(document), columns,
-            caller.acting_for if caller else None, caller.actor if caller else None,
-            document.get("_ownerid_value"), document.get("owneridtype"), table,
-        ),
-    )  # fmt: skip
+        _PUT,
+        {
+            "channel": CHANNEL,
+            "table": table,
+            "message": message,
+            "id": id,
+            "row": Jsonb(document),
+            "named": columns,
+            "acting_for": caller.acting_for if caller else None,
+            "actor": caller.actor if caller else None,
+            "owner": document.get("_ownerid_value"),
+            "owner_type": document.get("owneridtype"),
+        },
+    )
 
 
 async def take(transaction: Transaction, limit: int) -> list[Change]:

@@ -4,63 +4,83 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import structlog
-
 from flowner.database import Transaction
-from flowner.errors import Invalid
+from flowner.errors import Code, Invalid
 from flowner.odata.evaluate import holds
 from flowner.odata.parser import parse_filter
 from flowner.rows.feed import Change
 from flowner.values import FlowId
 
-_LOG = structlog.get_logger(__name__)
 _MESSAGES = {"Create": (1, 4, 5, 7), "Update": (3, 4, 6, 7), "Delete": (2, 5, 6, 7)}
 
+# The owner and the state are the flow's own, as they are now: the registration's may be older.
 _LISTENING = """
-WITH whose AS (
-    SELECT businessunitid AS unit FROM rows.systemuser WHERE systemuserid = %(owner)s
+WITH RECURSIVE whose(unit) AS (
+    SELECT businessunitid FROM rows.systemuser WHERE systemuserid = %(owner)s
     UNION SELECT businessunitid FROM rows.team WHERE teamid = %(owner)s
-), heard AS (
-    SELECT c.workflowid::text AS flow, c.scope, c.ownerid, c.filteringattributes AS columns,
-           c.filterexpression AS filter, u.businessunitid AS unit
-    FROM rows.callbackregistration c LEFT JOIN rows.systemuser u ON u.systemuserid = c.ownerid
-    WHERE c.entityname IN (%(table)s, %(set)s) AND c.message = ANY(%(messages)s)
+), above(unit) AS (
+    SELECT unit FROM whose
+    UNION SELECT b.parentbusinessunitid FROM rows.businessunit b
+          JOIN above ON above.unit = b.businessunitid
 )
-SELECT flow, columns, filter FROM heard h
-WHERE scope = 4
-   OR (scope = 1 AND h.ownerid = %(owner)s)
-   OR (scope IN (2, 3) AND h.unit IN (SELECT unit FROM whose))
-   OR (scope = 3 AND h.unit IN (SELECT b.parentbusinessunitid FROM rows.businessunit b
-                                JOIN whose ON whose.unit = b.businessunitid))
+SELECT c.workflowid::text AS flow, c.filteringattributes AS columns, c.filterexpression AS filter
+FROM rows.callbackregistration c
+JOIN rows.workflow w ON w.workflowid = c.workflowid
+LEFT JOIN rows.systemuser o ON o.systemuserid = w.ownerid
+WHERE (c.entityname = %(table)s OR c.entityname IN
+       (SELECT entitysetname FROM rows.tablemetadata WHERE logicalname = %(table)s))
+  AND c.message = ANY(%(messages)s) AND c.createdon <= %(at)s AND w.statecode = 1
+  AND (c.scope = 4 OR (c.scope = 1 AND w.ownerid = %(owner)s)
+       OR (c.scope = 2 AND o.businessunitid IN (SELECT unit FROM whose))
+       OR (c.scope = 3 AND o.businessunitid IN (SELECT unit FROM above)))
 ORDER BY flow
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A flow whose trigger a change sets off."""
+    """A flow whose trigger hears of a change."""
 
     flow: FlowId
+    filter: str | None
+    """OData, without ``$filter=``."""
+
+    def wants(self, change: Change) -> bool:
+        """Say whether the row, as it stands after the change, answers the filter.
+
+        Raises `Invalid` for a filter that cannot be evaluated on it.
+        """
+        if not self.filter:
+            return True
+        try:
+            return holds(parse_filter(self.filter), change.row)
+        except Invalid as error:
+            raise Invalid(
+                f"the trigger's filter `{self.filter}` cannot be evaluated on `{change.table}`:"
+                f" {error.message}",
+                code=Code.INVALID_DEFINITION,
+                position=error.position,
+            ) from error
 
 
-async def listening(transaction: Transaction, change: Change, set_name: str) -> list[Heard]:
-    """Return the flows that hear of a change: by message, scope, columns named and filter.
+async def listening(transaction: Transaction, change: Change) -> list[Heard]:
+    """Return the flows that hear of a change: by message, scope and columns named.
 
-    The filter is evaluated on the row as it stands after the change.
+    Those that are on, and were when it was made. Their filters have yet to be asked.
     """
     found = await transaction.execute(
         _LISTENING,
         {
             "table": change.table,
-            "set": set_name,
             "messages": list(_MESSAGES[change.message]),
+            "at": change.at,
             "owner": change.owner,
         },
     )
     return [
-        Heard(FlowId(row["flow"]))
+        Heard(FlowId(row["flow"]), row["filter"])
         for row in await found.fetchall()
-        if _named(row["columns"], change) and _holds(row["filter"], change, row["flow"])
+        if _named(row["columns"], change)
     ]
 
 
@@ -68,13 +88,3 @@ def _named(columns: str | None, change: Change) -> bool:
     if not columns or change.message != "Update":
         return True
     return any(name.strip() in change.named for name in columns.split(","))
-
-
-def _holds(expression: str | None, change: Change, flow: str) -> bool:
-    if not expression:
-        return True
-    try:
-        return holds(parse_filter(expression), change.row)
-    except Invalid as error:
-        _LOG.warning("row filter cannot be evaluated", flow=flow, error=error.message)
-        return False

@@ -34,12 +34,18 @@ RUN_AS = {RunAs.MODIFYING_USER: 1, RunAs.ROW_OWNER: 2, RunAs.FLOW_OWNER: 3}
 async def register(
     transaction: Transaction, id: FlowId, flow: Flow, owner: PrincipalId, now: datetime
 ) -> None:
-    """Let the flow's trigger be heard, in place of what listened for it before."""
+    """Let the flow's trigger be heard, in place of what listened for it before.
+
+    What was heard and has yet to start a run still does; a schedule is counted from ``now`` on.
+    """
+    earlier = await registry.select(transaction, "callbackregistration", {"workflowid": id})
     await unregister(transaction, id)
     if flow.trigger.rows is not None:
-        await _register_rows(transaction, id, flow, flow.trigger.rows, owner)
+        since = {"createdon": earlier[0]["createdon"]} if earlier else {}
+        row = _registration(id, flow, flow.trigger.rows, owner)
+        await registry.insert(transaction, "callbackregistration", row | since, by=owner)
     elif flow.trigger.flow_kind is FlowKind.SCHEDULED:
-        await set_schedule(transaction, id, rule_of(flow).next_after(now))
+        await set_schedule(transaction, id, rule_of(flow).next_after(now), anchor=now)
 
 
 async def unregister(transaction: Transaction, id: FlowId) -> None:
@@ -54,24 +60,20 @@ def rule_of(flow: Flow) -> Rule:
     return Rule.read(source.get("recurrence"), f"{flow.trigger.pointer}/recurrence")
 
 
-async def _register_rows(
-    transaction: Transaction, id: FlowId, flow: Flow, rows: RowSubscription, owner: PrincipalId
-) -> None:
-    await registry.insert(
-        transaction,
-        "callbackregistration",
-        {
-            "name": flow.name,
-            "workflowid": id,
-            "entityname": rows.table,
-            "message": MESSAGES[rows.messages],
-            "scope": SCOPES[rows.scope],
-            "runas": None if rows.run_as is None else RUN_AS[rows.run_as],
-            "filteringattributes": ",".join(sorted(rows.filtering_columns)) or None,
-            "filterexpression": rows.filter_expression,
-            "postponeuntil": rows.postpone_until,
-            "ownerid": owner,
-            "owneridtype": "systemuser",
-        },
-        by=owner,
-    )
+def _registration(
+    id: FlowId, flow: Flow, rows: RowSubscription, owner: PrincipalId
+) -> dict[str, object]:
+    columns = sorted(name.lower() for name in rows.filtering_columns)
+    return {
+        "name": flow.name,
+        "workflowid": id,
+        "entityname": rows.table.lower(),
+        "message": MESSAGES[rows.messages],
+        "scope": SCOPES[rows.scope],
+        "runas": None if rows.run_as is None else RUN_AS[rows.run_as],
+        "filteringattributes": ",".join(columns) or None,
+        "filterexpression": rows.filter_expression,
+        "postponeuntil": rows.postpone_until,
+        "ownerid": owner,
+        "owneridtype": "systemuser",
+    }

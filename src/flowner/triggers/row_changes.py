@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
 from flowner.database import Database, Transaction
-from flowner.errors import FlownerError
 from flowner.identity.cause import RowChanged
-from flowner.rows.catalogue import Catalogue
 from flowner.rows.feed import CHANNEL, Change, take
 from flowner.rows.subscriptions import listening
 from flowner.triggers.start import Occasion, Starter
+from flowner.triggers.unattended import attempt
 from flowner.values import JsonObject
 
 _LOG = structlog.get_logger(__name__)
@@ -24,8 +24,8 @@ _POLL_SECONDS = 5.0
 class RowChanges:
     """Feeds row triggers."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, starter: Starter) -> None:
-        self._database, self._catalogue, self._starter = database, catalogue, starter
+    def __init__(self, database: Database, starter: Starter) -> None:
+        self._database, self._starter = database, starter
         self._some = asyncio.Event()
 
     async def run(self) -> None:
@@ -61,17 +61,13 @@ class RowChanges:
             return False
 
     async def _start(self, transaction: Transaction, change: Change) -> None:
-        table = await self._catalogue.table(change.table, transaction)
-        for heard in await listening(transaction, change, table.set_name):
+        for heard in await listening(transaction, change):
             occasion = Occasion(
                 flow=heard.flow,
                 cause=RowChanged(by=change.acting_for, row_owner=change.owner),
                 outputs={"headers": {}, "body": _body(change)},
             )
-            try:
-                await self._starter.start_each(occasion, within=transaction)
-            except FlownerError as error:
-                _LOG.info("row trigger refused", flow=heard.flow, code=error.code.value)
+            await attempt(self._starter, occasion, transaction, wanted=partial(heard.wants, change))
 
     async def _hear(self) -> None:
         async for _ in self._database.listen(CHANNEL):

@@ -7,22 +7,25 @@ A start that is refused leaves a record too.
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TypeAlias
 
 from flowner.access.decide import require_flow
 from flowner.access.vocabulary import FlowAction, FlowFacts
 from flowner.clock import Clock, fresh_run_id
 from flowner.database import Database, Transaction
-from flowner.definitions.flow import Flow, Status
+from flowner.definitions.flow import Flow, FlowKind, Status
 from flowner.directory.facts import Facts
-from flowner.errors import Code, FlownerError, NotFound, Refused
+from flowner.errors import Code, FlownerError, Invalid, NotFound, Refused, Unavailable
 from flowner.identity.cause import (
+    Called,
     CalledByParent,
     Cause,
+    ClockStruck,
+    Happened,
     Pressed,
     Resubmitted,
     RowChanged,
@@ -44,6 +47,12 @@ from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
 Claim = tuple[str, float]
 _Decided: TypeAlias = "tuple[Plan, JsonObject, str]"
 """A plan, its record and the record's fingerprint."""
+_KINDS = {
+    RowChanged: FlowKind.AUTOMATED,
+    Happened: FlowKind.AUTOMATED,
+    ClockStruck: FlowKind.SCHEDULED,
+    Called: FlowKind.HTTP,
+}
 _TEXT_TYPES = frozenset({100000000, 100000004, 100000005})
 
 
@@ -61,6 +70,14 @@ class Occasion:
     """The action of the parent run that waits for this one."""
     run: RunId | None = None
     """An id chosen before, by who wants to hear of the run; None: a fresh one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What one run would begin with, and whether the trigger's conditions want it."""
+
+    occasion: Occasion
+    wanted: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +109,40 @@ class Starter:
     ) -> list[RunId]:
         """Start a run for each item that the trigger's ``splitOn`` makes, if its conditions hold.
 
-        One run, when it does not split. Raises as `start`, and `Invalid` for a condition or a
-        split that cannot be evaluated.
+        One run, when it does not split; nobody can wait for the runs of one that does. An item
+        that is refused is recorded, and the others start. Raises as `start`, and `Invalid` for a
+        split or a condition that cannot be evaluated: the first reason, when nothing started.
         """
-        moment = await self._facts.now()
-        facts = await moment.flow(occasion.flow)
-        version = await self._published.get(occasion.flow, facts.version)
-        world = WorldNow(
-            now=self._clock.now(), chance=self._clock.chance, guid=self._clock.fresh_guid
-        )
-        parameters = await self._parameters(version.flow)
-        return [
-            await self.start(replace(occasion, outputs=outputs), within=within)
-            for outputs in split(version.compiled, occasion.outputs, world, parameters=parameters)
-            if conditions_hold(version.compiled, outputs, world, parameters=parameters)
-        ]
+        facts = await (await self._facts.now()).flow(occasion.flow)
+        if not facts.on:
+            return [await self.start(occasion, within=within)]
+        try:
+            items = await self._items(occasion, facts.version)
+        except Unavailable:
+            raise
+        except FlownerError as error:
+            await self.refuse(occasion, error, within=within)
+            raise
+        started, refused = [], []
+        for one in items:
+            try:
+                if await self._asked_for(one, within):
+                    started.append(await self.start(one.occasion, within=within))
+            except Unavailable:
+                raise
+            except FlownerError as error:
+                refused.append(error)
+        if refused and not started:
+            raise refused[0]
+        return started
+
+    async def refuse(
+        self, occasion: Occasion, error: FlownerError, *, within: Transaction | None = None
+    ) -> None:
+        """Record why an event started no run of a flow; `NotFound` when there is no such flow."""
+        facts = await (await self._facts.now()).flow(occasion.flow)
+        kind = _KINDS.get(type(occasion.cause), FlowKind.INSTANT)
+        await self._record_refusal(occasion, facts, kind, error, within)
 
     async def start(self, occasion: Occasion, *, within: Transaction | None = None) -> RunId:
         """Start a run, or raise the reason why not, which is recorded as well.
@@ -127,7 +163,8 @@ class Starter:
             )
         except FlownerError as error:
             if not isinstance(error, NotFound):
-                await self._record_refusal(occasion, facts, version.flow, error, within)
+                kind = version.flow.trigger.flow_kind
+                await self._record_refusal(occasion, facts, kind, error, within)
             raise
         decided = (made, record, fingerprint)
         return await self._begin(occasion, facts, version.flow, decided, within)
@@ -235,11 +272,34 @@ class Starter:
             answers=occasion.answers,
         )
 
+    async def _items(self, occasion: Occasion, number: int) -> list[_Item]:
+        version = await self._published.get(occasion.flow, number)
+        if version.flow.trigger.source.get("splitOn") is not None:
+            occasion = replace(occasion, run=None, answers=False)
+        world = WorldNow(
+            now=self._clock.now(), chance=self._clock.chance, guid=self._clock.fresh_guid
+        )
+        parameters = await self._parameters(version.flow)
+        return [
+            _Item(
+                replace(occasion, outputs=outputs),
+                partial(conditions_hold, version.compiled, outputs, world, parameters=parameters),
+            )
+            for outputs in split(version.compiled, occasion.outputs, world, parameters=parameters)
+        ]
+
+    async def _asked_for(self, one: _Item, within: Transaction | None) -> bool:
+        try:
+            return one.wanted()
+        except Invalid as error:
+            await self.refuse(one.occasion, error, within=within)
+            raise
+
     async def _record_refusal(
         self,
         occasion: Occasion,
         facts: FlowFacts,
-        flow: Flow,
+        kind: FlowKind,
         error: FlownerError,
         within: Transaction | None,
     ) -> None:
@@ -249,7 +309,7 @@ class Starter:
             flow=facts.id,
             flow_version=facts.version,
             flow_name=facts.name,
-            kind=flow.trigger.flow_kind.value,
+            kind=kind.value,
             status=Status.FAILED.value,
             initiator=initiator_of(occasion.cause),
             principal=None,
@@ -329,25 +389,4 @@ def _workflow(facts: FlowFacts, run: RunId) -> JsonObject:
             "name": str(run),
             "type": "Microsoft.Logic/workflows/runs",
         },
-    }
-
-
-def trigger_headers(person: str, name: str, mail: str, at: datetime) -> JsonObject:
-    """Return the headers that an instant flow's trigger carries of whoever pressed.
-
-    Names as Power Automate sends them; see the triggers of its instant connectors.
-    """
-    return {
-        "x-ms-user-id": person,
-        "x-ms-user-name": name.encode("ascii", "replace").decode(),
-        "x-ms-user-email": mail,
-        "x-ms-user-timestamp": at.isoformat().replace("+00:00", "Z"),
-        **_encoded({"id": person, "name": name, "email": mail}),
-    }
-
-
-def _encoded(values: dict[str, str]) -> JsonObject:
-    return {
-        f"x-ms-user-{name}-encoded": b64encode(value.encode()).decode()
-        for name, value in values.items()
     }
