@@ -17,6 +17,7 @@ from flowner.expressions.number_texts import plain_number, read_double
 from flowner.expressions.numbers import fit_decimal
 from flowner.expressions.spans import read_span, span_text, write_span
 from flowner.expressions.template import compile_value
+from flowner.expressions.xml_effort import MAX_EFFORT, effort
 from flowner.expressions.xml_tree import Unreadable, read_xml, read_xml_bytes
 from flowner.expressions.xml_writing import write_xml
 
@@ -416,3 +417,22 @@ def test_paths_find(path, value):
             for one in found
         ]
     assert found == value
+
+
+@pytest.mark.parametrize(
+    ("path", "nodes", "allowed"),
+    [
+        pytest.param("//item[@id='1']", 1_000_000, True, id="one search"),
+        pytest.param("/a/b[last()]/text()", 1_000_000, True, id="no search"),
+        pytest.param("//a[.='//b//c[//d]']", 1_000_000, True, id="what stands in quotes"),
+        pytest.param("//a//b", 20_000, True, id="a search in a search"),
+        pytest.param("//a//b", 100_000, False, id="a search in a search of much"),
+        pytest.param("//a[.//b]", 20_000, True, id="a search in a condition"),
+        pytest.param("//a[.//b[.//c]]", 3_000, False, id="a search in a condition of a condition"),
+        pytest.param("//a/following-sibling::b", 5_000, True, id="siblings"),
+        pytest.param("//a/following::b", 5_000, False, id="all that follows all"),
+        pytest.param("//a[following::b]", 5_000, True, id="whether something follows"),
+    ],
+)
+def test_paths_that_look_everywhere_for_everything_are_not_walked(path, nodes, allowed):
+    assert (effort(path, nodes) <= MAX_EFFORT) == allowed

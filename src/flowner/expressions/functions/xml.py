@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
@@ -12,6 +11,7 @@ from flowner.expressions.arguments import SOLE, a_string, fail, wrong_type
 from flowner.expressions.catalogue import Family, function
 from flowner.expressions.content_objects import content
 from flowner.expressions.text import CONTENT, CONTENT_TYPE, content_bytes, is_content, is_xml, utf8
+from flowner.expressions.xml_effort import MAX_EFFORT, effort
 from flowner.expressions.xml_json import json_to_xml
 from flowner.expressions.xml_tree import (
     Declaration,
@@ -26,9 +26,6 @@ from flowner.expressions.xml_writing import attribute_text, write_indented, writ
 
 _F = Family.XML
 XML: Final = "application/xml;charset=utf-8"
-MAX_STEPS: Final = 5_000_000_000
-"""Nodes that a path may look at, guessed from its text and the size of the document."""
-_WIDE: Final = re.compile(r"//|descendant|following|preceding")
 _PRODUCE: Final = 'xml(\'<p><i n="1">Gala</i><i n="2">Fuji</i></p>\')'
 
 
@@ -95,7 +92,7 @@ class _Found:
         self._elements = dict(zip(self._root.iter("*"), elements, strict=True))
 
     def ask(self, path: str) -> Any:
-        if len(self._elements) ** (1 + len(_WIDE.findall(path))) > MAX_STEPS and "[" in path:
+        if effort(path, len(self._elements)) > MAX_EFFORT:
             raise ValueError("it looks at too many nodes")
         if path.strip() == "/":
             return [content(utf8(write_xml(self._document)), XML)]
