@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 import pytest
 
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
@@ -251,3 +253,37 @@ def test_tables_may_have_dataverses_own_names(company, database, run) -> None:
     for name in ("", "1a", "A", "a-b", "a" * 80, 'a"; drop'):
         with pytest.raises(Invalid, match="is no name"):
             run(make(name))
+
+
+def test_a_long_list_comes_in_pages_that_do_not_overlap(company, database, run) -> None:
+    async def story() -> None:
+        metadata = Metadata(database, company.store.catalogue)
+        await metadata.create_table("t_many", set_name="t_manys", primary_name="t_name", columns={})
+        async with database.transaction() as transaction:
+            await transaction.execute(
+                "INSERT INTO rows.t_many (t_name, ownerid, owneridtype)"
+                " SELECT (n %% 7)::text, %s, 'systemuser' FROM generate_series(1, 5003) AS n",
+                (company.admin,),
+            )
+        admin, store, seen = Caller(company.admin), company.store, []
+        options = {"$orderby": "t_name", "$select": "t_manyid", "$count": "true"}
+        pages = 0
+        while True:
+            page = await store.list(admin, "t_manys", options)
+            assert page["@odata.count"] == 5000
+            seen += [row["t_manyid"] for row in page["value"]]
+            pages += 1
+            if "@odata.nextLink" not in page:
+                break
+            options = dict(parse_qsl(page["@odata.nextLink"].partition("?")[2]))
+        assert (pages, len(seen), len(set(seen))) == (2, 5003, 5003)
+        few = await store.list(admin, "t_manys", {"$top": "5", "$count": "true"})
+        assert (len(few["value"]), few["@odata.count"]) == (5, 5000)
+        assert "@odata.nextLink" not in few
+        most = await store.list(admin, "t_manys", {"$top": "5001", "$select": "t_name"})
+        assert "@odata.nextLink" in most
+        for bad in ({"$skiptoken": "x"}, {"$top": "-1"}, {"$skip": "1"}):
+            with pytest.raises(Invalid):
+                await store.list(admin, "t_manys", bad)
+
+    run(story())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from psycopg import errors, sql
@@ -15,19 +15,15 @@ from flowner.access.row_filter import refuse_row, require_privilege, together
 from flowner.clock import Clock
 from flowner.database import Database, Transaction
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
-from flowner.odata.parser import parse_filter, parse_order, parse_select
-from flowner.odata.syntax import TRUE, Predicate
+from flowner.odata.syntax import Predicate
 from flowner.rows import feed
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Catalogue, Table
-from flowner.rows.compiling import column_of, compile_predicate
+from flowner.rows.compiling import compile_predicate
+from flowner.rows.query import columns_of, read_query, selected
 from flowner.rows.shapes import named, shown, stored
 from flowner.rows.standing import Standings
 from flowner.values import Json, JsonObject
-
-MOST: Final = 5000
-"""Rows that one answer carries at most, as in Dataverse."""
-_OPTIONS: Final = frozenset({"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ class Store:
         """Return one row. `NotFound` when there is none, `AccessDenied` when it is not open."""
         async with self._asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
-            columns = _selected(select, asking.table)
+            columns = selected(select, asking.table)
             row = await self._row(asking, id, Right.READ, columns)
             return shown(row, asking.table)
 
@@ -158,20 +154,26 @@ class Store:
     ) -> JsonObject:
         """Return the rows that the options ask for and the law opens: ``{"value": […]}``.
 
-        An option that is not known is refused, never passed over.
+        At most `MOST` at a time, or as many as ``$top`` asks; where there are more than `MOST`,
+        ``@odata.nextLink`` has the ``$skiptoken`` to go on with. An option that is not known is
+        refused, never passed over.
         """
         async with self._asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
-            statement = _listing(asking, options)
-            found = await _execute(asking, statement, [])
+            query = read_query(options, asking.table)
+            law = asking.law(Right.READ)
+            found = await _execute(asking, query.statement(law), [])
             rows = [shown(row, asking.table) for row in await found.fetchall()]
-            value: list[Json] = [*rows]
+            value: list[Json] = [*rows[: query.page]]
             answer: JsonObject = {
                 "@odata.context": f"$metadata#{asking.table.set_name}",
                 "value": value,
             }
-            if options.get("$count") == "true":
-                answer["@odata.count"] = len(rows)
+            if query.counts:
+                counted = await (await _execute(asking, query.counting(law), [])).fetchone()
+                answer["@odata.count"] = counted["count"]
+            if len(rows) > query.page and query.goes_on:
+                answer["@odata.nextLink"] = query.next_link
             return answer
 
     @asynccontextmanager
@@ -201,7 +203,7 @@ class Store:
     ) -> dict[str, Any]:
         key = _guid(id, asking.table)
         statement = sql.SQL("SELECT {} FROM rows.{} r WHERE r.{} = %s AND {}").format(
-            _columns(columns, asking.table),
+            columns_of(columns, asking.table),
             sql.Identifier(asking.table.name),
             sql.Identifier(asking.table.key),
             compile_predicate(asking.law(right), asking.table),
@@ -217,57 +219,12 @@ class Store:
         raise _absent(asking.table, key)
 
 
-def _listing(asking: _Asking, options: Mapping[str, str]) -> sql.Composed:
-    unknown = sorted(set(options) - _OPTIONS)
-    if unknown:
-        raise Invalid(f"the query option `{unknown[0]}` is not known here")
-    table = asking.table
-    wanted = parse_filter(options["$filter"]) if options.get("$filter") else TRUE
-    order = parse_order(options["$orderby"]) if options.get("$orderby") else ()
-    directions = [
-        sql.SQL("r.{} {}").format(
-            sql.Identifier(column_of(one.column.name, table)),
-            sql.SQL("DESC NULLS LAST" if one.descending else "ASC NULLS FIRST"),
-        )
-        for one in order
-    ]
-    directions.append(sql.SQL("r.{}").format(sql.Identifier(table.key)))
-    return sql.SQL("SELECT {} FROM rows.{} r WHERE {} AND {} ORDER BY {} LIMIT {}").format(
-        _columns(_selected(options.get("$select"), table), table),
-        sql.Identifier(table.name),
-        compile_predicate(wanted, table),
-        compile_predicate(asking.law(Right.READ), table),
-        sql.SQL(", ").join(directions),
-        sql.Literal(_top(options.get("$top"))),
-    )
-
-
-def _top(text: str | None) -> int:
-    if text is None or text == "":
-        return MOST
-    if not text.isascii() or not text.isdigit():
-        raise Invalid(f"`$top` is `{text[:20]}`: write a whole number")
-    return min(int(text), MOST)
-
-
-def _selected(select: str | None, table: Table) -> list[str] | None:
-    if not select:
-        return None
-    columns = {column_of(name, table) for name in parse_select(select)}
-    return sorted(columns | {table.key, "versionnumber"})
-
-
-def _columns(columns: Sequence[str] | None, table: Table) -> sql.Composable:
-    wanted = sorted(table.columns) if columns is None else columns
-    return sql.SQL(", ").join(sql.SQL("r.{}").format(sql.Identifier(name)) for name in wanted)
-
-
 def _insert(table: Table, row: Mapping[str, object]) -> sql.Composed:
     return sql.SQL("INSERT INTO rows.{} AS r ({}) VALUES ({}) RETURNING {}").format(
         sql.Identifier(table.name),
         sql.SQL(", ").join(sql.Identifier(name) for name in row),
         sql.SQL(", ").join(sql.Placeholder() for _ in row),
-        _columns(None, table),
+        columns_of(None, table),
     )
 
 
@@ -280,7 +237,7 @@ def _update(table: Table, row: Mapping[str, object]) -> sql.Composed:
         sql.Identifier(table.name),
         sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in row),
         sql.Identifier(table.key),
-        _columns(None, table),
+        columns_of(None, table),
     )
 
 

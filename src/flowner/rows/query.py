@@ -1,0 +1,140 @@
+"""What a list asks for, as one statement: the user's predicate and the law's, never one alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlencode
+
+from psycopg import sql
+
+from flowner.errors import Invalid
+from flowner.odata.parser import parse_filter, parse_order, parse_select
+from flowner.odata.syntax import TRUE, Predicate
+from flowner.rows.catalogue import Table
+from flowner.rows.compiling import column_of, compile_predicate
+
+MOST: Final = 5000
+"""Rows that one answer carries at most, and up to which ``$count`` counts, as in Dataverse."""
+_EVERY: Final = 2**53
+_OPTIONS: Final = frozenset({"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """The options of one list, read."""
+
+    table: Table
+    options: Mapping[str, str] = field(repr=False)
+    columns: Sequence[str] | None
+    wanted: Predicate
+    order: sql.Composable
+    top: int
+    """Rows wanted in all."""
+    skipped: int
+    """Rows that earlier pages had."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the number of all rows is asked for."""
+        return self.options.get("$count") == "true"
+
+    @property
+    def page(self) -> int:
+        """How many rows this page has at most."""
+        return max(min(self.top - self.skipped, MOST), 0)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more is wanted after a full page."""
+        return self.top > self.skipped + self.page
+
+    @property
+    def next_link(self) -> str:
+        """Return the address of the next page, relative to the service."""
+        following = {**self.options, "$skiptoken": f"{self.skipped + self.page}"}
+        return f"{self.table.set_name}?{urlencode(following)}"
+
+    def statement(self, law: Predicate) -> sql.Composed:
+        """Return the statement: a page, and one row more if there is one."""
+        return sql.SQL(
+            "SELECT {} FROM rows.{} r WHERE {} AND {} ORDER BY {} LIMIT {} OFFSET {}"
+        ).format(
+            columns_of(self.columns, self.table),
+            sql.Identifier(self.table.name),
+            compile_predicate(self.wanted, self.table),
+            compile_predicate(law, self.table),
+            self.order,
+            sql.Literal(self.page + 1),
+            sql.Literal(self.skipped),
+        )
+
+    def counting(self, law: Predicate) -> sql.Composed:
+        """Return the statement that counts, up to `MOST`."""
+        return sql.SQL(
+            "SELECT count(*) AS count FROM (SELECT FROM rows.{} r WHERE {} AND {} LIMIT {}) one"
+        ).format(
+            sql.Identifier(self.table.name),
+            compile_predicate(self.wanted, self.table),
+            compile_predicate(law, self.table),
+            sql.Literal(MOST),
+        )
+
+
+def read_query(options: Mapping[str, str], table: Table) -> Query:
+    """Read the ``$``-options. `Invalid` for one that is not known: none is passed over."""
+    unknown = sorted(set(options) - _OPTIONS)
+    if unknown:
+        raise Invalid(f"the query option `{unknown[0]}` is not known here")
+    return Query(
+        table=table,
+        options=options,
+        columns=selected(options.get("$select"), table),
+        wanted=parse_filter(options["$filter"]) if options.get("$filter") else TRUE,
+        order=_order(options.get("$orderby"), table),
+        top=_top(options.get("$top")),
+        skipped=_skipped(options.get("$skiptoken")),
+    )
+
+
+def selected(select: str | None, table: Table) -> list[str] | None:
+    """Return the columns of a ``$select``, with the key and the version; None: all."""
+    if not select:
+        return None
+    columns = {column_of(name, table) for name in parse_select(select)}
+    return sorted(columns | {table.key, "versionnumber"})
+
+
+def columns_of(columns: Sequence[str] | None, table: Table) -> sql.Composable:
+    """Return the columns of the row ``r`` as a list; None: all."""
+    wanted = sorted(table.columns) if columns is None else columns
+    return sql.SQL(", ").join(sql.SQL("r.{}").format(sql.Identifier(name)) for name in wanted)
+
+
+def _order(text: str | None, table: Table) -> sql.Composable:
+    """Return the order asked for, with the key behind: pages must not overlap."""
+    directions = [
+        sql.SQL("r.{} {}").format(
+            sql.Identifier(column_of(one.column.name, table)),
+            sql.SQL("DESC NULLS LAST" if one.descending else "ASC NULLS FIRST"),
+        )
+        for one in (parse_order(text) if text else ())
+    ]
+    return sql.SQL(", ").join([*directions, sql.SQL("r.{}").format(sql.Identifier(table.key))])
+
+
+def _top(text: str | None) -> int:
+    if text is None or text == "":
+        return _EVERY
+    if not text.isascii() or not text.isdigit():
+        raise Invalid(f"`$top` is `{text[:20]}`: write a whole number")
+    return min(int(text[:18]), _EVERY)
+
+
+def _skipped(text: str | None) -> int:
+    if text is None or text == "":
+        return 0
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise Invalid("`$skiptoken` is none that `@odata.nextLink` gave")
+    return int(text)
