@@ -126,6 +126,11 @@ def test_values_as_text(value, text, inside):
         assert evaluate("<@{item()}>", item=value) == f"<{text}>"
 
 
+def test_a_media_type_may_have_parameters_in_quotes():
+    part = {"$content-type": 'multipart/mixed; boundary="--=_1"; a=b', "$content": "YQ=="}
+    assert to_text(part) == "a"
+
+
 def test_bytes_that_are_no_text_are_marked():
     octets = {"$content-type": "application/octet-stream", "$content": "//4="}
     assert to_text(octets) == "\ufffd\ufffd"

@@ -7,7 +7,10 @@ from typing import Final
 
 from flowner.expressions import functions
 from flowner.expressions.catalogue import CATALOGUE, Family, Function
-from flowner.expressions.text import to_json
+from flowner.expressions.functions.strings import MAX_ELEMENTS
+from flowner.expressions.lenient_json import MAX_DEPTH as JSON_DEPTH
+from flowner.expressions.parser import MAX_DEPTH, MAX_LENGTH
+from flowner.expressions.text import MAX_TEXT, to_json
 from flowner.values import JsonObject
 
 functions.load()
@@ -50,6 +53,29 @@ examples are run as tests, at the first moment of 2026, in a run like this:
 ```
 
 This page is written from the catalogue by `python tests/expressions/reference_page.py`.
+
+## Where hosts differ
+
+What Microsoft's own hosts answer differently from one another has one answer here.
+
+- A double is written as the shortest text that reads back, with an exponent from `1E+17` on.
+- Names of days and months, patterns and separators are those of CLDR. A culture that is not known \
+is that of the United States. Short dates have four digits of the year; before AM and PM stands a \
+plain space.
+- Formats of numbers round halves away from zero.
+- `greater`, `less` and their like order texts as people do (a, A, b, B; é beside e), `sort` by \
+their UTF-16 codes.
+- Time zones go by their Windows or IANA names, and follow the IANA database.
+- Units of time are named in the singular: `Day`, not `Days`.
+- The clock counts microseconds; the seventh digit of `utcNow()` is 0.
+
+## Limits
+
+An expression has at most {MAX_LENGTH:,} characters and is nested at most {MAX_DEPTH} deep. JSON \
+and XML that are read may be nested {JSON_DEPTH} deep, and XML declares no entities. A text that \
+is made has at most {MAX_TEXT:,} characters, an array that `split` or `chunk` makes \
+{MAX_ELEMENTS:,} elements. An XPath expression that would look everywhere for everything in a \
+large document is refused.
 """
 
 

@@ -16,7 +16,9 @@ from flowner.expressions.numbers import float_text
 CONTENT_TYPE, CONTENT = "$content-type", "$content"
 MAX_TEXT: Final = 104_857_600
 """Characters that ``concat``, ``join`` and ``replace`` make at most."""
-_MEDIA: Final = re.compile(r"\s*[^\s;/]+/[^\s;/]+\s*(;\s*[^;=\s]+\s*=[^;=]*)*;?\s*")
+_MEDIA: Final = re.compile(
+    r"\s*[^\s;/]+/[^\s;/]+\s*(?:;\s*[^;=\s]+\s*=\s*(?:\"[^\"]*\"|[^;=\"]*)\s*)*;?\s*"
+)
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 """Halves of characters that stand alone; no encoding can write them."""
 _ESCAPED: Final = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}

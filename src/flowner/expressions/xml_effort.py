@@ -7,6 +7,7 @@ seconds on most, and tens of seconds on the worst there is.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -37,4 +38,4 @@ def effort(path: str, nodes: int) -> float:
             first = False
         else:
             power += _OUTSIDE.get(kind, 0.0)
-    return float(max(nodes, 1)) ** min(power, 60.0)
+    return math.pow(max(nodes, 1), min(power, 40.0))
