@@ -204,7 +204,7 @@ def _build(
         turning=Turning(database, published, clock),
         sharing=Sharing(database, published, clock),
         connections=Connections(database, vault, published),
-        consent=Consent(database),
+        consent=Consent(database, published, connectors()),
         apps=Apps(database),
         explain=Explain(database, facts, published),
         running=Running(database, starter, facts, published, clock),

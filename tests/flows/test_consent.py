@@ -95,6 +95,30 @@ def test_nobody_chooses_a_connection_that_is_not_theirs_to_use(run, living, refu
     assert error.code is Code.CONNECTION_AUTHORIZATION_FAILED
 
 
+def test_a_connection_for_something_else_is_not_chosen(run, living, refused) -> None:
+    house, flow = living.house, run(asking(living, "ann"))
+    ann, olga = run(living.person("ann")), run(living.person("olga"))
+    rows = run(living.connection("ann", written.ROWS))
+    error = refused(house.consent.choose(ann, flow, "people", rows))
+    assert error.code is Code.INVALID_CONNECTION
+    assert written.ROWS in error.message
+    assert written.PEOPLE in error.message
+    app = run(house.apps.make(f"app {secrets.token_hex(4)}", olga))
+    run(house.apps.carry(app, flow, olga))
+    error = refused(house.consent.choose(ann, app, "people", rows, for_app=True))
+    assert error.code is Code.INVALID_CONNECTION
+
+
+def test_a_connector_that_has_several_names_is_one(run, living) -> None:
+    mails = {"mail": written.reference("shared_sendmail", "ref_mail", source="invoker")}
+    action = {"Send": written.call("mail", "shared_sendmail", "SendEmailV3", {})}
+    flow = run(living.flow("olga", BUTTON, action, mails))
+    ann = run(living.person("ann"))
+    mine = run(living.connection("ann", written.MAIL))
+    run(living.house.consent.choose(ann, flow, "mail", mine))
+    assert run(living.house.consent.withdraw(ann, flow)) == 1
+
+
 def test_a_connection_that_is_broken_is_not_chosen_and_stops_what_chose_it(
     run, living, refused
 ) -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flowner.access.vocabulary import ConnectionAction
-from flowner.database import Database
+from flowner.database import Database, Transaction
 from flowner.errors import Code, Refused
 from flowner.flows.asking import connection_permit
 from flowner.rows import registry
+from flowner.rows.facts import read_flow_facts
+from flowner.sdk.connector import Connector
+from flowner.triggers.published import Published
 from flowner.values import AppId, ConnectionId, FlowId, PrincipalId
 
 
 class Consent:
     """Keeps the choices, per person and flow, or per person and app."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, published: Published, connectors: Mapping[str, Connector]
+    ) -> None:
+        """``connectors`` by every id that flows know them by."""
+        self._database, self._published, self._connectors = database, published, connectors
 
     async def choose(
         self,
@@ -43,6 +51,13 @@ class Consent:
                 raise Refused(
                     f"the connection {facts.account} is broken", code=Code.INVALID_CONNECTION
                 )
+            for wanted in await self._asked_for(transaction, of, key, for_app=for_app):
+                if facts.connector not in self._ids(wanted):
+                    raise Refused(
+                        f"the connection {facts.account} is for `{facts.connector}`, and `{key}`"
+                        f" is for `{wanted}`",
+                        code=Code.INVALID_CONNECTION,
+                    )
             where = {
                 ("canvasappid" if for_app else "workflowid"): of,
                 "principalid": person,
@@ -63,3 +78,24 @@ class Consent:
             return gone + await registry.delete(
                 transaction, "invokerchoice", mine | {"canvasappid": of}
             )
+
+    def _ids(self, connector: str) -> tuple[str, ...]:
+        known = self._connectors.get(connector)
+        return (connector,) if known is None else known.ids
+
+    async def _asked_for(
+        self, transaction: Transaction, of: str, key: str, *, for_app: bool
+    ) -> set[str]:
+        """Return the connectors that the key stands for in the flow, or in the app's flows."""
+        flows = [of]
+        if for_app:
+            carried = await registry.select(transaction, "canvasappflow", {"canvasappid": of})
+            flows = [row["workflowid"] for row in carried]
+        found = set()
+        for flow in flows:
+            facts = await read_flow_facts(transaction, FlowId(flow))
+            version = await self._published.get(facts.id, facts.version, within=transaction)
+            binding = version.flow.bindings.get(key)
+            if binding is not None:
+                found.add(binding.connector)
+        return found
