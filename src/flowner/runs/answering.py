@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from flowner.definitions.flow import Status
 from flowner.expressions.errors import ExpressionError
@@ -12,6 +13,7 @@ from flowner.runs.commands import Failure, Outcome, Parked, Sleep, Success, Tran
 from flowner.runs.compiled import Node
 from flowner.runs.durations import later
 from flowner.runs.events import (
+    Accepted,
     ActionStarted,
     AttemptFailed,
     BranchTaken,
@@ -41,7 +43,11 @@ def answer(turn: Turn, path: str, outcome: Outcome, acting: Json) -> None:
         turn.end(path, node, fault.result, acting=acting)
         return
     if pause is None:
-        _answered(turn, path, node, outcome, acting)
+        found = calls.accepted(node, calling, outcome)
+        if found is None:
+            _answered(turn, path, node, outcome, acting)
+        else:
+            _ask_later(turn, path, found, acting)
         return
     until = later(turn.world.now, pause)
     turn.emit(
@@ -56,6 +62,14 @@ def answer(turn: Turn, path: str, outcome: Outcome, acting: Json) -> None:
         )
     )
     turn.command(Sleep(until=until, path=path))
+
+
+def _ask_later(turn: Turn, path: str, found: tuple[str, timedelta], acting: Json) -> None:
+    now, (poll, pause) = turn.world.now, found
+    until = later(now, pause)
+    due = later(now, calls.PATIENCE)
+    turn.emit(Accepted(at=now, path=path, poll=poll, until=until, due=due, acting=acting))
+    turn.command(Sleep(until=min(until, due), path=path))
 
 
 def _plain(outcome: Success | Failure | Transient) -> Success | Failure | Transient:

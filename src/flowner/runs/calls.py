@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
+from urllib.parse import urljoin, urlsplit
 
 from msgspec import UNSET
 
@@ -24,6 +25,9 @@ from flowner.values import Json, JsonObject
 
 CHANGESET: Final = "ExecuteChangeset"
 """The operation that carries out a Changeset's requests, all or none of them."""
+POLL_PAUSE: Final = timedelta(seconds=20)
+PATIENCE: Final = timedelta(days=1)
+"""How long the result of an accepted request is asked for."""
 _BUILT_IN: Final = {"Http": "http", "HttpWebhook": "http", "Workflow": "workflow"}
 _LEGACY: Final = ("method", "path", "queries", "headers", "body")
 _WAITING: Final = frozenset({"OpenApiConnectionWebhook", "ApiConnectionWebhook", "HttpWebhook"})
@@ -75,7 +79,9 @@ def invocation(
         connector, operation, binding = _service_provider(inputs)
     else:
         connector, operation, binding = _BUILT_IN.get(node.type, node.type), node.type, ""
-    parameters = _parameters(node, call, inputs)
+    parameters = _polling(calling) if calling.poll else _parameters(node, call, inputs)
+    if calling.poll and not _same_origin(calling.poll, inputs):
+        authentication = None
     configured = node.action.source.get("runtimeConfiguration")
     if authentication is not None:
         parameters["authentication"] = authentication
@@ -93,6 +99,46 @@ def invocation(
         configuration=configured if isinstance(configured, dict) else {},
         waits=node.type in _WAITING,
     )
+
+
+def _polling(calling: Calling) -> JsonObject:
+    """Ask for the result of an accepted request. Another origin is not told the headers."""
+    inputs: JsonObject = calling.inputs if isinstance(calling.inputs, dict) else {}
+    given = inputs.get("headers")
+    headers = given if isinstance(given, dict) and _same_origin(calling.poll, inputs) else {}
+    kept = {name: v for name, v in headers.items() if not name.lower().startswith("content-")}
+    return {"method": "GET", "uri": calling.poll, "headers": kept}
+
+
+def _same_origin(address: str, inputs: JsonObject) -> bool:
+    return urlsplit(address)[:2] == urlsplit(str(inputs.get("uri") or ""))[:2]
+
+
+def accepted(
+    node: Node, calling: Calling, outcome: Success | Failure | Transient
+) -> tuple[str, timedelta] | None:
+    """Return where, and after what pause, to ask for the result of a request that was accepted.
+
+    None: the answer is the result. Only Http actions are asked again, unless their author chose
+    ``DisableAsyncPattern``. Source: language.md, section 4.3; the pause without ``Retry-After`` and
+    the patience of a day are those of
+    https://learn.microsoft.com/azure/logic-apps/logic-apps-limits-and-configuration
+    """
+    if not isinstance(outcome, Success) or outcome.status != 202 or node.type != "Http":
+        return None
+    if "disableasyncpattern" in node.options:
+        return None
+    location = next((v for n, v in outcome.headers.items() if n.casefold() == "location"), None)
+    if not isinstance(location, str) or not location:
+        return None
+    inputs: JsonObject = calling.inputs if isinstance(calling.inputs, dict) else {}
+    seconds = _asked(outcome)
+    pause = timedelta(seconds=min(seconds, 86_400.0)) if seconds is not None else POLL_PAUSE
+    try:
+        address = urljoin(calling.poll or str(inputs.get("uri") or ""), location)
+    except ValueError:
+        return None
+    return address, pause
 
 
 def _requests(inputs: JsonObject) -> JsonObject:
@@ -188,7 +234,7 @@ def next_pause(
     except Invalid as error:
         raise ActionFault(error.message, error_code="InvalidRetryPolicy") from None
     after = None if asked is None else timedelta(seconds=min(max(asked, 0.0), 86_400.0))
-    return pause(policy, calling.attempt, after, chance)
+    return pause(policy, calling.failed + 1, after, chance)
 
 
 def _asked(outcome: Success) -> float | None:

@@ -99,6 +99,17 @@ class Waiting(Event, frozen=True, kw_only=True, tag="waiting"):
     acting: Any = None
 
 
+class Accepted(Event, frozen=True, kw_only=True, tag="accepted"):
+    """The outside took the request and named an address to ask for its result: 202."""
+
+    poll: str
+    until: datetime
+    """When it is asked."""
+    due: datetime | None = None
+    """When the patience for the result ends; only with the first."""
+    acting: Any = None
+
+
 class BranchTaken(Event, frozen=True, kw_only=True, tag="branch-taken"):
     """If, Switch, Scope or Changeset began with the branch of this position."""
 
@@ -164,6 +175,7 @@ AnyEvent = (
     RunStarted
     | ActionStarted
     | AttemptFailed
+    | Accepted
     | Waiting
     | BranchTaken
     | LoopStarted

@@ -16,6 +16,7 @@ from flowner.errors import Invalid
 from flowner.runs import paths
 from flowner.runs.compiled import Block, CompiledFlow, Node
 from flowner.runs.events import (
+    Accepted,
     ActionEnded,
     ActionStarted,
     AnyEvent,
@@ -72,7 +73,9 @@ class Folding:
             self._rare(event)
         state.count += 1
 
-    def _rare(self, event: RunStarted | AttemptFailed | Waiting | RunCancelled | RunEnded) -> None:
+    def _rare(
+        self, event: RunStarted | AttemptFailed | Accepted | Waiting | RunCancelled | RunEnded
+    ) -> None:
         state = self.state
         match event:
             case RunStarted():
@@ -81,6 +84,11 @@ class Folding:
             case AttemptFailed():
                 calling = state.calls[event.path]
                 calling.pausing, calling.waiting, calling.until = True, False, event.until
+                calling.failed += 1
+            case Accepted():
+                calling = state.calls[event.path]
+                calling.pausing, calling.waiting, calling.until = True, False, event.until
+                calling.poll, calling.due = event.poll, calling.due or event.due
             case Waiting():
                 state.calls[event.path].waiting = True
             case RunCancelled():

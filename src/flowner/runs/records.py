@@ -17,6 +17,7 @@ from flowner.definitions.flow import Status
 from flowner.runs import paths
 from flowner.runs.compiled import CompiledFlow, Node
 from flowner.runs.events import (
+    Accepted,
     ActionEnded,
     ActionStarted,
     AnyEvent,
@@ -145,6 +146,9 @@ class History:
                 record.branch, record.count = 0, event.index + 1
             case AttemptFailed():
                 self._attempt_failed(event)
+            case Accepted():
+                entry = self._entry(event.path, event.at)
+                entry.until, entry.acting = event.until, event.acting
             case Waiting():
                 entry = self._entry(event.path, event.at)
                 entry.waiting_for, entry.acting = event.reason, event.acting

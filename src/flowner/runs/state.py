@@ -47,6 +47,10 @@ class Calling(msgspec.Struct, kw_only=True):
     """Between two attempts."""
     waiting: bool = False
     """The connector will answer later."""
+    failed: int = 0
+    """Attempts that failed."""
+    poll: str = ""
+    """Where the result of a request that was accepted is asked for."""
 
 
 class Container(msgspec.Struct, kw_only=True):
