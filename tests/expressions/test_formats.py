@@ -87,6 +87,12 @@ def test_numbers_are_written(value, pattern, text):
         (1234.5, "C2", "en-GB", "£1,234.50"),
         (1234.5, "N2", "xx-none", "1,234.50"),
         (0.5, "0.0%", "fr-FR", "50,0%"),
+        (0.256, "P1", "de-DE", "25,6 %"),
+        (-0.256, "P1", None, "-25.6%"),
+        (12345678, "N0", "hi-IN", "1,23,45,678"),
+        (12345678, "#,##0", "en-IN", "1,23,45,678"),
+        (1234, "N0", "es-ES", "1.234"),
+        (-1234.5, "C2", "da-DK", "-1.234,50 kr."),
     ],
 )
 def test_numbers_are_written_as_a_culture_does(value, pattern, culture, text):

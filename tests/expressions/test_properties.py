@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from datetime import timedelta
 
@@ -148,6 +149,14 @@ JSON = st.recursive(
 @given(JSON)
 def test_json_that_we_write_is_read_again(value):
     assert read_lenient(to_json(value)) == value
+
+
+@SOON
+@given(JSON)
+def test_the_lenient_reader_agrees_with_the_strict_one(value):
+    """What follows the value makes the strict reader give up; the lenient one goes on."""
+    text = json.dumps(value, indent=1)
+    assert to_json(read_lenient(f"{text} and more")) == to_json(read_lenient(text))
 
 
 @SOON

@@ -12,6 +12,8 @@ from flowner.expressions.numbers import is_number
 
 def same(left: Any, right: Any) -> bool:
     """Say whether two values are equal at the top level: numbers by value, texts by case."""
+    if type(left) is str and type(right) is str:
+        return left == right
     if is_number(left) and is_number(right):
         return _plain(left) == _plain(right)
     return same_inside(left, right)

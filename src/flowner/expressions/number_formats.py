@@ -9,7 +9,8 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from babel.numbers import get_currency_precision, get_currency_symbol, get_territory_currencies
 
@@ -22,7 +23,22 @@ _STANDARD: Final = re.compile(r"(?P<letter>[A-Za-z])(?P<digits>\d{0,9})")
 _PIECE: Final = re.compile(r"'[^']*'?|\"[^\"]*\"?|\\.|[eE][+-]?0+|.", re.DOTALL)
 _WIDE: Final = Context(prec=800, rounding=ROUND_HALF_UP)
 _HALF_UP: Final = ROUND_HALF_UP
-_GROUPS: Final = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
+
+
+class Marks(NamedTuple):
+    """How a culture sets its digits apart."""
+
+    decimal: str
+    group: str
+    sizes: tuple[int, int]
+    """Digits in the group before the decimal mark, and in each before that."""
+
+
+@lru_cache(maxsize=256)
+def marks_of(culture: str | None) -> Marks:
+    """Return a culture's marks; those of the United States where there is none such."""
+    near, far = locale_of(culture).decimal_formats[None].grouping
+    return Marks(*separators(culture), (near, far) if near < 100 else (3, 3))
 
 
 def write_number(value: float | Decimal, pattern: str, culture: str | None) -> str | None:
@@ -32,7 +48,7 @@ def write_number(value: float | Decimal, pattern: str, culture: str | None) -> s
     standard = _STANDARD.fullmatch(pattern or "G")
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if standard is None:
-        return _custom(exact, pattern, separators(culture))
+        return _custom(exact, pattern, marks_of(culture))
     digits = int(standard["digits"]) if standard["digits"] else None
     if digits is not None and digits > MAX_DIGITS:
         return None
@@ -43,14 +59,15 @@ def _standard(
     value: float | Decimal, exact: Decimal, form: tuple[str, int | None], culture: str | None
 ) -> str | None:
     letter, digits = form
-    mark, group = separators(culture)
+    marks = marks_of(culture)
+    mark, places = marks.decimal, 2 if digits is None else digits
     match letter.upper():
         case "N":
-            return _fixed(exact, 2 if digits is None else digits, mark, group)
+            return _fixed(exact, places, marks)
         case "F":
-            return _fixed(exact, 2 if digits is None else digits, mark, "")
+            return _fixed(exact, places, marks._replace(group=""))
         case "P":
-            return _fixed(exact * 100, 2 if digits is None else digits, mark, group) + "%"
+            return _percent(exact, places, culture)
         case "C":
             return _currency(exact, digits, culture)
         case "D" | "X" | "B":
@@ -73,12 +90,24 @@ def _rounded(exact: Decimal, digits: int) -> Decimal:
     return exact.quantize(Decimal(1).scaleb(-digits), context=_WIDE)
 
 
-def _fixed(exact: Decimal, digits: int, mark: str, group: str) -> str:
+def _fixed(exact: Decimal, digits: int, marks: Marks) -> str:
     found = _rounded(exact, digits)
     sign = "-" if found < 0 else ""
     whole, _, fraction = format(abs(found), "f").partition(".")
-    whole = _GROUPS.sub(group, whole) if group else whole
-    return f"{sign}{whole}{mark}{fraction}" if fraction else f"{sign}{whole}"
+    whole = "".join(_spread(whole, 1, marks)) if marks.group else whole
+    return f"{sign}{whole}{marks.decimal}{fraction}" if fraction else f"{sign}{whole}"
+
+
+def _percent(exact: Decimal, digits: int, culture: str | None) -> str:
+    text = _fixed(abs(exact) * 100, digits, marks_of(culture))
+    written = _around(str(locale_of(culture).percent_formats[None].pattern), text)
+    return f"-{written}" if exact < 0 else written
+
+
+def _around(pattern: str, text: str) -> str:
+    """Put a number where CLDR's pattern has its digits."""
+    before, _, after = re.sub(r"[#0,.]+", "\0", pattern.partition(";")[0]).partition("\0")
+    return before.replace("\xa0", " ") + text + after.replace("\xa0", " ")
 
 
 def _currency(exact: Decimal, digits: int | None, culture: str | None) -> str:
@@ -86,10 +115,9 @@ def _currency(exact: Decimal, digits: int | None, culture: str | None) -> str:
     codes = get_territory_currencies(locale.territory or "US") or ["USD"]
     places = get_currency_precision(codes[0]) if digits is None else digits
     symbol = get_currency_symbol(codes[0], locale)
-    text = _fixed(abs(exact), places, *separators(culture))
-    pattern = str(locale.currency_formats["standard"].pattern).partition(";")[0]
-    around = re.sub(r"[#0,.]+", "\0", pattern).replace("\xa0", " ")
-    written = around.replace("\0", text).replace("¤", symbol)
+    text = _fixed(abs(exact), places, marks_of(culture))
+    written = _around(str(locale.currency_formats["standard"].pattern), text)
+    written = written.replace("¤", symbol)
     return f"-{written}" if exact < 0 else written
 
 
@@ -142,7 +170,7 @@ class _Section:
     """Where the exponent stands."""
 
 
-def _custom(exact: Decimal, pattern: str, marks: tuple[str, str]) -> str:
+def _custom(exact: Decimal, pattern: str, marks: Marks) -> str:
     sections = _sections(pattern)
     if exact < 0 and len(sections) > 1 and sections[1].pieces:
         return _written(abs(exact), "", sections[1], marks)
@@ -186,7 +214,7 @@ def _shown(value: Decimal, section: _Section) -> Decimal:
     return scaled if section.power is not None else _rounded(scaled, len(section.after))
 
 
-def _written(value: Decimal, sign: str, section: _Section, marks: tuple[str, str]) -> str:
+def _written(value: Decimal, sign: str, section: _Section, marks: Marks) -> str:
     number, power = _shown(value, section), 0
     if section.power is not None and number:
         power = number.adjusted() - max(len(section.before) - 1, 0)
@@ -200,11 +228,9 @@ def _written(value: Decimal, sign: str, section: _Section, marks: tuple[str, str
     return sign + _laid_out(section, (whole, fraction), marks, power)
 
 
-def _laid_out(
-    section: _Section, digits: tuple[str, str], marks: tuple[str, str], power: int
-) -> str:
+def _laid_out(section: _Section, digits: tuple[str, str], marks: Marks, power: int) -> str:
     whole, fraction = digits
-    spread = _spread(whole, len(section.before), marks[1] if section.grouped else "")
+    spread = _spread(whole, len(section.before), marks if section.grouped else None)
     written: list[str] = []
     for index, piece in enumerate(section.pieces):
         if index in section.before:
@@ -213,7 +239,7 @@ def _laid_out(
             place = section.after.index(index)
             written.append(fraction[place : place + 1])
         elif index == section.point:
-            written.append(("" if section.before else whole) + (marks[0] if fraction else ""))
+            written.append(("" if section.before else whole) + (marks.decimal if fraction else ""))
         elif index == section.power:
             written.append(_power(piece, power))
         elif piece not in (".", ","):
@@ -221,15 +247,21 @@ def _laid_out(
     return "".join(written)
 
 
-def _spread(whole: str, places: int, group: str) -> list[str]:
+def _spread(whole: str, places: int, marks: Marks | None) -> list[str]:
     """Give each place before the point its digits; the first takes those that are too many."""
     found = [""] * places
     for index, digit in enumerate(whole):
         right = len(whole) - index
-        place = max(places - right, 0)
         if places:
-            found[place] += digit + (group if group and right > 1 and right % 3 == 1 else "")
+            ends = marks is not None and _ends_group(right, marks.sizes)
+            found[max(places - right, 0)] += digit + (marks.group if marks and ends else "")
     return found
+
+
+def _ends_group(right: int, sizes: tuple[int, int]) -> bool:
+    """Say whether a mark follows the digit that is so many places from the right, from 1."""
+    near, far = sizes
+    return right > near and (right - near - 1) % far == 0
 
 
 def _power(piece: str, power: int) -> str:
