@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -30,8 +29,6 @@ from flowner.settings import Settings
 from worlds import written
 from worlds.living import NOTE, Living
 
-CACHE = Path(tempfile.gettempdir()) / "flowner-tests-bytecode"
-"""Compiled modules are kept from run to run, also where the checkout must stay clean."""
 PROGRAM = Path(sys.executable).with_name("flowner")
 TITLED = {"manual": {"type": "Request", "kind": "Button", "inputs": {"schema": {
     "type": "object", "properties": {"text": {"type": "string", "title": "City"}}}}}}  # fmt: skip
@@ -76,13 +73,13 @@ class Terminal:
 
     @property
     def environment(self) -> dict[str, str]:
+        # Without compiled modules every command would read all of them anew.
         ours = ("FLOWNER_", "PYTHONDONTWRITEBYTECODE")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return kept | {
             "FLOWNER_DATA": str(self.folder),
             "FLOWNER_PORT": "0",
             "COLUMNS": "200",
-            "PYTHONPYCACHEPREFIX": str(CACHE),
         }
 
     def says(self, *arguments: str, **environment: str) -> Any:
