@@ -17,7 +17,7 @@ import orjson
 from flowner.clock import Clock
 from flowner.database import Database
 from flowner.directory.facts import Facts, Moment
-from flowner.engine.outcomes import ask, secrets_in, strike
+from flowner.engine.outcomes import ask_for, secrets_in, strike, wanted_items
 from flowner.engine.rows_as import PeopleAs, RowsAs
 from flowner.errors import FlownerError, Refused
 from flowner.identity.plan import prove
@@ -100,7 +100,8 @@ class Invoker:
             caller = Caller(verdict.principal, verdict.actor)
             context = self._context(command, verdict.account, opened, caller)
             context = replace(context, repeated=repeated)
-            outcome, seen = await ask(operation, parameters, context)
+            minimum = wanted_items(command.configuration)
+            outcome, seen = await ask_for(minimum, connector, operation, parameters, context)
             used = [secret.reveal() for secret in context.credential.values()]
             outcome = strike(outcome, [*used, *secrets_in(parameters.get("authentication"))])
         except FlownerError as error:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import structlog
 
 from flowner.errors import Code
 from flowner.runs.commands import Failure, Outcome, Success, Transient
 from flowner.sdk import context as sdk
-from flowner.sdk.connector import Operation, Repeat
+from flowner.sdk.connector import Connector, Operation, Repeat
 from flowner.values import Json, JsonObject
 
 _LOG = structlog.get_logger(__name__)
+MOST_ITEMS = 100_000
+"""Items that pages may come to. Source: the limits page of Power Automate."""
 _SHORTEST = 4
 """Secrets shorter than this are not searched for: they would be found everywhere."""
 _STRUCK = "*****"
@@ -54,6 +57,43 @@ async def ask(
         has_body=answer.has_body,
     )
     return outcome, answer.seen
+
+
+async def ask_for(
+    minimum: int,
+    connector: Connector,
+    operation: Operation,
+    parameters: JsonObject,
+    context: sdk.OperationContext,
+) -> tuple[Outcome, str | None]:
+    """Make a call, and go on with the pages of its list until there are ``minimum`` items.
+
+    The pages' ``value`` arrays become one. A page that fails, fails the whole.
+    """
+    outcome, seen = await ask(operation, parameters, context)
+    following = connector.next_page
+    if minimum <= 0 or following is None or operation.repeat is not Repeat.HARMLESS:
+        return outcome, seen
+    items: list[Json] = []
+    while isinstance(outcome, Success) and isinstance(outcome.body, dict):
+        page = outcome.body.get("value")
+        if not isinstance(page, list):
+            break
+        items += page
+        whole = {**outcome.body, "value": items}
+        found = following(outcome.body, parameters) if len(items) < minimum else None
+        if found is None:
+            return replace(outcome, body=whole), seen
+        parameters = found
+        outcome, seen = await ask(operation, parameters, context)
+    return outcome, seen
+
+
+def wanted_items(configuration: JsonObject) -> int:
+    """Return how many items the action's ``paginationPolicy`` asks for; 0: one page."""
+    policy = configuration.get("paginationPolicy")
+    count = policy.get("minimumItemCount") if isinstance(policy, dict) else None
+    return min(count, MOST_ITEMS) if isinstance(count, int) and not isinstance(count, bool) else 0
 
 
 def _rejected(error: sdk.Rejected) -> Failure:

@@ -60,6 +60,9 @@ class Connector:
     needs_connection: bool = True
     legacy_route: Callable[[str, str], tuple[str, JsonObject] | None] | None = None
     """Maps a legacy call's method (upper case) and evaluated path to operation and parameters."""
+    next_page: Callable[[JsonObject, JsonObject], JsonObject | None] | None = None
+    """Maps an answer's body and the parameters it came for to those of the next page; None: that
+    was the last. Used where the flow's author asked for more rows than one answer holds."""
     operations: dict[str, Operation] = field(default_factory=dict)
 
     def operation(

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from flowner.connectors.dataverse.operations import create, delete, operations
 from flowner.connectors.dataverse.values import (
     addressed,
+    next_page,
     query_options,
     require_own,
     row_id,
@@ -45,6 +46,7 @@ connector: Final = Connector(
     ids=("shared_commondataserviceforapps", "shared_commondataservice"),
     title="Dataverse",
     legacy_route=_route,
+    next_page=next_page,
     operations=operations.operations,
 )
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid5
 
 from flowner.sdk.context import OperationContext, Rejected, Rows
@@ -176,3 +177,12 @@ def _plain(address: Json) -> str:
 def addressed(row: JsonObject, table: str, id: str) -> JsonObject:
     """Return the row with its own address, which later steps hand to *relate rows*."""
     return {"@odata.id": f"{table}({id})", **row}
+
+
+def next_page(body: JsonObject, parameters: JsonObject) -> JsonObject | None:
+    """Return the parameters of the next page of a list; None: there is none."""
+    link = body.get("@odata.nextLink")
+    if not isinstance(link, str):
+        return None
+    found = parse_qs(urlsplit(link).query).get("$skiptoken")
+    return {**parameters, "$skiptoken": found[0]} if found else None

@@ -11,7 +11,7 @@ from typing import Final
 import certifi
 import httpx
 
-from flowner.connectors.http.address import Place, resolve
+from flowner.connectors.http.address import Place, read_url, resolve
 from flowner.connectors.http.request import Request, read_request
 from flowner.connectors.http.response import read
 from flowner.connectors.http.signing import Signed, sign
@@ -26,7 +26,23 @@ _KEPT: Final = frozenset({307, 308})
 _PRIVATE: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 """Headers that another origin is not told."""
 
-connector: Final = Connector(ids=("http",), title="HTTP", needs_connection=False)
+
+def _next_page(body: JsonObject, parameters: JsonObject) -> JsonObject | None:
+    """Follow the link that paged answers carry, where it leads to the same host."""
+    for name in ("nextLink", "@odata.nextLink", "@nextLink"):
+        link = body.get(name)
+        if isinstance(link, str) and link:
+            here = read_url(parameters.get("uri"))
+            there = here.join(link)
+            if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+                return None
+            return {**{n: v for n, v in parameters.items() if n != "queries"}, "uri": str(there)}
+    return None
+
+
+connector: Final = Connector(
+    ids=("http",), title="HTTP", needs_connection=False, next_page=_next_page
+)
 
 _FORMS: Final = (
     ParameterForm(name="uri", title="URI", required=True),
