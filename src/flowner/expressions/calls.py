@@ -69,28 +69,39 @@ def _of_two(
     first, second = arguments
     match constants:
         case [Constant(value=constant), _]:
-
-            def evaluate(scope: Scope) -> Any:
-                try:
-                    return call(constant, second(scope))
-                except _TROUBLE as error:
-                    raise _placed(error, found, position) from None
-
+            return _after_constant(found, constant, second, position)
         case [_, Constant(value=constant)]:
+            return _before_constant(found, first, constant, position)
 
-            def evaluate(scope: Scope) -> Any:
-                try:
-                    return call(first(scope), constant)
-                except _TROUBLE as error:
-                    raise _placed(error, found, position) from None
+    def evaluate(scope: Scope) -> Any:
+        try:
+            return call(first(scope), second(scope))
+        except _TROUBLE as error:
+            raise _placed(error, found, position) from None
 
-        case _:
+    return evaluate
 
-            def evaluate(scope: Scope) -> Any:
-                try:
-                    return call(first(scope), second(scope))
-                except _TROUBLE as error:
-                    raise _placed(error, found, position) from None
+
+def _after_constant(found: Function, constant: Any, second: Evaluate, position: int) -> Evaluate:
+    call = found.call
+
+    def evaluate(scope: Scope) -> Any:
+        try:
+            return call(constant, second(scope))
+        except _TROUBLE as error:
+            raise _placed(error, found, position) from None
+
+    return evaluate
+
+
+def _before_constant(found: Function, first: Evaluate, constant: Any, position: int) -> Evaluate:
+    call = found.call
+
+    def evaluate(scope: Scope) -> Any:
+        try:
+            return call(first(scope), constant)
+        except _TROUBLE as error:
+            raise _placed(error, found, position) from None
 
     return evaluate
 
