@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flowner.access.vocabulary import ConnectionAction
+from flowner.access.vocabulary import ConnectionAction, ConnectionFacts
 from flowner.database import Database, Transaction
 from flowner.errors import Code, Refused
 from flowner.flows.asking import connection_permit
@@ -41,16 +41,7 @@ class Consent:
         async with self._database.transaction() as transaction:
             permit = await connection_permit(transaction, person, ConnectionAction.USE, connection)
             facts = permit.to(ConnectionAction.USE)
-            if facts.owner != person:
-                raise Refused(
-                    f"the connection {facts.account} is shared with you, not yours: choose one of"
-                    " your own, so that what is done in your name is seen in your name",
-                    code=Code.INVOKER_CONNECTION_OVERRIDE_FAILED,
-                )
-            if not facts.connected:
-                raise Refused(
-                    f"the connection {facts.account} is broken", code=Code.INVALID_CONNECTION
-                )
+            _refuse_unfit(facts, person)
             for wanted in await self._asked_for(transaction, of, key, for_app=for_app):
                 if facts.connector not in self._ids(wanted):
                     raise Refused(
@@ -99,3 +90,14 @@ class Consent:
             if binding is not None:
                 found.add(binding.connector)
         return found
+
+
+def _refuse_unfit(facts: ConnectionFacts, person: PrincipalId) -> None:
+    if facts.owner != person:
+        raise Refused(
+            f"the connection {facts.account} is shared with you, not yours: choose one of"
+            " your own, so that what is done in your name is seen in your name",
+            code=Code.INVOKER_CONNECTION_OVERRIDE_FAILED,
+        )
+    if not facts.connected:
+        raise Refused(f"the connection {facts.account} is broken", code=Code.INVALID_CONNECTION)
