@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from flowner.definitions.flow import Status
 from flowner.expressions.errors import ExpressionError
-from flowner.runs import calls
+from flowner.runs import calls, polling
 from flowner.runs.changesets import answers_of
 from flowner.runs.commands import Failure, Outcome, Parked, Sleep, Success, Transient
 from flowner.runs.compiled import Node
@@ -43,7 +43,7 @@ def answer(turn: Turn, path: str, outcome: Outcome, acting: Json) -> None:
         turn.end(path, node, fault.result, acting=acting)
         return
     if pause is None:
-        found = calls.accepted(node, calling, outcome)
+        found = polling.accepted(node, calling, outcome)
         if found is None:
             _answered(turn, path, node, outcome, acting)
         else:
@@ -67,7 +67,7 @@ def answer(turn: Turn, path: str, outcome: Outcome, acting: Json) -> None:
 def _ask_later(turn: Turn, path: str, found: tuple[str, timedelta], acting: Json) -> None:
     now, (poll, pause) = turn.world.now, found
     until = later(now, pause)
-    due = later(now, calls.PATIENCE)
+    due = later(now, polling.PATIENCE)
     turn.emit(Accepted(at=now, path=path, poll=poll, until=until, due=due, acting=acting))
     turn.command(Sleep(until=min(until, due), path=path))
 

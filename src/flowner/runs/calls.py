@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
-from urllib.parse import urljoin, urlsplit
 
 from msgspec import UNSET
 
 from flowner.definitions.flow import Call, Status
 from flowner.errors import Invalid
+from flowner.runs import polling
 from flowner.runs.commands import Failure, Invoke, Success, Transient
 from flowner.runs.compiled import CompiledFlow, Node
 from flowner.runs.durations import duration, later
@@ -25,9 +25,6 @@ from flowner.values import Json, JsonObject
 
 CHANGESET: Final = "ExecuteChangeset"
 """The operation that carries out a Changeset's requests, all or none of them."""
-POLL_PAUSE: Final = timedelta(seconds=20)
-PATIENCE: Final = timedelta(days=1)
-"""How long the result of an accepted request is asked for."""
 _BUILT_IN: Final = {"Http": "http", "HttpWebhook": "http", "Workflow": "workflow"}
 _LEGACY: Final = ("method", "path", "queries", "headers", "body")
 _WAITING: Final = frozenset({"OpenApiConnectionWebhook", "ApiConnectionWebhook", "HttpWebhook"})
@@ -73,18 +70,11 @@ def invocation(
         call = next(compiled.inside(node)).action.call
         inputs = {"parameters": _requests(inputs)}
         call = None if call is None else replace(call, operation=CHANGESET, legacy=False)
-    if call is not None:
-        connector, operation, binding = call.connector, call.operation, call.binding
-    elif node.type == "ServiceProvider":
-        connector, operation, binding = _service_provider(inputs)
-    else:
-        connector, operation, binding = _BUILT_IN.get(node.type, node.type), node.type, ""
-    parameters = _polling(calling) if calling.poll else _parameters(node, call, inputs)
-    if calling.poll and not _same_origin(calling.poll, inputs):
-        authentication = None
-    configured = node.action.source.get("runtimeConfiguration")
-    if authentication is not None:
+    connector, operation, binding = _asked_of(node, call, inputs)
+    parameters = polling.request(calling) if calling.poll else _parameters(node, call, inputs)
+    if authentication is not None and polling.may_be_told(calling):
         parameters["authentication"] = authentication
+    configured = node.action.source.get("runtimeConfiguration")
     return Invoke(
         path=path,
         action=node.name,
@@ -101,44 +91,13 @@ def invocation(
     )
 
 
-def _polling(calling: Calling) -> JsonObject:
-    """Ask for the result of an accepted request. Another origin is not told the headers."""
-    inputs: JsonObject = calling.inputs if isinstance(calling.inputs, dict) else {}
-    given = inputs.get("headers")
-    headers = given if isinstance(given, dict) and _same_origin(calling.poll, inputs) else {}
-    kept = {name: v for name, v in headers.items() if not name.lower().startswith("content-")}
-    return {"method": "GET", "uri": calling.poll, "headers": kept}
-
-
-def _same_origin(address: str, inputs: JsonObject) -> bool:
-    return urlsplit(address)[:2] == urlsplit(str(inputs.get("uri") or ""))[:2]
-
-
-def accepted(
-    node: Node, calling: Calling, outcome: Success | Failure | Transient
-) -> tuple[str, timedelta] | None:
-    """Return where, and after what pause, to ask for the result of a request that was accepted.
-
-    None: the answer is the result. Only Http actions are asked again, unless their author chose
-    ``DisableAsyncPattern``. Source: language.md, section 4.3; the pause without ``Retry-After`` and
-    the patience of a day are those of
-    https://learn.microsoft.com/azure/logic-apps/logic-apps-limits-and-configuration
-    """
-    if not isinstance(outcome, Success) or outcome.status != 202 or node.type != "Http":
-        return None
-    if "disableasyncpattern" in node.options:
-        return None
-    location = next((v for n, v in outcome.headers.items() if n.casefold() == "location"), None)
-    if not isinstance(location, str) or not location:
-        return None
-    inputs: JsonObject = calling.inputs if isinstance(calling.inputs, dict) else {}
-    seconds = _asked(outcome)
-    pause = timedelta(seconds=min(seconds, 86_400.0)) if seconds is not None else POLL_PAUSE
-    try:
-        address = urljoin(calling.poll or str(inputs.get("uri") or ""), location)
-    except ValueError:
-        return None
-    return address, pause
+def _asked_of(node: Node, call: Call | None, inputs: JsonObject) -> tuple[str, str, str]:
+    """Return connector, operation and binding."""
+    if call is not None:
+        return call.connector, call.operation, call.binding
+    if node.type == "ServiceProvider":
+        return _service_provider(inputs)
+    return _BUILT_IN.get(node.type, node.type), node.type, ""
 
 
 def _requests(inputs: JsonObject) -> JsonObject:
@@ -228,21 +187,17 @@ def next_pause(
         return None
     inputs = calling.inputs
     written = inputs.get("retryPolicy") if isinstance(inputs, dict) else None
-    asked = outcome.retry_after_seconds if isinstance(outcome, Transient) else _asked(outcome)
+    asked = (
+        outcome.retry_after_seconds
+        if isinstance(outcome, Transient)
+        else polling.retry_after(outcome.headers)
+    )
     try:
         policy = read_policy(written)
     except Invalid as error:
         raise ActionFault(error.message, error_code="InvalidRetryPolicy") from None
     after = None if asked is None else timedelta(seconds=min(max(asked, 0.0), 86_400.0))
     return pause(policy, calling.failed + 1, after, chance)
-
-
-def _asked(outcome: Success) -> float | None:
-    """Return the seconds of a ``Retry-After`` header; a date there is not read."""
-    for name, value in outcome.headers.items():
-        if name.casefold() == "retry-after" and str(value).strip().isdigit():
-            return float(str(value).strip()[:9])
-    return None
 
 
 def static_result(written: JsonObject) -> Result:
