@@ -12,7 +12,17 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from flowner.cli.opening import AsJson, AsPerson, Flow, in_house, pairs, print_json, until_stopped
+from flowner.cli.opening import (
+    App,
+    AsJson,
+    AsPerson,
+    Flow,
+    find_app,
+    in_house,
+    pairs,
+    print_json,
+    until_stopped,
+)
 from flowner.demo import main as demo_main
 from flowner.demo import pages
 from flowner.demo.report import RunReport
@@ -94,7 +104,7 @@ def import_command(
     in_house(work)
 
 
-def who(
+def who(  # noqa: PLR0913, PLR0917 - what can be supposed of a run
     flow: Flow,
     as_person: AsPerson = None,
     row_owner: Annotated[str | None, typer.Option(help="Who owns the row.")] = None,
@@ -102,12 +112,18 @@ def who(
     what_if: Annotated[
         list[str] | None, typer.Option(help="Compare people: may be repeated.")
     ] = None,
+    app: App = None,
     as_json: AsJson = False,
 ) -> None:
     """Say in whose name a flow and each of its actions would run, and why."""
-    supposed = Supposed(as_person=as_person, row_owner=row_owner, modified_by=modified_by)
 
     async def work(house: House) -> None:
+        supposed = Supposed(
+            as_person=as_person,
+            row_owner=row_owner,
+            modified_by=modified_by,
+            app=await find_app(house, app) if app else None,
+        )
         if what_if:
             found = await house.explain.what_if(flow, what_if)
             told = [explanation_json(one) for one in found]
@@ -128,6 +144,7 @@ def run(
     inputs: Annotated[
         list[str] | None, typer.Option("--input", help="NAME=VALUE, may be repeated.")
     ] = None,
+    app: App = None,
     as_json: AsJson = False,
 ) -> None:
     """Press an instant flow, wait for its end, and show what it did."""
@@ -135,7 +152,10 @@ def run(
     async def work(house: House) -> bool:
         person = await house.running.somebody(as_person)
         press = Press(
-            flow=await house.running.find(flow), by=person, inputs=dict(pairs(inputs or []))
+            flow=await house.running.find(flow),
+            by=person,
+            inputs=dict(pairs(inputs)),
+            app=await find_app(house, app) if app else None,
         )
         async with at_work(house):
             id = house.running.fresh_run()
@@ -181,6 +201,29 @@ def run_show(
         print_json(record) if as_json else answers.run(record)
 
     in_house(work)
+
+
+def resubmit(
+    run: Annotated[int, typer.Argument(help="The run to run again.")],
+    by: Annotated[str, typer.Option("--as", help="Who does it: name, UPN or id.")],
+    as_json: AsJson = False,
+) -> None:
+    """Run a run's trigger again, in the name it ran in; wait for its end and show it."""
+
+    async def work(house: House) -> bool:
+        person = await house.running.somebody(by)
+        async with at_work(house):
+            id = house.running.fresh_run()
+            with house.replies.expect(id) as (_, end):
+                await house.resubmitting.resubmit(RunId(run), person, run=id)
+                async with asyncio.timeout(_PATIENCE):
+                    await end
+        record = await house.history.run(person, id)
+        print_json(record) if as_json else answers.run(record)
+        return record["status"] == "Succeeded"
+
+    if not in_house(work):
+        raise typer.Exit(1)
 
 
 def check(

@@ -92,6 +92,34 @@ def take_back(connection: Wanted, flow: Flow, by: By) -> None:
     in_house(work)
 
 
+@connections.command("renew")
+def renew(
+    connection: Wanted,
+    by: By,
+    secret: Annotated[list[str], typer.Option(help="A secret's name; its value is asked for.")],
+) -> None:
+    """Give a connection other secrets, in place of those that it has."""
+    given = {name: ask_secret(name) for name in secret}
+
+    async def work(house: House) -> None:
+        id = await _find(house, connection)
+        await house.connections.renew(id, given, await house.running.somebody(by))
+
+    in_house(work)
+
+
+@connections.command("delete")
+def delete(connection: Wanted, by: By) -> None:
+    """Delete a connection; says which flows used it. Administrators may, too."""
+
+    async def work(house: House) -> None:
+        id = await _find(house, connection)
+        for one in await house.connections.delete(id, await house.running.somebody(by)):
+            say(f"has no connection any more: {one.name}")
+
+    in_house(work)
+
+
 @connections.command("rotate-key")
 def rotate() -> None:
     """Seal every secret with a fresh key. Stop the server before, start it after."""

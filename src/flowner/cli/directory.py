@@ -172,6 +172,17 @@ def add_role(
     in_house(work)
 
 
+@roles.command("list")
+def list_roles(as_json: AsJson = False) -> None:
+    """List security roles with who holds them."""
+
+    async def work(house: House) -> None:
+        found = await house.listing.roles()
+        print_list("roles", found, as_json=as_json, empty="no roles")
+
+    in_house(work)
+
+
 @roles.command("give")
 def give_role(
     role: Annotated[str, typer.Argument(help="The role's name.")],

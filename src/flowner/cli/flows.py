@@ -7,11 +7,14 @@ from typing import Annotated
 import typer
 
 from flowner.access.vocabulary import FlowRole
-from flowner.cli.opening import AsJson, By, Flow, in_house, print_list, say
+from flowner.cli.opening import AsJson, By, Flow, find_app, in_house, print_list, say
 from flowner.server import House
 
 flows = typer.Typer(no_args_is_help=True, help="Turn flows on and off, share them, hand them over.")
 
+apps = typer.Typer(no_args_is_help=True, help="Apps that carry instant flows.")
+
+App = Annotated[str, typer.Argument(help="An app's name or id.")]
 Holder = Annotated[str, typer.Argument(help="A person, application or group.")]
 
 
@@ -117,5 +120,78 @@ def consent(
             binding,
             found["it"],
         )
+
+    in_house(work)
+
+
+@flows.command("withdraw")
+def withdraw(flow: Flow, by: By) -> None:
+    """Forget the connections that somebody chose for a flow: it asks again."""
+
+    async def work(house: House) -> None:
+        person = await house.running.somebody(by)
+        gone = await house.consent.withdraw(person, await house.running.find(flow))
+        say(f"{gone} choices forgotten")
+
+    in_house(work)
+
+
+@apps.command("add")
+def add_app(name: Annotated[str, typer.Argument(help="The app's name.")], by: By) -> None:
+    """Make an app, which carries instant flows to the people it is shared with."""
+
+    async def work(house: House) -> None:
+        say(await house.apps.make(name, await house.running.somebody(by)))
+
+    in_house(work)
+
+
+@apps.command("list")
+def list_apps(as_json: AsJson = False) -> None:
+    """List apps with their flows and who may open them."""
+
+    async def work(house: House) -> None:
+        found = await house.listing.apps()
+        print_list("apps", found, as_json=as_json, empty="no apps yet: flowner apps add")
+
+    in_house(work)
+
+
+@apps.command("carry")
+def carry(app: App, flow: Flow, by: By) -> None:
+    """Let an app start a flow: whoever may open the app may run it, from there alone."""
+
+    async def work(house: House) -> None:
+        id = await find_app(house, app)
+        who = await house.running.somebody(by)
+        await house.apps.carry(id, await house.running.find(flow), who)
+
+    in_house(work)
+
+
+@apps.command("share")
+def share_app(app: App, holder: Holder, by: By) -> None:
+    """Share an app with a person or a group, and with it the flows that it carries."""
+
+    async def work(house: House) -> None:
+        id, who = await find_app(house, app), await house.running.somebody(holder)
+        await house.apps.share(id, who, await house.running.somebody(by))
+
+    in_house(work)
+
+
+@apps.command("consent")
+def consent_for_app(
+    app: App,
+    binding: Annotated[str, typer.Argument(help="The flows' key for the connection.")],
+    connection: Annotated[str, typer.Argument(help="One of the person's own: id or account.")],
+    by: By,
+) -> None:
+    """Choose the own connection that a person provides for every flow of an app."""
+
+    async def work(house: House) -> None:
+        found = await house.connections.named({"it": connection})
+        person, id = await house.running.somebody(by), await find_app(house, app)
+        await house.consent.choose(person, id, binding, found["it"], for_app=True)
 
     in_house(work)

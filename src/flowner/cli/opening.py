@@ -13,17 +13,18 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.table import Table
 
-from flowner.errors import Invalid
+from flowner.errors import Invalid, NotFound
 from flowner.server import House, open_house
 from flowner.settings import read_settings
 from flowner.showing.texts import console, text
-from flowner.values import Secret
+from flowner.values import AppId, Secret
 
 R = TypeVar("R")
 
 Flow = Annotated[str, typer.Argument(help="A flow's name or id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsPerson = Annotated[str | None, typer.Option("--as", help="Who triggers it: name, UPN or id.")]
+App = Annotated[str | None, typer.Option("--app", help="From within which app: name or id.")]
 By = Annotated[str, typer.Option("--as", help="Who does it: name, UPN or id.")]
 
 
@@ -35,6 +36,14 @@ def in_house(work: Callable[[House], Awaitable[R]]) -> R:
             return await work(house)
 
     return asyncio.run(opened())
+
+
+async def find_app(house: House, wanted: str) -> AppId:
+    """Return the app that a person means by its name or id."""
+    fits = [row for row in await house.listing.apps() if wanted in (row["id"], row["app"])]
+    if len(fits) != 1:
+        raise NotFound(f"{'more than one app is' if fits else 'there is no app'} called `{wanted}`")
+    return AppId(str(fits[0]["id"]))
 
 
 def until_stopped(work: Coroutine[Any, Any, None]) -> None:

@@ -40,6 +40,51 @@ class Listing:
             for row in sorted(rows, key=lambda row: row["fullname"])
         ]
 
+    async def roles(self) -> list[JsonObject]:
+        """Return every security role with its holders."""
+        async with self._database.connection() as connection:
+            names = await self._names(connection)
+            rows = await registry.select(connection, "role", {})
+            held: dict[str, list[str]] = {}
+            for row in await registry.select(connection, "roleassignment", {}):
+                holders = held.setdefault(row["roleid"], [])
+                holders.append(names.get(row["principalid"], row["principalid"]))
+        return [
+            {
+                "role": row["name"],
+                "held_by": ", ".join(sorted(held.get(row["roleid"], ()))),
+                "id": row["roleid"],
+            }
+            for row in sorted(rows, key=lambda row: row["name"])
+        ]
+
+    async def apps(self) -> list[JsonObject]:
+        """Return every app with the flows that it carries and who may open it."""
+        async with self._database.connection() as connection:
+            names = await self._names(connection)
+            flows = {
+                row["workflowid"]: row["name"]
+                for row in await registry.select(connection, "workflow", {})
+            }
+            rows = await registry.select(connection, "canvasapp", {})
+            carried: dict[str, list[str]] = {}
+            for row in await registry.select(connection, "canvasappflow", {}):
+                carried.setdefault(row["canvasappid"], []).append(flows[row["workflowid"]])
+            open_to: dict[str, list[str]] = {}
+            for row in await registry.select(connection, "canvasappshare", {}):
+                holders = open_to.setdefault(row["canvasappid"], [])
+                holders.append(names.get(row["principalid"], row["principalid"]))
+        return [
+            {
+                "app": row["name"],
+                "owner": names.get(row["ownerid"], row["ownerid"]),
+                "flows": ", ".join(sorted(carried.get(row["canvasappid"], ()))),
+                "shared_with": ", ".join(sorted(open_to.get(row["canvasappid"], ()))),
+                "id": row["canvasappid"],
+            }
+            for row in sorted(rows, key=lambda row: row["name"])
+        ]
+
     async def groups(self) -> list[JsonObject]:
         """Return every security group with its direct members."""
         async with self._database.connection() as connection:
