@@ -13,7 +13,7 @@ from typing import Final
 
 from flowner.definitions.actions import read_actions, write_actions
 from flowner.definitions.bindings import implied_bindings, read_bindings
-from flowner.definitions.checks import problems
+from flowner.definitions.checks import structure_problems
 from flowner.definitions.documents import copied, copied_object, own, pointer
 from flowner.definitions.envelopes import Envelope, open_envelope
 from flowner.definitions.flow import Action, Binding, Flow, Format, Parameter, Trigger
@@ -46,7 +46,8 @@ def read_flow(document: JsonObject, *, name: str, file: str | None = None) -> Fl
         raise InvalidDefinition(reading.problems)
     envelope = open_envelope(own_document, file=file)
     flow = _flow(own_document, envelope, name, reading)
-    fatal = [found for found in problems(flow, file=file) if found.severity is Severity.FATAL]
+    found = structure_problems(flow, file=file)
+    fatal = [problem for problem in found if problem.severity is Severity.FATAL]
     if fatal:
         raise InvalidDefinition(fatal)
     return flow

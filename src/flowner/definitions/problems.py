@@ -32,6 +32,8 @@ class Problem:
     mend: str
     """What to do, as a sentence fragment in the imperative."""
     file: str | None = None
+    shown: str | None = None
+    """The line of the formula that is meant, and a caret under the place."""
 
     @property
     def is_error(self) -> bool:

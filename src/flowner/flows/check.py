@@ -98,7 +98,7 @@ def report_json(report: FlowReport) -> JsonObject:
 
 def unreadable_json(file: str, problems: Sequence[Problem]) -> JsonObject:
     """Return the entry of a file that is no readable flow: the same members, and why."""
-    found = [_of_problem(problem) for problem in problems]
+    found = [of_problem(problem) for problem in problems]
     return {
         "flow": None,
         "file": file,
@@ -147,14 +147,16 @@ def _finding_json(finding: Finding) -> JsonObject:
         "pointer": finding.pointer,
         "message": finding.message,
         "mend": finding.mend,
+        "shown": finding.shown,
     }
 
 
 def _structural(flow: Flow) -> Iterator[Finding]:
-    yield from map(_of_problem, checks.problems(flow))
+    yield from map(of_problem, checks.problems(flow))
 
 
-def _of_problem(problem: Problem) -> Finding:
+def of_problem(problem: Problem) -> Finding:
+    """Return a problem of the definition as a finding among those of identity."""
     return Finding(
         code=str(problem.code),
         message=problem.message,
@@ -162,6 +164,7 @@ def _of_problem(problem: Problem) -> Finding:
         mend=problem.mend,
         # What is not carried out here keeps nobody from knowing who the rest of the flow acts as.
         refuses=problem.is_error and problem.code is not Code.UNKNOWN_TYPE,
+        shown=problem.shown,
     )
 
 

@@ -32,6 +32,8 @@ class Finding:
     mend: str
     """What to do about it."""
     refuses: bool = False
+    shown: str | None = None
+    """The line of a formula that is meant, and a caret under the place."""
 
 
 def findings(flow: Flow, siblings: Mapping[str, Flow] | None = None) -> tuple[Finding, ...]:

@@ -18,6 +18,8 @@ _WIDTH: Final = 100
 _ROOM: Final = 60
 """For the names of actions in one line."""
 _NONE: Final = "action.none"
+_SAID: Final = ("severity", "code", "message", "mend", "shown")
+"""What findings have in common that are said once, for all their places."""
 _COLOURS: Final = {"error": "bold red", "warning": "yellow"}
 
 
@@ -105,11 +107,13 @@ def _findings(findings: Iterable[JsonObject]) -> Table:
     table.add_column(overflow="fold")
     places: dict[tuple[str, ...], list[str]] = {}
     for one in findings:
-        said = tuple(str(one[name]) for name in ("severity", "code", "message", "mend"))
+        said = tuple(str(one[name] or "") for name in _SAID)
         places.setdefault(said, []).append(str(one["pointer"]))
-    for (severity, code, message, mend), pointers in places.items():
+    for (severity, code, message, mend, shown), pointers in places.items():
         more = f" and {len(pointers) - 1} more" if len(pointers) > 1 else ""
         found = text(message).append_text(text(f"; {mend}", "italic"))
+        if shown:
+            found.append("\n").append_text(text(shown, "cyan"))
         found.append_text(text(f"\n{code} {pointers[0]}{more}", "dim"))
         table.add_row(Text(severity, style=_COLOURS[severity]), found)
     return table

@@ -1,0 +1,108 @@
+"""Syntax trees of templates, walked without evaluating them: what checks look at.
+
+`trees` reads a template as `template` does, which compiles it instead; a test holds the two
+together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from flowner.expressions import functions
+from flowner.expressions.catalogue import CATALOGUE, arity_problem
+from flowner.expressions.errors import ExpressionError
+from flowner.expressions.parser import Access, CallNode, Literal, Node, parse_whole
+
+functions.load()
+
+_SEGMENT: Final = re.compile(r"(?:[^'}]|'[^']*')*\}")
+
+
+def trees(text: str) -> list[Node]:
+    """Read the expressions in a template, in order; positions count from the template's begin.
+
+    Raises `ExpressionError`, placed, for the first that cannot be read.
+    """
+    if text.startswith("@@") or text == "@":
+        return []
+    if text.startswith("@") and not text.startswith("@{"):
+        return [parse_whole(text, 1)]
+    return list(_interpolated(text))
+
+
+def _interpolated(text: str) -> Iterator[Node]:
+    at = 0
+    while (found := text.find("@{", at)) >= 0:
+        if found > at and text[found - 1] == "@":
+            at = found + 2
+            continue
+        ended = _SEGMENT.match(text, found + 2)
+        if ended is None:
+            raise ExpressionError(
+                f"the `@{{` at position {found} has no `}}` that ends it", position=found
+            )
+        yield parse_whole(text, found + 2, ended.end() - 1)
+        at = ended.end()
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    """Yield a tree's nodes from left to right, the outer before the inner, however deep it is."""
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting.extend(reversed(_inside(one)))
+
+
+def calls(node: Node) -> Iterator[CallNode]:
+    """Yield every call in a tree, from left to right, the outer before the inner."""
+    return (one for one in nodes(node) if isinstance(one, CallNode))
+
+
+def constants(node: Node) -> Iterator[tuple[Node, bool]]:
+    """Yield the largest parts that are made of literals alone and are none themselves.
+
+    The flag says whether evaluating the whole is sure to evaluate the part: it is not, behind the
+    first argument of ``if``, ``and``, ``or`` and ``coalesce``.
+    """
+    settled: dict[int, bool] = {}
+    for one in reversed(list(nodes(node))):
+        settled[id(one)] = _is_pure(one) and all(settled[id(part)] for part in _inside(one))
+    waiting = [(node, True)]
+    while waiting:
+        one, sure = waiting.pop()
+        if not settled[id(one)]:
+            always = _always_evaluated(one)
+            waiting += reversed(
+                [(part, sure and place < always) for place, part in enumerate(_inside(one))]
+            )
+        elif not isinstance(one, Literal):
+            yield one, sure
+
+
+def _inside(node: Node) -> tuple[Node, ...]:
+    match node:
+        case CallNode(arguments=arguments):
+            return arguments
+        case Access(base=base, key=key):
+            return base, key
+        case Literal():
+            return ()
+
+
+def _always_evaluated(node: Node) -> int:
+    """Return how many of the parts of a node are evaluated whenever it is."""
+    known = CATALOGUE.get(node.name.lower()) if isinstance(node, CallNode) else None
+    return 1 if known is not None and known.lazy else len(_inside(node))
+
+
+def _is_pure(node: Node) -> bool:
+    """Say whether a node's value follows from that of its parts."""
+    if not isinstance(node, CallNode):
+        return True
+    known = CATALOGUE.get(node.name.lower())
+    if known is None or known.needs_scope:
+        return False
+    return arity_problem(known, len(node.arguments)) is None
