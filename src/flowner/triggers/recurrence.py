@@ -40,7 +40,7 @@ class Rule:
     interval: int
     zone: ZoneInfo
     start: datetime | None = None
-    """Aware."""
+    """In UTC, as `end`."""
     end: datetime | None = None
     hours: tuple[int, ...] = ()
     minutes: tuple[int, ...] = ()
@@ -194,9 +194,11 @@ class _Reading:
             return None
         try:
             found = datetime.fromisoformat(str(given))
-        except ValueError:
+            aware = found if found.tzinfo is not None else found.replace(tzinfo=zone)
+            # In UTC, because arithmetic within any other zone is the wall clock's.
+            return aware.astimezone(UTC)
+        except (ValueError, OverflowError):
             self._fail(name, f"`{given}` is no date and time such as `2026-05-01T09:00:00Z`")
-        return found if found.tzinfo is not None else found.replace(tzinfo=zone)
 
     def numbers(self, name: str, low: int, high: int) -> tuple[int, ...]:
         given = self._schedule.get(name)

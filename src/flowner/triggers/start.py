@@ -342,7 +342,9 @@ def _people(cause: Cause) -> frozenset[PrincipalId]:
     match cause:
         case RowChanged(row_owner=owner):
             found.append(owner)
-        case CalledByParent(principal=principal) | Resubmitted(principal=principal):
+        case CalledByParent(principal=principal, owner=owner):
+            found += [principal, owner]
+        case Resubmitted(principal=principal):
             found.append(principal)
         case _:
             pass
