@@ -163,8 +163,19 @@ def row(by: str | None, owner: str | None = "mia") -> RowChanged:
             "olga http.owner", id="called by whoever holds the address",
         ),
         pytest.param(
-            FlowKind.INSTANT, None, OWNER, SHARED, CalledByParent(RunId(7), P("mia"), P("bob")),
-            "mia child.parent", id="called by a parent",
+            FlowKind.INSTANT, None, OWNER, SHARED,
+            CalledByParent(RunId(7), P("mia"), P("bob"), P("olga")),
+            "mia child.parent", id="called by a parent of the same owner",
+        ),
+        pytest.param(
+            FlowKind.INSTANT, None, OWNER, SHARED,
+            CalledByParent(RunId(7), P("mia"), P("bob"), P("bob")),
+            "mia child.parent", id="called by a parent whose owner may run the child",
+        ),
+        pytest.param(
+            FlowKind.INSTANT, None, OWNER, SHARED,
+            CalledByParent(RunId(7), P("bob"), P("bob"), P("mia")),
+            Code.ACCESS_DENIED, id="called by a parent whose owner may not, though the runner may",
         ),
         pytest.param(
             FlowKind.INSTANT, None, OWNER, SHARED, Resubmitted(P("bob"), RunId(7), P("bob")),

@@ -20,9 +20,13 @@ from flowner.rows.facts import read_flow_facts
 from flowner.rows.versions import find_flow, read_version
 from flowner.runs.commands import Failure, Invoke, Outcome, Parked, Reply, Success
 from flowner.triggers.start import Occasion, Starter
-from flowner.values import Json
+from flowner.values import Json, RunId
 
 CHILD = "workflow"
+MOST_GENERATIONS = 50
+"""Parents above a run; a flow that calls itself ends there."""
+_CALLABLE = "Request"
+"""The type of trigger that a parent can call."""
 
 
 class Answered(msgspec.Struct, tag="answer"):
@@ -34,6 +38,8 @@ class Answered(msgspec.Struct, tag="answer"):
     has_body: bool = False
     code: str = ""
     message: str = ""
+    child: int = 0
+    """The run that answered; 0: it was none."""
 
     def outcome(self) -> Outcome:
         """Return the answer as the planner reads it: a failure where it carries a code."""
@@ -82,12 +88,19 @@ class Children:
         if not isinstance(name, str):
             raise Refused("the action does not say which flow it calls", code=Code.NOT_FOUND)
         async with self.database.connection() as connection:
+            parent = await read_flow_facts(connection, hand.plan.flow)
             flow = await find_flow(connection, name)
             facts = await read_flow_facts(connection, flow)
             document = await read_version(connection, flow, facts.version)
         child = read_flow(document, name=facts.name)
+        if child.trigger.type != _CALLABLE:
+            raise Refused(
+                f"the flow `{facts.id}` cannot be called: its trigger is no request",
+                code=Code.TRIGGER_NOT_ENABLED,
+            )
         for finding in child_findings(hand.version.flow, "", child):
             raise Refused(finding.message, code=Code.CHILD_INVOKER_UNSUPPORTED)
+        await self._not_too_deep(hand.run)
         return await self.starter.start(
             Occasion(
                 flow=flow,
@@ -95,6 +108,7 @@ class Children:
                     run=hand.run,
                     principal=hand.plan.running.principal,
                     initiator=hand.plan.initiator,
+                    owner=parent.owner,
                 ),
                 outputs={
                     "headers": command.parameters.get("headers") or {},
@@ -105,17 +119,27 @@ class Children:
             )
         )
 
+    async def _not_too_deep(self, run: RunId) -> None:
+        depth = await self.journal.depth(run)
+        if depth >= MOST_GENERATIONS:
+            raise Refused(
+                f"flows call one another {depth} deep; a child may have {MOST_GENERATIONS}"
+                " generations above it",
+                code=Code.BAD_REQUEST,
+            )
+
     async def tell_parent(self, header: RunHeader, said: Reply | Failure | None) -> None:
         """Answer the parent's action, if there is a parent. None: the child ended in silence."""
         if header.parent is None or header.parent_path is None:
             return
+        answer = Answered(header.parent_path, 202, child=header.id)
         match said:
             case Reply():
-                answer = Answered(header.parent_path, said.status, said.body, said.has_body)
+                answer.status = said.status
+                answer.body, answer.has_body = said.body, said.has_body
             case Failure():
-                answer = Answered(
-                    header.parent_path, said.status or 502, None, False, said.code, said.message
-                )
+                answer.status = said.status or 502
+                answer.code, answer.message = said.code, said.message
             case None:
-                answer = Answered(header.parent_path, 202)
+                pass
         await self.journal.post(header.parent, ENCODER.encode(answer))

@@ -112,7 +112,10 @@ class _Moving:
     def _read(self, message: bytes) -> Step:
         found = DECODER.decode(message)
         if isinstance(found, Answered):
-            return self._run.answer(found.path, found.outcome(), self._world())
+            acting = self._acting.get(self._run_name(found.path))
+            if acting is not None and found.child:
+                acting = acting | {"child": str(found.child)}
+            return self._run.answer(found.path, found.outcome(), self._world(), acting=acting)
         return self._run.cancel(self._world(), by=found.by, reason=found.reason)
 
     async def _wait(self) -> None:

@@ -13,12 +13,11 @@ from flowner.definitions.codec import write_flow
 from flowner.definitions.edit import with_binding_reference
 from flowner.definitions.flow import Flow, Source
 from flowner.definitions.packages import Package
-from flowner.definitions.problems import InvalidDefinition, Problem, Severity
-from flowner.errors import Code
 from flowner.flows.asking import flow_permit, future_owner
+from flowner.flows.families import examine, read_family
 from flowner.flows.pointing import point
 from flowner.flows.turning import OFF
-from flowner.identity.save import Finding, child_findings, child_guid, findings
+from flowner.identity.save import Finding
 from flowner.rows import registry
 from flowner.rows.versions import insert_version
 from flowner.triggers.published import Published
@@ -68,9 +67,10 @@ class Importer:
         then nothing was imported.
         """
         ready = [_with_references(flow) for flow in package.flows]
-        advice = [_examine(flow, ready) for flow in ready]
         async with self._database.transaction() as transaction:
             await future_owner(transaction, by)
+            family = await read_family(transaction, self._published, ready)
+            advice = [examine(flow, family) for flow in ready]
             await self._references(transaction, package, ready, by, bind or {})
             await self._variables(transaction, package, by)
             flows = [
@@ -181,30 +181,6 @@ class Importer:
                     {"environmentvariabledefinitionid": id, "value": variable.value},
                     by=by,
                 )
-
-
-def _examine(flow: Flow, all_flows: list[Flow]) -> tuple[Finding, ...]:
-    siblings = {other.guid: other for other in all_flows if other.guid is not None}
-    found = list(findings(flow))
-    for action in flow.walk():
-        child = siblings.get(child_guid(action) or "") if action.type == "Workflow" else None
-        if child is not None:
-            found += child_findings(flow, action.pointer, child)
-    refusing = [finding for finding in found if finding.refuses]
-    if refusing:
-        raise InvalidDefinition(
-            [
-                Problem(
-                    severity=Severity.FATAL,
-                    code=Code(finding.code),
-                    pointer=finding.pointer,
-                    message=f"`{flow.name}`: {finding.message}",
-                    mend=finding.mend,
-                )
-                for finding in refusing
-            ]
-        )
-    return tuple(found)
 
 
 def _with_references(flow: Flow) -> Flow:

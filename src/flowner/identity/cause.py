@@ -53,6 +53,8 @@ class CalledByParent:
     principal: PrincipalId
     """The parent run's running principal."""
     initiator: PrincipalId | None
+    owner: PrincipalId
+    """The parent flow's primary owner, who must be let run the child: they chose to call it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,8 @@ def decide_running(flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> 
             return _owner(facts, RunRule.SCHEDULED_OWNER, world)
         case Called():
             return _owner(facts, RunRule.HTTP_OWNER, world)
-        case CalledByParent(principal=principal):
-            return prove_running(Running(principal=principal, rule=RunRule.CHILD_PARENT), world)
+        case CalledByParent():
+            return _child(facts, cause, world)
         case Resubmitted():
             return _again(flow, facts, cause, world)
         case _:
@@ -79,6 +79,23 @@ def _invoker(
 ) -> Running | Refusal:
     running = prove_running(Running(principal=by, rule=RunRule.INSTANT_INVOKER), world)
     return _if_may_run(running, facts, app, world)
+
+
+def _child(facts: FlowFacts, cause: CalledByParent, world: World) -> Running | Refusal:
+    """Run as the parent's principal, if the parent's owner may run the child at all.
+
+    Otherwise anybody could reach another's flow, and what was lent to it, by calling it.
+    """
+    owner = world.principals.get(cause.owner)
+    leave = None if owner is None else decide_flow(owner.who, FlowAction.RUN, facts)
+    if leave is None or isinstance(leave, Denied):
+        return Refusal(
+            code=Code.ACCESS_DENIED,
+            message=f"{world.name_of(cause.owner)}, who owns the flow that calls it, may not run"
+            f" the flow `{facts.id}`: its owner has to share it with them",
+        )
+    running = Running(principal=cause.principal, rule=RunRule.CHILD_PARENT)
+    return prove_running(running, world)
 
 
 def _if_may_run(

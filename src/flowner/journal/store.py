@@ -123,6 +123,20 @@ class Journal:
             raise NotFound(f"there is no run {run}")
         return _header(row)
 
+    async def depth(self, run: RunId) -> int:
+        """Return how many runs are above this one: its parent, that one's, and so on."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(
+                "WITH RECURSIVE above(id, depth) AS ("
+                " SELECT parent, 1 FROM journal.run WHERE id = %s"
+                " UNION ALL SELECT r.parent, a.depth + 1 FROM journal.run r JOIN above a"
+                " ON r.id = a.id WHERE a.depth < 1000)"
+                " SELECT coalesce(max(depth), 0) AS depth FROM above WHERE id IS NOT NULL",
+                (run,),
+            )
+            row = await found.fetchone()
+        return 0 if row is None else int(row["depth"])
+
     async def entries(self, run: RunId) -> list[Listed]:
         """Return a run's entries in order."""
         async with self._database.connection() as connection:
