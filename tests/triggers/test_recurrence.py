@@ -171,6 +171,8 @@ def test_the_next_occurrence_lies_ahead_and_is_the_next(  # noqa: PLR0917 - a ru
         ({"frequency": "Day", "interval": 501}, "/r/interval"),
         ({"frequency": "Day", "interval": 1, "timeZone": "Mars"}, "/r/timeZone"),
         ({"frequency": "Day", "interval": 1, "startTime": "soon"}, "/r/startTime"),
+        ({"frequency": "Day", "interval": 1, "startTime": "9999-12-31T00:00:00"}, "/r/startTime"),
+        ({"frequency": "Week", "interval": 1, "startTime": "0001-01-01T00:00:00"}, "/r/startTime"),
         ({"frequency": "Day", "interval": 1, "schedule": {"hours": [24]}}, "/r/schedule/hours"),
         ({"frequency": "Week", "interval": 1, "schedule": {"weekDays": ["Mo"]}},
          "/r/schedule/weekDays"),

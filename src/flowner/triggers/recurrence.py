@@ -31,6 +31,9 @@ _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturda
 _ENOUGH: Final = 600
 """Periods without an occurrence after which there is none (31 February)."""
 
+_STARTS: Final = range(2, 9001)
+"""The calendar has the years 1 to 9999, and periods are counted from the start on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
@@ -61,7 +64,7 @@ class Rule:
             frequency=frequency,
             interval=reading.whole("interval", 1, _MOST[frequency]),
             zone=zone,
-            start=reading.moment("startTime", zone),
+            start=reading.start(zone),
             end=reading.moment("endTime", zone),
             hours=reading.numbers("hours", 0, 23),
             minutes=reading.numbers("minutes", 0, 59),
@@ -187,6 +190,12 @@ class _Reading:
             return ZoneInfo(str(name))
         except (ZoneInfoNotFoundError, ValueError, OSError):
             self._fail("timeZone", f"there is no time zone `{given}`")
+
+    def start(self, zone: ZoneInfo) -> datetime | None:
+        found = self.moment("startTime", zone)
+        if found is not None and found.year not in _STARTS:
+            self._fail("startTime", f"`{found.date()}` is too near an end of the calendar")
+        return found
 
     def moment(self, name: str, zone: ZoneInfo) -> datetime | None:
         given = self._given.get(name)
