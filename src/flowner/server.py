@@ -13,16 +13,18 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import uvicorn
 
-from flowner.api.app import Doors, build
+from flowner.api.app import build
+from flowner.api.doors import Doors
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
 from flowner.directory.facts import Facts
 from flowner.directory.people import Directory
 from flowner.directory.tokens import Tokens
-from flowner.engine.children import Children
+from flowner.engine.children import Callbacks, Children
 from flowner.engine.dispatch import Dispatcher
 from flowner.engine.invoke import Invoker
 from flowner.engine.replies import Replies
@@ -49,13 +51,34 @@ from flowner.triggers.clock_strikes import ClockStrikes
 from flowner.triggers.published import Published
 from flowner.triggers.row_changes import RowChanges
 from flowner.triggers.start import Starter, Taker
-from flowner.values import ConnectionId, FlowId, Secret
+from flowner.values import ConnectionId, FlowId, RunId, Secret
 from flowner.vault.keys import add_key, drop_old_keys, load_keys
 from flowner.vault.store import Vault
 
 _SERVER = ConnectionId("00000000-0000-4000-8000-0000000000c0")
 """The holder of the server's own secrets; no connection has this id."""
 CONNECTORS = ("dataverse", "http", "mail", "people")
+
+
+@dataclass(slots=True, kw_only=True)
+class Address:
+    """Where the API is reached, and the signatures that let others in at single doors."""
+
+    key: Secret
+    base: str
+    """Without a slash at the end; a free port is known once the API is served."""
+
+    def sign(self, what: str) -> str:
+        """Return the signature of a door."""
+        return hmac.new(self.key.reveal().encode(), what.encode(), hashlib.sha256).hexdigest()
+
+    def callback_signature(self, run: RunId, path: str) -> str:
+        """Return the signature that lets whoever holds it answer an action of a run."""
+        return self.sign(f"answer {run} {path}")
+
+    def callback_url(self, run: RunId, path: str) -> str:
+        """Return the address at which an action of a run is answered."""
+        return f"{self.base}/callbacks/{run}/{quote(path)}?sig={self.callback_signature(run, path)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +112,11 @@ class House:
     worker: Worker
     dispatcher: Dispatcher
     listing: Listing
-    signing_key: Secret
+    address: Address
 
     def signature(self, flow: FlowId) -> str:
         """Return the signature that lets whoever holds it call a flow's HTTP address."""
-        key = self.signing_key.reveal().encode()
-        return hmac.new(key, f"call {flow}".encode(), hashlib.sha256).hexdigest()
+        return self.address.sign(f"call {flow}")
 
 
 @asynccontextmanager
@@ -166,6 +188,8 @@ def _build(
     settings: Settings, clock: Clock, memory: tuple[Database, Journal, Vault], signing: Secret
 ) -> House:
     database, journal, vault = memory
+    here = f"http://{settings.host}:{settings.port}"
+    address = Address(key=signing, base=settings.public_url or here)
     store = Store(database, clock)
     facts, published = Facts(database), Published(database)
     starter = Starter(database, journal, facts, published, clock)
@@ -188,6 +212,7 @@ def _build(
         replies=replies,
         clock=clock,
         owner=wakes.owner,
+        callback_url=address.callback_url,
     )
     return House(
         settings=settings,
@@ -217,7 +242,7 @@ def _build(
         worker=worker,
         dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),
         listing=Listing(database, published),
-        signing_key=signing,
+        address=address,
     )
 
 
@@ -232,7 +257,9 @@ async def serve(house: House) -> AsyncIterator[str]:
             resubmitting=house.resubmitting,
             explain=house.explain,
             replies=house.replies,
+            callbacks=Callbacks(journal=house.journal),
             signature=house.signature,
+            callback_signature=house.address.callback_signature,
         )
     )
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -249,7 +276,9 @@ async def serve(house: House) -> AsyncIterator[str]:
     try:
         while not server.started and not serving.done():  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.01)
-        yield f"http://{house.settings.host}:{listening.getsockname()[1]}"
+        here = f"http://{house.settings.host}:{listening.getsockname()[1]}"
+        house.address.base = house.settings.public_url or here
+        yield here
     finally:
         server.should_exit = True
         await serving

@@ -22,6 +22,8 @@ class Settings:
     """The vault's key, base64 of 32 bytes; None: the key file in `data_folder`."""
     host: str = "127.0.0.1"
     port: int = 8733
+    public_url: str | None = None
+    """Where others reach the API; None: at `host` and `port`."""
     concurrency: int = 32
     """Runs that one process moves at the same time."""
     allow_private_addresses: bool = False
@@ -40,6 +42,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         key=Secret(key) if key else None,
         host=given.get("FLOWNER_HOST") or default.host,
         port=_whole(given, "FLOWNER_PORT", default.port, 0, 65535),
+        public_url=(given.get("FLOWNER_PUBLIC_URL") or "").rstrip("/") or None,
         concurrency=_whole(given, "FLOWNER_CONCURRENCY", default.concurrency, 1, 1000),
         allow_private_addresses=_yes(given, "FLOWNER_ALLOW_PRIVATE_ADDRESSES"),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowner.errors import Invalid
+from flowner.errors import Invalid, NotFound
 from flowner.runs.requests import MAX_PARTS, content, request_outputs
 
 
@@ -114,5 +114,5 @@ def test_multipart() -> None:
     ],
 )
 def test_refused(arguments: Any, message: str) -> None:
-    with pytest.raises(Invalid, match=message):
+    with pytest.raises((Invalid, NotFound), match=message):
         outputs(**arguments)

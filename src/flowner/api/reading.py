@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from flowner.definitions.documents import own, parse
 from flowner.errors import Code, Invalid
+from flowner.runs.requests import content
 from flowner.values import Json, JsonObject
 
 MOST_BYTES = 10 * 1024 * 1024
@@ -19,6 +20,19 @@ async def read_object(request: Request) -> JsonObject:
     if not isinstance(body, dict):
         raise Invalid("the body is not a JSON object", pointer="")
     return body
+
+
+async def read_content(request: Request) -> Json:
+    """Return the body as flows see it: JSON, text, a form, parts, or a content object.
+
+    None: there is none. Raises as `read_body`.
+    """
+    kind = request.headers.get("content-type", "")
+    media = kind.partition(";")[0].strip().lower()
+    if media in ("", "application/json") or media.endswith("+json"):
+        return await read_body(request)
+    data = await _bytes(request)
+    return content(kind, data) if data else None
 
 
 async def read_body(request: Request) -> Json:

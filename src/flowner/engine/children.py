@@ -20,7 +20,7 @@ from flowner.rows.facts import read_flow_facts
 from flowner.rows.versions import find_flow, read_version
 from flowner.runs.commands import Failure, Invoke, Outcome, Parked, Reply, Success
 from flowner.triggers.start import Occasion, Starter
-from flowner.values import Json, RunId
+from flowner.values import Json, JsonObject, RunId
 
 CHILD = "workflow"
 MOST_GENERATIONS = 50
@@ -36,6 +36,7 @@ class Answered(msgspec.Struct, tag="answer"):
     status: int
     body: object = None
     has_body: bool = False
+    headers: dict[str, object] = {}
     code: str = ""
     message: str = ""
     child: int = 0
@@ -46,7 +47,8 @@ class Answered(msgspec.Struct, tag="answer"):
         if self.code:
             return Failure(code=self.code, message=self.message, status=self.status)
         body: Json = self.body  # type: ignore[assignment] # decoded from JSON
-        return Success(status=self.status, body=body, has_body=self.has_body)
+        headers: JsonObject = self.headers  # type: ignore[assignment] # decoded from JSON
+        return Success(status=self.status, headers=headers, body=body, has_body=self.has_body)
 
 
 class CancelAsked(msgspec.Struct, tag="cancel"):
@@ -143,3 +145,15 @@ class Children:
             case None:
                 pass
         await self.journal.post(header.parent, ENCODER.encode(answer))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callbacks:
+    """Hands answers from outside to actions that wait for them."""
+
+    journal: Journal
+
+    async def answer(self, run: RunId, path: str, headers: JsonObject, body: Json) -> bool:
+        """Answer the action at ``path``; False when the run is over. A second answer is ignored."""
+        answer = Answered(path, 200, body, body is not None, dict(headers))
+        return await self.journal.post(run, ENCODER.encode(answer))

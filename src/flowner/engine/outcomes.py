@@ -12,7 +12,7 @@ from dataclasses import replace
 import structlog
 
 from flowner.errors import Code
-from flowner.runs.commands import Failure, Outcome, Success, Transient
+from flowner.runs.commands import Failure, Outcome, Parked, Success, Transient
 from flowner.sdk import context as sdk
 from flowner.sdk.connector import Connector, Operation, Repeat
 from flowner.values import Json, JsonObject
@@ -50,6 +50,8 @@ async def ask(
             message=f"the connector failed while it carried out `{operation.id}`",
             status=500,
         ), None
+    if answer.later:
+        return Parked(reason="the answer comes to its callback address"), answer.seen
     outcome = Success(
         status=answer.status,
         headers=dict(answer.headers),

@@ -8,6 +8,7 @@ waits for the next append, and is asked again if we die before it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -46,6 +47,8 @@ class Worker:
     replies: Replies
     clock: Clock
     owner: str
+    callback_url: Callable[[RunId, str], str]
+    """The address at which an action of a run is answered."""
 
     async def activate(self, run: RunId) -> None:
         """Move a run until it waits or is over. Raises `Conflict` when the lease is lost."""
@@ -260,7 +263,12 @@ class _Moving:
 
     def _world(self) -> World:
         clock = self._worker.clock
-        return World(now=clock.now(), chance=clock.chance, guid=clock.fresh_guid)
+        return World(
+            now=clock.now(),
+            chance=clock.chance,
+            guid=clock.fresh_guid,
+            callback_url=lambda path: self._worker.callback_url(self._id, path),
+        )
 
 
 def _with_acting(event: ActionEnded, acting: JsonObject) -> ActionEnded:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flowner.database import Transaction
 from flowner.definitions.flow import Flow
 from flowner.definitions.problems import InvalidDefinition, Problem, Severity
-from flowner.errors import Code
+from flowner.errors import Code, FlownerError
 from flowner.identity.save import Finding, called_findings, child_findings, child_guid, findings
 from flowner.rows import registry
 from flowner.triggers.published import Published
@@ -41,7 +42,10 @@ async def read_family(
     here: dict[str, Flow] = {}
     for row in await registry.select(transaction, "workflow", {}):
         id, number = FlowId(row["workflowid"]), row["currentversion"]
-        if number is not None and id not in brought:
+        if number is None or id in brought:
+            continue
+        # One that this release cannot read says so when it is turned on or run.
+        with suppress(FlownerError):
             here[id] = (await published.get(id, number, within=transaction)).flow
     return Family({**here, **brought})
 

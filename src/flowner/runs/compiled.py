@@ -268,7 +268,9 @@ def _templates(action: Action) -> Mapping[str, Template]:
         found["inputs"] = {
             name: value for name, value in inputs.items() if name not in _WHOLE_INPUTS_LESS
         }
-        if action.call is None and "authentication" in inputs:
+        if action.type == "HttpWebhook":
+            found["inputs"], found["authentication"] = _apart(inputs)
+        elif action.call is None and "authentication" in inputs:
             found["authentication"] = inputs["authentication"]
     elif "inputs" in source:
         found["inputs"] = inputs
@@ -276,6 +278,18 @@ def _templates(action: Action) -> Mapping[str, Template]:
         if name in source and not (name == "expression" and action.type != "Switch"):
             found[name] = about_itself(source[name], action.name)
     return {name: compile_template(value) for name, value in found.items()}
+
+
+def _apart(inputs: JsonObject) -> tuple[JsonObject, JsonObject]:
+    """Return a webhook's requests without their credentials, and the credentials by request."""
+    shown: JsonObject = {}
+    credentials: JsonObject = {}
+    for name, request in inputs.items():
+        shown[name] = request
+        if isinstance(request, dict) and "authentication" in request:
+            credentials[name] = request["authentication"]
+            shown[name] = {n: value for n, value in request.items() if n != "authentication"}
+    return shown, credentials
 
 
 _CALLING: Final = frozenset({"Http", "HttpWebhook", "Workflow", "ServiceProvider"})

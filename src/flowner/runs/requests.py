@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
-from flowner.errors import Code, Invalid
+from flowner.errors import Code, Invalid, NotFound
 from flowner.runs.plain import plain
 from flowner.values import Json, JsonObject
 
@@ -31,7 +31,8 @@ def request_outputs(
     ``inputs`` are the trigger's, as written: ``relativePath`` is read from them. ``target`` is
     the path after the trigger's own address, with its query.
 
-    Raises `Invalid` for a path that does not fit and for a body that its content type belies.
+    Raises `NotFound` for a path that does not fit, `Invalid` for a body that its content type
+    belies.
     """
     path, _, query = target.partition("?")
     outputs: JsonObject = {"headers": dict(headers)}
@@ -57,7 +58,7 @@ def _queries(query: str) -> JsonObject:
 def _path_parameters(template: str, path: str) -> JsonObject:
     wanted, given = template.strip("/").split("/"), path.strip("/").split("/")
     if len(wanted) != len(given):
-        raise Invalid(f"the path does not fit; it must look like `{template}`", code=Code.NOT_FOUND)
+        raise NotFound(f"the path does not fit; it must look like `{template}`")
     found: JsonObject = {}
     for piece, value in zip(wanted, given, strict=True):
         pattern = "".join(
@@ -66,9 +67,7 @@ def _path_parameters(template: str, path: str) -> JsonObject:
         )
         match = re.fullmatch(pattern, unquote(value), re.DOTALL)
         if match is None:
-            raise Invalid(
-                f"the path does not fit; it must look like `{template}`", code=Code.NOT_FOUND
-            )
+            raise NotFound(f"the path does not fit; it must look like `{template}`")
         found.update(zip(_PLACE.findall(piece), match.groups(), strict=True))
     return found
 

@@ -17,6 +17,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Json = None
     has_body: bool = True
+    later: bool = False
+    """The call was taken; what the action answers comes to its callback address."""
     seen: str | None = None
     """Whom the outside took the caller for, where it says so (the account it authenticated)."""
 

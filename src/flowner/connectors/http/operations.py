@@ -182,3 +182,27 @@ def _why(error: Exception) -> str:
 
 for _method, _repeat in _REPEATS.items():
     _declare(_method, _repeat)
+
+
+@connector.operation(
+    "HttpWebhook",
+    title="HTTP webhook",
+    repeat=Repeat.NEVER,
+    parameters=(ParameterForm(name="subscribe", title="Subscribe", type="object", required=True),),
+)
+async def subscribe(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Send the `subscribe` request; the action ends when its callback address is called.
+
+    Called twice: the outside may be subscribed twice, so after a crash a person has to look.
+    """
+    request, signing = parameters.get("subscribe"), parameters.get("authentication")
+    if not isinstance(request, dict):
+        raise Rejected("`subscribe` is missing: give the request that asks to be called back")
+    method = str(request.get("method") or "POST").upper()
+    if method not in _REPEATS:
+        raise Rejected(f"`{method[:20]}` is no method to subscribe by")
+    own = signing.get("subscribe") if isinstance(signing, dict) else None
+    answer = await send(method, {**request, "authentication": own}, context)
+    if answer.status >= 400:
+        raise Rejected.answered("the outside refused the subscription", answer, code="BadRequest")
+    return Answer(later=True)
