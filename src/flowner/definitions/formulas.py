@@ -44,7 +44,8 @@ class _Fault:
 class _Template:
     """What the checks have to know of a template."""
 
-    calls: tuple[CallNode, ...]
+    calls: tuple[tuple[CallNode, bool], ...]
+    """With whether the template is sure to fail where the call gives null."""
     faults: tuple[_Fault, ...]
 
 
@@ -81,8 +82,8 @@ class _Checking:
             yield _problem(fault.said, at, code=fault.code, shown=_shown(text, fault.position))
 
     def _names(self, template: _Template, spot: Spot) -> Iterator[_Fault]:
-        for call in template.calls:
-            for said in self.references.of_call(call, spot):
+        for call, needs_value in template.calls:
+            for said in self.references.of_call(call, spot, needs_value=needs_value):
                 yield _Fault(said=said, position=call.position)
             if call.name.lower() == "action" and not spot.ended:
                 yield _Fault(said=_NO_ACTION_HERE, position=call.position)
@@ -97,7 +98,7 @@ class _Checking:
         found = tuple(call for node in nodes for call in calls(node))
         shape = [
             _Fault(said=said, position=call.position)
-            for call in found
+            for call, _ in found
             for said in _shape(call.name, len(call.arguments))
         ]
         values = [

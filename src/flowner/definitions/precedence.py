@@ -14,6 +14,7 @@ from typing import Final
 from flowner.definitions.flow import Action, Flow
 
 LOOPS: Final = frozenset({"Foreach", "Until"})
+_CHOICES: Final = frozenset({"If", "Switch"})
 
 
 class Standing(Enum):
@@ -86,8 +87,7 @@ class Precedence:
         if seen_from is None:
             return self._in_reach(other, 0) if ended else Standing.LATER
         there, here = self._way(other), self._way(seen_from)
-        shared = sum(1 for one, two in zip(there, here, strict=False) if one.action is two.action)
-        # INVARIANT: ways are equal up to where they part, so this count is that place.
+        shared = _shared(there, here)
         if shared == len(here):
             if not ended:
                 return Standing.SELF if shared == len(there) else Standing.INSIDE
@@ -100,6 +100,17 @@ class Precedence:
         if one.action.name in self._before(two):
             return self._in_reach(other, shared)
         return Standing.LATER if two.action.name in self._before(one) else Standing.UNORDERED
+
+    def choice(self, other: Action, seen_from: Action | None) -> Action | None:
+        """Return the If or Switch that decides whether ``other``, which is before, runs at all.
+
+        None also where it runs in a loop of its own: then it has a list of outcomes.
+        """
+        there, here = self._way(other), () if seen_from is None else self._way(seen_from)
+        around = [step.action for step in there[_shared(there, here) : -1]]
+        if any(action.type == "Foreach" for action in around):
+            return None
+        return next((action for action in around if action.type in _CHOICES), None)
 
     def _in_reach(self, other: Action, shared: int) -> Standing:
         """Tell what has one outcome, or one list of outcomes, from what is nested deeper."""
@@ -124,3 +135,8 @@ class Precedence:
 
     def _way(self, action: Action) -> Way:
         return self._ways[action.name.casefold()]
+
+
+def _shared(there: Way, here: Way) -> int:
+    # INVARIANT: ways are equal up to where they part, so this count is that place.
+    return sum(1 for one, two in zip(there, here, strict=False) if one.action is two.action)

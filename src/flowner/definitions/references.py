@@ -36,8 +36,11 @@ class References:
         self._parameters = {name.casefold() for name in (*flow.parameters, *_SPECIAL)}
         self._variables, self._any_variable = _initialized(flow)
 
-    def of_call(self, call: CallNode, spot: Spot) -> Iterator[Said]:
-        """Say what is wrong with the name that a call gives, if it gives one."""
+    def of_call(self, call: CallNode, spot: Spot, *, needs_value: bool) -> Iterator[Said]:
+        """Say what is wrong with the name that a call gives, if it gives one.
+
+        ``needs_value``: what the call stands in fails where it gives null.
+        """
         kind = call.name.lower()
         if kind == "item":
             yield from self._item(spot)
@@ -47,6 +50,21 @@ class References:
         first = call.arguments[0]
         if isinstance(first, Literal) and isinstance(first.value, str):
             yield from look(self, first.value, spot)
+            if needs_value and kind in _OUTPUTS:
+                yield from self._perhaps_skipped(first.value, spot)
+
+    def _perhaps_skipped(self, name: str, spot: Spot) -> Iterator[Said]:
+        found = self._order.named(name)
+        if found is None or self._standing(found, spot) is not Standing.BEFORE:
+            return
+        choice = self._order.choice(found, spot.action)
+        if choice is not None:
+            yield Said(
+                message=f"`{found.name}` gives null where `{choice.name}` takes another branch, and"
+                " then this fails",
+                mend="write `?` before what is taken from it",
+                severity=Severity.WARNING,
+            )
 
     def of_changed(self, spot: Spot) -> Iterator[Said]:
         """Say what is wrong with the variable that an action changes; ``spot`` is its name."""
@@ -72,9 +90,7 @@ class References:
                 mend=f"add an Initialize variable action{_or_use(name, known)}",
             )
             return
-        standings = {
-            self._order.standing(maker, spot.action, ended=spot.ended): maker for _, maker in makers
-        }
+        standings = {self._standing(maker, spot): maker for _, maker in makers}
         if Standing.BEFORE in standings:
             return
         maker = next(iter(standings.values()))
@@ -101,7 +117,7 @@ class References:
                 mend=_use(name, self._order.names(), "name one that it has"),
             )
             return
-        said = _STANDINGS.get(self._order.standing(found, spot.action, ended=spot.ended))
+        said = _STANDINGS.get(self._standing(found, spot))
         if said is not None:
             severity, what, mend = said
             yield Said(message=f"`{found.name}` {what}", mend=mend, severity=severity)
@@ -144,10 +160,14 @@ class References:
                 severity=Severity.WARNING,
             )
 
+    def _standing(self, other: Action, spot: Spot) -> Standing:
+        return self._order.standing(other, spot.action, ended=spot.ended)
+
     def _loops(self, spot: Spot) -> list[Action]:
         return [] if spot.action is None else self._order.loops(spot.action)
 
 
+_OUTPUTS: Final = frozenset({"outputs", "body", "actionoutputs", "actionbody"})
 _ERROR, _WARNING = Severity.ERROR, Severity.WARNING
 _STANDINGS: Final[Mapping[Standing, tuple[Severity, str, str]]] = {
     Standing.SELF: (_ERROR, "names itself, before it has run", "name an action that runs before"),

@@ -56,9 +56,25 @@ def nodes(node: Node) -> Iterator[Node]:
         waiting.extend(reversed(_inside(one)))
 
 
-def calls(node: Node) -> Iterator[CallNode]:
-    """Yield every call in a tree, from left to right, the outer before the inner."""
-    return (one for one in nodes(node) if isinstance(one, CallNode))
+def calls(node: Node) -> Iterator[tuple[CallNode, bool]]:
+    """Yield every call in a tree, from left to right, the outer before the inner.
+
+    The flag says whether the whole is sure to fail where the call gives null: it is evaluated
+    whenever the whole is, and something is taken from its value without ``?``.
+    """
+    waiting = [(node, True, False)]
+    while waiting:
+        one, sure, strict = waiting.pop()
+        if isinstance(one, CallNode):
+            yield one, sure and strict
+        always = _always_evaluated(one)
+        of_base = isinstance(one, Access) and not one.safe
+        waiting += reversed(
+            [
+                (part, sure and place < always, of_base and place == 0)
+                for place, part in enumerate(_inside(one))
+            ]
+        )
 
 
 def constants(node: Node) -> Iterator[tuple[Node, bool]]:
