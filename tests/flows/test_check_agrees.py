@@ -23,6 +23,7 @@ from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.rows.catalogue import Type
 from flowner.rows.seed import BASIC_USER, DELEGATE
 from flowner.values import ConnectionId, PrincipalId
+from worlds.living import reader_role
 from worlds.written import BUTTON, MAIL, ROWS, call, package, reference, row_trigger
 
 ROLES = {OWNER: "olga", INVOKER: "ivan", MODIFIER: "mona", ROW_OWNER: "rosa"}
@@ -63,9 +64,10 @@ def town(house, run) -> Town:
         await house.metadata.create_table(
             "c_note", set_name="c_notes", primary_name="c_name", columns={"c_size": Type.WHOLE}
         )
+        reader = await reader_role(house)
         for name in (*ROLES.values(), LENDER):
             made.people[name] = await house.directory.add_person(
-                NewPerson(name=name, upn=account(name)), roles=(BASIC_USER, DELEGATE)
+                NewPerson(name=name, upn=account(name)), roles=(BASIC_USER, DELEGATE, reader)
             )
             made.mail[name] = await house.connections.make(
                 NewConnection(connector=MAIL, account=account(name)), made.people[name]

@@ -23,6 +23,7 @@ from flowner.values import AppId, ConnectionId, FlowId, PrincipalId, RunId
 from worlds import written
 
 PATIENCE = 20.0
+READER = "00000000-0000-4000-8000-000000004ead"
 BUTTON = written.BUTTON
 RECURRENCE = {
     "Recurrence": {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 1}}
@@ -52,6 +53,13 @@ def provided() -> dict[str, Any]:
     return {"people": written.reference(written.PEOPLE, "ref_provided", source="invoker")}
 
 
+async def reader_role(house: House) -> str:
+    """Return the role that reads every row: whoever listens to a table has to read it."""
+    if READER not in {role["id"] for role in await house.listing.roles()}:
+        await house.directory.add_role("Reader", {("*", "Read"): 8}, id=READER)
+    return READER
+
+
 @dataclass
 class Living:
     """Makes people, connections and flows, with names that nobody else has."""
@@ -63,9 +71,8 @@ class Living:
         """Return somebody of this name, made when asked for first."""
         if name not in self.people:
             new = NewPerson(name=name, upn=f"{name}@living.example")
-            self.people[name] = await self.house.directory.add_person(
-                new, roles=(BASIC_USER, *roles)
-            )
+            held = (BASIC_USER, await reader_role(self.house), *roles)
+            self.people[name] = await self.house.directory.add_person(new, roles=held)
         return self.people[name]
 
     async def connection(self, owner: str, connector: str = written.PEOPLE) -> ConnectionId:

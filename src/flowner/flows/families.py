@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowner.database import Transaction
+from flowner.definitions.checks import problems
 from flowner.definitions.flow import Flow
 from flowner.definitions.problems import InvalidDefinition, Problem, Severity
 from flowner.errors import Code, FlownerError
+from flowner.flows.check import of_problem
 from flowner.identity.save import Finding, called_findings, child_findings, child_guid, findings
 from flowner.rows import registry
 from flowner.triggers.published import Published
@@ -64,7 +66,9 @@ def examine(flow: Flow, family: Family) -> tuple[Finding, ...]:
     refusing = [finding for finding in found if finding.refuses]
     if refusing:
         raise InvalidDefinition([_problem(flow, finding) for finding in refusing])
-    return tuple(found)
+    # What keeps a flow from being turned on keeps nobody from bringing it here to mend it.
+    kept = (replace(of_problem(problem), refuses=False) for problem in problems(flow))
+    return (*found, *kept)
 
 
 def _problem(flow: Flow, finding: Finding) -> Problem:

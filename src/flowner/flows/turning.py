@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flowner.access.rights import Right
+from flowner.access.row_filter import require_privilege
 from flowner.access.vocabulary import FlowAction, FlowFacts
 from flowner.clock import Clock
 from flowner.database import Database, Transaction
@@ -14,7 +16,9 @@ from flowner.flows.asking import flow_permit, principal
 from flowner.identity.activation import Activation, activate
 from flowner.identity.world import Lend
 from flowner.rows import registry
+from flowner.rows.catalogue import logical_name
 from flowner.rows.facts import read_world
+from flowner.rows.standing import Standings
 from flowner.triggers.published import Published
 from flowner.triggers.registration import register, unregister
 from flowner.values import FlowId, PrincipalId
@@ -35,6 +39,7 @@ class Turning:
             facts = permit.to(FlowAction.TURN)
             version = await self._published.get(flow_id, facts.version, within=transaction)
             _refuse_errors(version.flow)
+            await _may_listen(transaction, version.flow, facts)
             world = await read_world(transaction, facts, [by], version.references)
             answer = activate(version.flow, facts, await principal(transaction, by), world)
             _refuse(answer)
@@ -49,6 +54,15 @@ class Turning:
             permit.to(FlowAction.TURN)
             await registry.update(transaction, "workflow", flow_id, OFF, by=by)
             await unregister(transaction, flow_id)
+
+
+async def _may_listen(transaction: Transaction, flow: Flow, facts: FlowFacts) -> None:
+    """Refuse a row trigger on a table that the flow's owner may not read at all."""
+    if flow.trigger.rows is None:
+        return
+    table = await logical_name(transaction, flow.trigger.rows.table)
+    standing = await Standings().of(facts.owner, transaction)
+    require_privilege([standing], table, Right.READ)
 
 
 async def record_lends(

@@ -127,6 +127,21 @@ class Catalogue:
         self._by_name = {}
 
 
+async def logical_name(transaction: Transaction, name: str) -> str:
+    """Return the logical name of a table that is called by it or by its set name.
+
+    A table that is not there keeps the name it was called by.
+    """
+    for table, set_name in SYSTEM_TABLES.items():
+        if name in (table, set_name):
+            return table
+    found = await transaction.execute(
+        "SELECT logicalname AS name FROM rows.tablemetadata WHERE entitysetname = %s", (name,)
+    )
+    row = await found.fetchone()
+    return name if row is None else str(row["name"])
+
+
 async def _read(transaction: Transaction) -> dict[str, Table]:
     found = await transaction.execute(_COLUMNS, (list(SYSTEM_TABLES),))
     columns: dict[str, dict[str, Type]] = {}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flowner.access.rights import Right, RowFacts
+from flowner.access.row_filter import decide_row
 from flowner.database import Transaction
-from flowner.errors import Code, Invalid
+from flowner.errors import AccessDenied, Code, Invalid
 from flowner.odata.evaluate import holds
 from flowner.odata.parser import parse_filter
 from flowner.rows.feed import Change
-from flowner.values import FlowId
+from flowner.rows.standing import Standings
+from flowner.values import FlowId, PrincipalId
 
 _MESSAGES = {"Create": (1, 4, 5, 7), "Update": (3, 4, 6, 7), "Delete": (2, 5, 6, 7)}
 
@@ -23,7 +26,8 @@ WITH RECURSIVE whose(unit) AS (
     UNION SELECT b.parentbusinessunitid FROM rows.businessunit b
           JOIN above ON above.unit = b.businessunitid
 )
-SELECT c.workflowid::text AS flow, c.filteringattributes AS columns, c.filterexpression AS filter
+SELECT c.workflowid::text AS flow, w.ownerid::text AS owner, c.filteringattributes AS columns,
+       c.filterexpression AS filter
 FROM rows.callbackregistration c
 JOIN rows.workflow w ON w.workflowid = c.workflowid
 LEFT JOIN rows.systemuser o ON o.systemuserid = w.ownerid
@@ -63,10 +67,12 @@ class Heard:
             ) from error
 
 
-async def listening(transaction: Transaction, change: Change) -> list[Heard]:
+async def listening(transaction: Transaction, change: Change, standings: Standings) -> list[Heard]:
     """Return the flows that hear of a change: by message, scope and columns named.
 
-    Those that are on, and were when it was made. Their filters have yet to be asked.
+    Those that are on, and were when it was made, and whose primary owner may read the row as it
+    stood then: a trigger tells nobody what they could not have read. Their filters have yet to be
+    asked.
     """
     found = await transaction.execute(
         _LISTENING,
@@ -77,11 +83,43 @@ async def listening(transaction: Transaction, change: Change) -> list[Heard]:
             "owner": change.owner,
         },
     )
+    rows = [row for row in await found.fetchall() if _named(row["columns"], change)]
+    if not rows:
+        return []
+    facts = await _facts(transaction, change)
     return [
         Heard(FlowId(row["flow"]), row["filter"])
-        for row in await found.fetchall()
-        if _named(row["columns"], change)
+        for row in rows
+        if await _may_read(transaction, standings, PrincipalId(row["owner"]), change, facts)
     ]
+
+
+async def _facts(transaction: Transaction, change: Change) -> RowFacts:
+    found = await transaction.execute(
+        "SELECT principalid::text AS holder, accessmask AS mask FROM rows.rowshare"
+        " WHERE tablename = %s AND rowid = %s",
+        (change.table, change.id),
+    )
+    unit = change.row.get("_owningbusinessunit_value")
+    return RowFacts(
+        owner=change.owner,
+        business_unit=unit if isinstance(unit, str) else None,
+        shares={row["holder"]: row["mask"] for row in await found.fetchall()},
+    )
+
+
+async def _may_read(
+    transaction: Transaction,
+    standings: Standings,
+    owner: PrincipalId,
+    change: Change,
+    facts: RowFacts,
+) -> bool:
+    try:
+        standing = await standings.of(owner, transaction)
+    except AccessDenied:
+        return False
+    return decide_row(standing, change.table, Right.READ, facts).allowed
 
 
 def _named(columns: str | None, change: Change) -> bool:

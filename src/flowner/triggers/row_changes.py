@@ -11,6 +11,7 @@ import structlog
 from flowner.database import Database, Transaction
 from flowner.identity.cause import RowChanged
 from flowner.rows.feed import CHANNEL, Change, take
+from flowner.rows.standing import Standings
 from flowner.rows.subscriptions import listening
 from flowner.triggers.start import Occasion, Starter
 from flowner.triggers.unattended import attempt
@@ -26,6 +27,7 @@ class RowChanges:
 
     def __init__(self, database: Database, starter: Starter) -> None:
         self._database, self._starter = database, starter
+        self._standings = Standings()
         self._some = asyncio.Event()
 
     async def run(self) -> None:
@@ -61,7 +63,7 @@ class RowChanges:
             return False
 
     async def _start(self, transaction: Transaction, change: Change) -> None:
-        for heard in await listening(transaction, change):
+        for heard in await listening(transaction, change, self._standings):
             occasion = Occasion(
                 flow=heard.flow,
                 cause=RowChanged(by=change.acting_for, row_owner=change.owner),
