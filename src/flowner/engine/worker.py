@@ -81,6 +81,7 @@ class _Moving:
         self._pictured = loaded.next_seq - len(loaded.entries)
         self._fresh: list[AnyEvent] = []
         self._accounts: set[str] = set()
+        self._noted = set(header.accounts)
         self._tasks: dict[asyncio.Task[Called], Invoke] = {}
         self._consumed = 0
         self._open: frozenset[str] = frozenset()
@@ -134,7 +135,7 @@ class _Moving:
         for task in done:
             command = self._tasks.pop(task)
             called = task.result()
-            if called.account:
+            if called.account and called.account not in self._noted:
                 self._accounts.add(called.account)
             await self._take(
                 self._run.answer(command.path, called.outcome, self._world(), acting=called.acting)
@@ -242,6 +243,7 @@ class _Moving:
             )
         )
         self._seq += len(entries)
+        self._noted |= self._accounts
         self._accounts.clear()
 
     def _entry(self, event: AnyEvent) -> Entry:

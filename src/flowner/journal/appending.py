@@ -1,6 +1,8 @@
 """Appending: entries, status, wake, accounts and snapshot of many runs, in one statement.
 
-An addition is kept if its run's lease is held by its writer and its first number is the next.
+An addition is kept if its run's lease is held by its writer and its first number is the next. Most
+additions leave the wake as it is, and only look at it; should the lease change hands in that
+moment, the entries' unique numbers let only one of the two go on.
 """
 
 from __future__ import annotations
@@ -26,19 +28,22 @@ WITH batch AS (
     SELECT b.* FROM batch b
     WHERE b.expected = 1 + coalesce(
         (SELECT max(e.seq) FROM journal.entry e WHERE e.run = b.run), -1)
-), kept AS (
-    UPDATE journal.wake w SET
-        due = CASE WHEN b.due IS NULL THEN w.due
-                   WHEN w.posted > b.posted THEN now() ELSE b.due END,
-        owner = CASE WHEN b.due IS NULL THEN w.owner END,
-        lease = CASE WHEN b.due IS NULL THEN w.lease END
-    FROM fit b WHERE w.run = b.run AND NOT b.finished AND w.owner = b.owner AND w.lease > now()
+), holding AS (
+    SELECT w.run FROM journal.wake w JOIN fit b ON w.run = b.run
+    WHERE NOT b.finished AND b.due IS NULL AND w.owner = b.owner AND w.lease > now()
+), released AS (
+    UPDATE journal.wake w SET owner = NULL, lease = NULL,
+        due = CASE WHEN w.posted > b.posted THEN now() ELSE b.due END
+    FROM fit b
+    WHERE w.run = b.run AND NOT b.finished AND b.due IS NOT NULL
+        AND w.owner = b.owner AND w.lease > now()
     RETURNING w.run
 ), done AS (
     DELETE FROM journal.wake w USING fit b
     WHERE w.run = b.run AND b.finished AND w.owner = b.owner AND w.lease > now()
     RETURNING w.run
-), held AS (SELECT run FROM kept UNION ALL SELECT run FROM done
+), held AS (
+    SELECT run FROM holding UNION ALL SELECT run FROM released UNION ALL SELECT run FROM done
 ), written AS (
     INSERT INTO journal.entry (run, seq, at, kind, path, data)
     SELECT e.* FROM unnest(%(e_run)b, %(e_seq)b, %(e_at)b,
