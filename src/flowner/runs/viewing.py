@@ -217,9 +217,14 @@ class RunScope:
             container = self._state.containers.get(prefix + loop.key)
             count = record.count if container is None else container.next
             if not count:
-                break
+                return self._never_begun(node, loop, prefix, record)
             prefix = paths.iteration(prefix + loop.key, count - 1)
         record = self._stands(node, prefix)
+        return None if record is None else Seen(node, prefix + node.key, record)
+
+    def _never_begun(self, node: Node, loop: Node, prefix: str, above: Record) -> Seen | None:
+        """Find what is inside of a loop without iterations, however deep."""
+        record = self._stands(node, prefix) or inherited(node.name, loop.name, above, 0)
         return None if record is None else Seen(node, prefix + node.key, record)
 
     def _repeated(self, node: Node, loop: Node, prefix: str, above: Record) -> Seen | None:
