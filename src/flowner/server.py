@@ -43,7 +43,9 @@ from flowner.flows.sharing import Sharing
 from flowner.flows.turning import Turning
 from flowner.journal.store import Journal, open_journal
 from flowner.journal.wakes import Wakes
+from flowner.rows.making import Making
 from flowner.rows.metadata import Metadata
+from flowner.rows.reading import Reading
 from flowner.rows.store import Store
 from flowner.sdk.connector import Connector
 from flowner.settings import Settings
@@ -54,6 +56,8 @@ from flowner.triggers.start import Starter, Taker
 from flowner.values import ConnectionId, FlowId, RunId, Secret
 from flowner.vault.keys import add_key, drop_old_keys, load_keys
 from flowner.vault.store import Vault
+from flowner.webapi.calls import Rooms
+from flowner.webapi.service import WebApi
 
 _SERVER = ConnectionId("00000000-0000-4000-8000-0000000000c0")
 """The holder of the server's own secrets; no connection has this id."""
@@ -113,6 +117,8 @@ class House:
     dispatcher: Dispatcher
     listing: Listing
     address: Address
+    making: Making
+    webapi: WebApi
 
     def signature(self, flow: FlowId) -> str:
         """Return the signature that lets whoever holds it call a flow's HTTP address."""
@@ -191,6 +197,7 @@ def _build(
     here = f"http://{settings.host}:{settings.port}"
     address = Address(key=signing, base=settings.public_url or here)
     store = Store(database, clock)
+    making = Making(database, store.catalogue)
     facts, published = Facts(database), Published(database)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
@@ -243,6 +250,11 @@ def _build(
         dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),
         listing=Listing(database, published),
         address=address,
+        making=making,
+        webapi=WebApi(
+            database,
+            Rooms(store=store, reading=Reading(store, clock), making=making, clock=clock),
+        ),
     )
 
 
@@ -258,6 +270,7 @@ async def serve(house: House) -> AsyncIterator[str]:
             explain=house.explain,
             replies=house.replies,
             callbacks=Callbacks(journal=house.journal),
+            webapi=house.webapi,
             signature=house.signature,
             callback_signature=house.address.callback_signature,
         )

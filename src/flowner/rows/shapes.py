@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -107,6 +107,8 @@ def _json(value: Any) -> Json:
     match value:
         case datetime():
             return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+        case date():
+            return value.isoformat()
         case UUID():
             return str(value)
         case Decimal():
@@ -129,6 +131,7 @@ _READ: dict[Type, Callable[[Json], Any]] = {
     Type.FLOAT: lambda value: float(str(value)),
     Type.BOOLEAN: _boolean,
     Type.MOMENT: _moment,
+    Type.DAY: lambda value: _moment(value).date(),
     Type.LOOKUP: lambda value: str(UUID(str(value))),
     Type.JSON: Jsonb,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from psycopg import errors, sql
@@ -37,6 +37,9 @@ class _Asking:
 
     def law(self, right: Right) -> Predicate:
         return together(self.standings, self.table.name, right, owned=self.table.owned)
+
+
+Asking: TypeAlias = _Asking
 
 
 class Store:
@@ -186,6 +189,9 @@ class Store:
         async with self._database.transaction() as transaction:
             yield await self._ask(caller, table, transaction)
 
+    asking = _asking
+    """For those who read in other ways: the same callers, tables and law."""
+
     async def _ask(self, caller: Caller, table: str, transaction: Transaction) -> _Asking:
         who = [caller.acting_for] if caller.actor is None else [caller.acting_for, caller.actor]
         standings = [await self._standings.of(one, transaction) for one in who]
@@ -312,4 +318,7 @@ def _absent(table: Table, id: str) -> NotFound:
 def _match(row: Mapping[str, object], if_match: str | None) -> None:
     if if_match is None or if_match in ("*", f'W/"{row["versionnumber"]}"'):
         return
-    raise Conflict("the version of the existing record doesn't match the version given")
+    raise Conflict(
+        "the version of the existing record doesn't match the version given",
+        code=Code.ROW_VERSION,
+    )
