@@ -13,12 +13,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import uvicorn
 
 from flowner.api.app import build
 from flowner.api.doors import Doors
+from flowner.api.tls import Certificates, keep_certificates
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
 from flowner.directory.facts import Facts
@@ -259,8 +260,11 @@ def _build(
 
 
 @asynccontextmanager
-async def serve(house: House) -> AsyncIterator[str]:
-    """Serve the API while the block lasts; yields its address. Port 0 takes a free one."""
+async def serve(house: House, *, tls: bool = False) -> AsyncIterator[str]:
+    """Serve the API while the block lasts; yields its address. Port 0 takes a free one.
+
+    ``tls``: over TLS, with a certificate of the server's own under ``tls`` in the data folder.
+    """
     app = build(
         Doors(
             tokens=house.tokens,
@@ -275,27 +279,52 @@ async def serve(house: House) -> AsyncIterator[str]:
             callback_signature=house.address.callback_signature,
         )
     )
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((house.settings.host, house.settings.port))
-    except OSError as error:
-        listening.close()
-        raise Refused(
-            f"port {house.settings.port} of {house.settings.host} is taken: set `FLOWNER_PORT`"
-        ) from error
-    server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    listening = _listen(house.settings)
+    certificates = _certificates(house) if tls else None
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="off",
+        ssl_certfile=None if certificates is None else certificates.chain,
+        ssl_keyfile=None if certificates is None else certificates.key,
+    )
+    server = _Server(config)
     serving = asyncio.create_task(server.serve([listening]), name="api")
     try:
         while not server.started and not serving.done():  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.01)
-        here = f"http://{house.settings.host}:{listening.getsockname()[1]}"
+        scheme, port = "https" if tls else "http", listening.getsockname()[1]
+        here = f"{scheme}://{house.settings.host}:{port}"
         house.address.base = house.settings.public_url or here
         yield here
     finally:
         server.should_exit = True
         await serving
         listening.close()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise Refused(
+            f"port {settings.port} of {settings.host} is taken: set `FLOWNER_PORT`"
+        ) from error
+    return listening
+
+
+def _certificates(house: House) -> Certificates:
+    settings = house.settings
+    named = urlsplit(settings.public_url or "").hostname
+    hosts = {"localhost", "127.0.0.1", "::1", settings.host, *([named] if named else [])}
+    return keep_certificates(
+        settings.data_folder / "tls",
+        hosts - {"0.0.0.0"},
+        house.clock.now(),  # noqa: S104
+    )
 
 
 class _Server(uvicorn.Server):

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conftest import SHARED
+from flowner.api.tls import keep_certificates
+from flowner.server import House, serve
 from webapi.conftest import Door
 
 SCRIPTS = SHARED / "cases" / "clients"
@@ -43,6 +49,7 @@ def play(door: Door, python: Path, script: str, **environment: str) -> str:
     """Run a client's script while the server goes on serving; answers what it printed."""
     given = {
         "PATH": os.environ.get("PATH", ""),
+        "HOME": os.environ.get("HOME", ""),
         "BASE_URL": door.address,
         "TOKEN": door.tokens["admin"],
         "CALLER_ID": door.people["admin"],
@@ -73,3 +80,35 @@ def test_a_caller_whom_nobody_knows_is_denied_as_one_without_rights(
 ) -> None:
     play(door, clients, "smoke_dataverse_api.py",
          DENIED_ID="00000000-0000-0000-0000-00000000dead")  # fmt: skip
+
+
+def test_the_official_client_over_tls(door: Door, clients: Path) -> None:
+    secured = serve(door.house, tls=True)
+    address = door.run(secured.__aenter__())
+    try:
+        authority = door.house.settings.data_folder / "tls" / "ca.pem"
+        said = play(door, clients, "smoke_official_py.py", BASE_URL=address,
+                    REQUESTS_CA_BUNDLE=str(authority))  # fmt: skip
+    finally:
+        door.run(secured.__aexit__(None, None, None))
+    assert address.startswith("https://")
+    assert "32 ok, 0 failed" in said
+
+
+def test_the_servers_key_is_its_own(house: House, run: Callable[..., Any]) -> None:
+    async def served() -> None:
+        async with serve(house, tls=True):
+            pass
+
+    run(served())
+    folder = house.settings.data_folder / "tls"
+    before = (folder / "server.pem").read_bytes()
+    assert stat.S_IMODE((folder / "server.key").stat().st_mode) == 0o600
+    assert sorted(path.name for path in folder.iterdir()) == ["ca.pem", "server.key", "server.pem"]
+    run(served())
+    assert (folder / "server.pem").read_bytes() == before
+    keep_certificates(folder, {"flowner.example"}, house.clock.now())
+    renewed = (folder / "server.pem").read_bytes()
+    assert renewed != before
+    keep_certificates(folder, {"flowner.example"}, house.clock.now() + timedelta(days=370))
+    assert (folder / "server.pem").read_bytes() != renewed

@@ -145,18 +145,8 @@ class Reading:
             order = [_Place.of(one, asking.table, around).direction for one in asked.order]
             key = sql.SQL("r.{}").format(sql.Identifier(asking.table.key))
             ordering = sql.SQL(", ").join([*order, key])
-            statement = sql.SQL(
-                'SELECT * FROM (SELECT {}, r.{}::text AS "@of", row_number() OVER'
-                ' (PARTITION BY r.{} ORDER BY {}) AS "@at" FROM rows.{} r WHERE {}) one'
-                ' WHERE "@at" <= {} ORDER BY "@at"'
-            ).format(
-                columns_of(asked.columns, asking.table),
-                sql.Identifier(column),
-                sql.Identifier(column),
-                ordering,
-                sql.Identifier(asking.table.name),
-                self._where(asking, wanted, around),
-                sql.Literal(asked.size),
+            statement = _partitioned(
+                asking.table, column, (asked, ordering, self._where(asking, wanted, around))
             )
             grouped: dict[str, list[JsonObject]] = {}
             for row in await _fetch(within, statement):
@@ -232,6 +222,26 @@ class Reading:
             return together(asking.standings, table.name, Right.READ, owned=table.owned)
 
         return Around(find=self._store.catalogue.known, law=law)
+
+
+def _partitioned(
+    table: Table, column: str, how: tuple[Asked, sql.Composable, sql.Composable]
+) -> sql.Composed:
+    """Return the statement that takes so many rows of each value of a column."""
+    asked, ordering, where = how
+    return sql.SQL(
+        'SELECT * FROM (SELECT {}, r.{}::text AS "@of", row_number() OVER'
+        ' (PARTITION BY r.{} ORDER BY {}) AS "@at" FROM rows.{} r WHERE {}) one'
+        ' WHERE "@at" <= {} ORDER BY "@at"'
+    ).format(
+        columns_of(asked.columns, table),
+        sql.Identifier(column),
+        sql.Identifier(column),
+        ordering,
+        sql.Identifier(table.name),
+        where,
+        sql.Literal(asked.size),
+    )
 
 
 @dataclass(frozen=True, slots=True)
