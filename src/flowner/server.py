@@ -320,11 +320,7 @@ def _certificates(house: House) -> Certificates:
     settings = house.settings
     named = urlsplit(settings.public_url or "").hostname
     hosts = {"localhost", "127.0.0.1", "::1", settings.host, *([named] if named else [])}
-    return keep_certificates(
-        settings.data_folder / "tls",
-        hosts - {"0.0.0.0"},
-        house.clock.now(),  # noqa: S104
-    )
+    return keep_certificates(settings.data_folder / "tls", hosts, house.clock.now())
 
 
 class _Server(uvicorn.Server):

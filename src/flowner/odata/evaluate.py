@@ -58,8 +58,9 @@ def _truth(predicate: Predicate, row: Mapping[str, Json]) -> bool | None:
             return _all(_truth(part, row) for part in parts)
         case Or(parts):
             return _negated(_all(_negated(_truth(part, row)) for part in parts))
-        case Not(part):
-            return _negated(_truth(part, row))
+        case Not(part, surely):
+            truth = _truth(part, row)
+            return _negated(truth) if surely else truth is not True
         case Compare(op, column, value):
             return _compare(op, _column(row, column.name), value)
         case In(column, values):

@@ -52,7 +52,7 @@ def settled(predicate: Predicate, asker: Asker) -> Predicate:
         case Or(parts):
             return Or(tuple(settled(part, asker) for part in parts))
         case Not(part):
-            return Not(settled(part, asker))
+            return replace(predicate, part=settled(part, asker))
         case Related(_, part):
             return replace(predicate, part=settled(part, asker))
         case Function(name, column, values):

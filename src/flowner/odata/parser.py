@@ -173,7 +173,7 @@ class _Parser(Reader):
         if last == "any":
             return _along(path, inner, word.position)
         *before, collection = path
-        none_else = Not(Related(collection, Not(inner), word.position))
+        none_else = Not(Related(collection, Not(inner, surely=False), word.position))
         return _along(before, none_else, word.position)
 
     def _dataverse(self, word: Token) -> Predicate:

@@ -83,6 +83,8 @@ class Not:
     """The part does not hold."""
 
     part: Predicate
+    surely: bool = True
+    """False: it holds of what is unknown, too."""
 
 
 @dataclass(frozen=True, slots=True)

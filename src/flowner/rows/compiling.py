@@ -83,8 +83,9 @@ def compile_predicate(
             return _joined(parts, table, around, (" AND ", "true"))
         case Or(parts):
             return _joined(parts, table, around, (" OR ", "false"))
-        case Not(part):
-            return sql.SQL("(NOT {})").format(compile_predicate(part, table, around))
+        case Not(part, surely):
+            form = "(NOT {})" if surely else "({} IS NOT TRUE)"
+            return sql.SQL(form).format(compile_predicate(part, table, around))
         case Related(path, part, position):
             return _related(path, part, table, around, position)
         case Shared(name, holders, mask):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
-from flowner.rows.catalogue import Table
+from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import related_by
 from flowner.rows.files import drop_files
 from flowner.values import Json, JsonObject
@@ -90,7 +90,8 @@ async def read_column(call: Call, table: Table, path: tuple[Segment, Segment]) -
     name = column_segment.name
     column = table.column(name)
     id = need(table, (await call.key(table, row_segment))[0])
-    if column is None:
+    is_lookup = column is not None and table.columns[column] is Type.LOOKUP
+    if column is None or (is_lookup and name == column and column != table.key):
         return await _navigate(call, table, id, name)
     _refuse_options(call)
     row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)

@@ -70,6 +70,11 @@ class WebApi:
                 return await _route(call, path)
             except UnicodeDecodeError:
                 raise Invalid("the query is not UTF-8", code=Code.BAD_QUERY) from None
+            except Invalid as error:
+                if error.code is not Code.BAD_REQUEST:
+                    raise
+                code = Code.BAD_QUERY if request.method == "GET" else Code.BAD_BODY
+                raise Invalid(error.message, code=code, position=error.position) from error
 
 
 async def _route(call: Call, path: list[Segment]) -> Answer:
