@@ -265,20 +265,7 @@ async def serve(house: House, *, tls: bool = False) -> AsyncIterator[str]:
 
     ``tls``: over TLS, with a certificate of the server's own under ``tls`` in the data folder.
     """
-    app = build(
-        Doors(
-            tokens=house.tokens,
-            running=house.running,
-            history=house.history,
-            resubmitting=house.resubmitting,
-            explain=house.explain,
-            replies=house.replies,
-            callbacks=Callbacks(journal=house.journal),
-            webapi=house.webapi,
-            signature=house.signature,
-            callback_signature=house.address.callback_signature,
-        )
-    )
+    app = build(_doors(house))
     listening = _listen(house.settings)
     certificates = _certificates(house) if tls else None
     config = uvicorn.Config(
@@ -301,6 +288,21 @@ async def serve(house: House, *, tls: bool = False) -> AsyncIterator[str]:
         server.should_exit = True
         await serving
         listening.close()
+
+
+def _doors(house: House) -> Doors:
+    return Doors(
+        tokens=house.tokens,
+        running=house.running,
+        history=house.history,
+        resubmitting=house.resubmitting,
+        explain=house.explain,
+        replies=house.replies,
+        callbacks=Callbacks(journal=house.journal),
+        webapi=house.webapi,
+        signature=house.signature,
+        callback_signature=house.address.callback_signature,
+    )
 
 
 def _listen(settings: Settings) -> socket.socket:

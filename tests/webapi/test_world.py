@@ -24,6 +24,10 @@ _IDS = re.compile(r'"accountid":\s?"([0-9a-f-]{36})"')
 COLUMNS = ("name", "accountnumber", "revenue", "statecode", "_ownerid_value", "accountid",
            "createdon", "parentaccountid/name", "primarycontactid/fullname",
            "nothing", "account_parent_account")  # fmt: skip
+GROUPED = (
+    "<fetch aggregate='true'><entity name='account'><attribute name='accountid' alias='a'"
+    " groupby='true'/></entity></fetch>"
+)
 VALUES = ("'W'", "1", "null", "true", "2024-01-01", "1e999", "''''", "-1", "@p",
           "00000000-0000-0000-0000-000000000000", "99999999999999999999999")  # fmt: skip
 
@@ -85,8 +89,7 @@ options = st.fixed_dictionaries({}, optional={
     "$skiptoken": st.text(max_size=20),
     "fetchXml": st.sampled_from((
         "<fetch><entity name='account'><attribute name='accountid'/></entity></fetch>",
-        "<fetch aggregate='true'><entity name='account'><attribute name='accountid' alias='a'"
-        " groupby='true'/></entity></fetch>", "<fetch")),
+        GROUPED, "<fetch")),
     "sql": st.sampled_from(("SELECT accountid, name FROM account", "SELECT", "")),
     "@p": st.sampled_from(VALUES),
 })  # fmt: skip
