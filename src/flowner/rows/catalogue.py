@@ -56,6 +56,15 @@ class Type(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """The secured columns that one caller may not read."""
+
+    columns: frozenset[str] = frozenset()
+    holders: frozenset[str] = frozenset()
+    """With whom a column of a single row must be shared to be shown all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """One table. Columns by logical name, in no particular order."""
 
@@ -64,6 +73,8 @@ class Table:
     primary_name: str
     columns: Mapping[str, Type]
     is_system: bool
+    hidden: Hidden = Hidden()
+    """What whoever asks does not see; nobody in particular sees everything."""
 
     @property
     def key(self) -> str:

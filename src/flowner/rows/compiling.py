@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, assert_never
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from psycopg import sql
 
-from flowner.errors import Invalid
+from flowner.errors import AccessDenied, Code, Invalid
 from flowner.odata.syntax import (
     And,
     Column,
@@ -41,7 +42,12 @@ _PATTERNS: Final = {
 }
 _SHARED = """
 EXISTS (SELECT 1 FROM rows.rowshare s WHERE s.tablename = {table} AND s.rowid = r.{key}
-    AND s.principalid = ANY({holders}::uuid[]) AND s.accessmask & {mask} <> 0)
+    AND s.principalid = ANY({holders}::uuid[]) AND (s.accessmask | s.inheritedmask) & {mask} <> 0)
+"""
+_SEEN = """
+CASE WHEN EXISTS (SELECT 1 FROM rows.columnshare s WHERE s.tablename = {table}
+    AND s.rowid = r.{key} AND s.columnname = {name} AND s.readaccess
+    AND s.principalid = ANY({holders}::uuid[])) THEN r.{column} END AS {column}
 """
 
 
@@ -90,6 +96,41 @@ def column_of(name: str, table: Table, position: int | None = None) -> str:
     return found
 
 
+def compared(name: str, table: Table, position: int | None = None) -> str:
+    """Return a column that rows are found or put in order by.
+
+    `AccessDenied` (0x8004f504) for a secured column that the caller may not read: what a query
+    finds would tell its values.
+    """
+    column = column_of(name, table, position)
+    if column in table.hidden.columns:
+        raise AccessDenied(
+            f"the column `{column}` of `{table.name}` is secured, and rows cannot be found or put"
+            " in order by it without read permission",
+            code=Code.COLUMN_READ_MISSING,
+        )
+    return column
+
+
+def columns_of(columns: Sequence[str] | None, table: Table) -> sql.Composable:
+    """Return columns of the row ``r``, null where the caller may not see them; None: all."""
+    wanted = sorted(table.columns) if columns is None else columns
+    return sql.SQL(", ").join(_shown(name, table) for name in wanted)
+
+
+def _shown(name: str, table: Table) -> sql.Composable:
+    column = sql.Identifier(name)
+    if name not in table.hidden.columns:
+        return sql.SQL("r.{}").format(column)
+    return sql.SQL(_SEEN).format(
+        table=_quoted(table.name),
+        key=sql.Identifier(table.key),
+        name=_quoted(name),
+        holders=_quoted(sorted(table.hidden.holders)),
+        column=column,
+    )
+
+
 def _joined(parts: tuple[Predicate, ...], table: Table, word: str, empty: str) -> sql.Composable:
     if not parts:
         return sql.SQL(empty)
@@ -110,7 +151,7 @@ def _compare(op: Comparison, column: Column, value: Value, table: Table) -> sql.
 
 
 def _column(column: Column, table: Table) -> tuple[sql.Composable, Type]:
-    name = column_of(column.name, table, column.position)
+    name = compared(column.name, table, column.position)
     return sql.SQL("r.{}").format(sql.Identifier(name)), table.columns[name]
 
 

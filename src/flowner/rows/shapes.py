@@ -72,6 +72,12 @@ def named(values: JsonObject, table: Table) -> list[str]:
     )
 
 
+def bound_set(value: Json) -> str | None:
+    """Return the set that a bound row is of; None for what is not bound."""
+    match = _BOUND.search(value) if isinstance(value, str) else None
+    return None if match is None else match["set"]
+
+
 def _bound(given: str, value: Json) -> tuple[str | None, str]:
     if value is None:
         return None, "systemuser"

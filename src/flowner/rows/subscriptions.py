@@ -96,7 +96,7 @@ async def listening(transaction: Transaction, change: Change, standings: Standin
 
 async def _facts(transaction: Transaction, change: Change) -> RowFacts:
     found = await transaction.execute(
-        "SELECT principalid::text AS holder, accessmask AS mask FROM rows.rowshare"
+        "SELECT principalid::text AS holder, accessmask | inheritedmask AS mask FROM rows.rowshare"
         " WHERE tablename = %s AND rowid = %s",
         (change.table, change.id),
     )
