@@ -13,6 +13,7 @@ from flowner.access.rights import Right
 from flowner.clock import SystemClock
 from flowner.rows.callers import Caller
 from flowner.rows.feed import Change
+from flowner.rows.holders import require_depth, require_holder, require_other_administrator
 from flowner.rows.seed import DELEGATE
 from flowner.rows.standing import Standings
 from flowner.rows.subscriptions import listening
@@ -840,3 +841,19 @@ async def relating_a_child(s: Stage) -> None:
     )  # fmt: skip
     one, other = await s.row("account", "me"), await s.row("contact", "me")
     await s.point("me", "contact", other, "parentcustomerid", f"/accounts({one})")
+
+
+@scene("S222")
+async def a_shallow_right_on_rows_without_owners(s: Stage) -> None:
+    await require_depth(s.t, "businessunit", 1)
+
+
+@scene("S322")
+async def a_role_for_an_access_team(s: Stage) -> None:
+    await s.team("record", kind=1)
+    await require_holder(s.t, PrincipalId(s.ids["record"]))
+
+
+@scene("S323")
+async def the_last_administrator(s: Stage) -> None:
+    await require_other_administrator(s.t, PrincipalId(s.ids["admin"]))

@@ -28,13 +28,10 @@ NOT_HERE = {
     "S206": "business units are not made through the store",
     "S207": "business units are not made through the store",
     "S221": "privileges are not rows here",
-    "S222": "roles are not made through the store",
     "S223": "roles have no copies",
     "S224": "roles have no copies",
     "S225": "the classic setting is not offered",
     "S309": "the store has no $expand",
-    "S322": "roles are given by the directory",
-    "S323": "people are disabled by the directory",
 }
 """Cases that neither the law nor the store decides."""
 STATUS = {AccessDenied: 403, Refused: 400, Invalid: 400}

@@ -161,6 +161,14 @@ class Standing:
         """Return with whom a row must be shared to be shared with this principal."""
         return (self.teams | self.access_teams | {self.id, self.everybody}) - {""}
 
+    def unread(self, table: str) -> frozenset[str]:
+        """Return a table's secured columns that are not theirs to read."""
+        return frozenset(
+            column
+            for (name, column), rights in self.columns.items()
+            if name == table and not rights.read
+        )
+
     def reach(self, table: str, right: Right) -> Reach | None:
         """Return how far a right reaches on a table; None: not at all."""
         if self.reads_only and right is not Right.READ:

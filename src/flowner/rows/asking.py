@@ -187,11 +187,7 @@ def absent(table: Table, id: str) -> NotFound:
 def _as_seen(table: Table, standing: Standing) -> Table:
     # Of those in whose name is asked, only the one acted for counts for columns. Source:
     # https://learn.microsoft.com/power-apps/developer/data-platform/impersonate-another-user
-    hidden = frozenset(
-        column
-        for (name, column), rights in standing.columns.items()
-        if name == table.name and not rights.read
-    )
+    hidden = standing.unread(table.name)
     return (
         replace(table, hidden=Hidden(columns=hidden, holders=standing.holders)) if hidden else table
     )

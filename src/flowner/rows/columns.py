@@ -13,6 +13,7 @@ from psycopg import sql
 from flowner.access.rights import ColumnRights, Right
 from flowner.errors import AccessDenied, Code, Conflict, Invalid
 from flowner.rows.asking import Asking, fetch, guid
+from flowner.rows.shapes import without
 from flowner.values import JsonObject, PrincipalId
 
 
@@ -46,12 +47,7 @@ async def as_seen(asking: Asking, document: JsonObject) -> JsonObject:
         return document
     key = str(document[asking.table.key])
     dark = {c for c in hidden if not await _shared(asking, key, c, "readaccess")}
-    return {
-        name: None
-        if name in dark or name.removeprefix("_").removesuffix("_value") in dark
-        else value
-        for name, value in document.items()
-    }
+    return without(document, dark)
 
 
 async def share_column(

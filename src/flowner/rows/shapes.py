@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -33,6 +33,12 @@ def shown(row: Mapping[str, Any], table: Table) -> JsonObject:
         else:
             found[name] = _json(value)
     return found
+
+
+def without(document: JsonObject, columns: Collection[str]) -> JsonObject:
+    """Return a shown row with these columns null."""
+    dark = {*columns, *(f"_{column}_value" for column in columns)}
+    return {name: None if name in dark else value for name, value in document.items()}
 
 
 def stored(values: JsonObject, table: Table) -> dict[str, Any]:
