@@ -64,6 +64,7 @@ class Code(StrEnum):
     RESUBMIT_REFUSED = "ResubmitRefused"
     # runs
     TRIGGER_NOT_ENABLED = "WorkflowTriggerIsNotEnabled"
+    TOO_MANY_RUNS = "TooManyWaitingRuns"
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     RUN_LOST = "RunLeaseLost"
     # doors
