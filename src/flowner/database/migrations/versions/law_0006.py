@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 _BASIC_USER = "00000000-0000-4000-8000-0000000000a2"
 _CASCADES = ("assign", "share", "unshare", "reparent", "delete")
