@@ -367,4 +367,7 @@ def test_the_first_command_makes_the_folder_and_leaves_no_server_behind(tmp_path
 def test_evaluate_needs_no_server(tmp_path: Path) -> None:
     nowhere: Any = Terminal(tmp_path / "nowhere")
     assert nowhere("evaluate", "@add(1, 2)").stdout == "3\n"
+    wrong = nowhere("evaluate", "@concat('a', foo(1))")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("@concat('a', foo(1))\n             ^\n")
     assert not (tmp_path / "nowhere").exists()

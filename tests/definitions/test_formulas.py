@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,9 +10,12 @@ import pytest
 from definitions.written import BUTTON, MAIL, after, call, legacy_call, solution
 from flowner.definitions.checks import problems, structure_problems
 from flowner.definitions.codec import read_flow
-from flowner.definitions.formulas import MAX_TRIED, formula_problems
+from flowner.definitions.folding import MAX_TRIED
+from flowner.definitions.formulas import MAX_FOUND, formula_problems
 from flowner.definitions.problems import Problem, Severity
 from flowner.errors import Code
+from flowner.expressions.errors import ExpressionError
+from flowner.expressions.evaluate import evaluate_text
 
 ACTIONS = "/properties/definition/actions"
 TRIGGER = "/properties/definition/triggers/T"
@@ -599,9 +603,51 @@ def test_a_long_line_is_cut_around_the_place():
     assert line[len(mark) - 1 :].startswith("nope()")
 
 
+def test_so_many_problems_are_told_and_no_more():
+    actions = {"A": compose([f"@nope{number}()" for number in range(MAX_FOUND + 10)])}
+    assert len(found(actions)) == MAX_FOUND
+
+
 def test_constants_are_tried_so_many_times_and_no_more():
-    actions = {"A": compose([f"@int('{number}x')" for number in range(MAX_TRIED + 10)])}
-    assert len(found(actions)) == MAX_TRIED
+    good = [f"@int('{number}')" for number in range(MAX_TRIED)]
+    assert len(found({"A": compose([*good[1:], "@int('x')", "@int('y')"])})) == 1
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        f"@concat({','.join(['range(0, 100000)'] * 200)}, int('x'))",
+        "@int(" + "base64(" * 90 + f"'{'x' * 5000}'" + ")" * 91,
+    ],
+)
+def test_what_grows_is_not_followed(formula):
+    started = time.process_time()
+    assert found({"A": compose(formula)}) == []
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("formula", "fails"),
+    [
+        ("@if(equals(1, 1), 'a', int('x'))", False),
+        ("@if(equals(1, 2), 'a', int('x'))", True),
+        ("@or(true, bool('maybe'))", False),
+        ("@concat(if(false, int('x'), 'b'), toLower(createArray('a', 'b')[1]))", False),
+        ("@and(true, bool('maybe'))", True),
+        ("@add(if(true, int('x'), 1), int('y'))", True),
+        ("@json('{\"a\": {\"b\": 1}}')?['x']?['y']", False),
+        ("@json('{\"a\": {\"b\": 1}}')['a/b']['c']", True),
+    ],
+)
+def test_constants_are_evaluated_as_a_run_would(formula, fails):
+    said = [problem.message for problem in found({"A": compose(formula)})]
+    if not fails:
+        evaluate_text(formula)
+        assert said == []
+        return
+    with pytest.raises(ExpressionError) as caught:
+        evaluate_text(formula)
+    assert said == [caught.value.message]
 
 
 def test_formulas_are_looked_into_when_problems_are_asked_not_when_reading():

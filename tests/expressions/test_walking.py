@@ -24,7 +24,7 @@ def compiled(text: str) -> object:
 
 def walked(text: str) -> object:
     try:
-        found = [call for node in trees(text) for call, _ in calls(node)]
+        found = [call for node, _ in trees(text) for call, _ in calls(node)]
     except ExpressionError as error:
         return error.position
     return sorted((call.name.lower(), call.position) for call in found)
@@ -57,7 +57,7 @@ def test_a_template_is_walked_as_it_is_compiled(text):
     ],
 )
 def test_constants(text, expected):
-    found = [(part.name, sure) for node in trees(text) for part, sure in constants(node)]
+    found = [(part.name, sure) for node, _ in trees(text) for part, sure in constants(node)]
     assert found == expected
 
 
@@ -73,11 +73,14 @@ def test_constants(text, expected):
     ],
 )
 def test_what_fails_where_a_call_gives_null(text, expected):
-    assert {call.name: strict for node in trees(text) for call, strict in calls(node)} == expected
+    assert {
+        call.name: strict for node, _ in trees(text) for call, strict in calls(node)
+    } == expected
 
 
 def test_no_depth_is_too_deep():
     text = "@" + "a(" * 40 + "b()" + (".x" * 99 + ")") * 40
-    (node,) = trees(text)
+    ((node, own),) = trees(text)
+    assert own == text[1:]
     assert len(list(calls(node))) == 41
     assert list(constants(node)) == []

@@ -257,11 +257,17 @@ def evaluate(
     ] = None,
 ) -> None:
     """Evaluate an expression; without one, JSON lines from standard input."""
+    from flowner.expressions.errors import ExpressionError, caret  # noqa: PLC0415
     from flowner.expressions.evaluate import evaluate_line, evaluate_text  # noqa: PLC0415
     from flowner.expressions.text import to_json  # noqa: PLC0415
 
     if expression is not None:
-        sys.stdout.write(to_json(evaluate_text(expression)) + "\n")
+        try:
+            sys.stdout.write(to_json(evaluate_text(expression)) + "\n")
+        except ExpressionError as error:
+            if error.position is not None:
+                sys.stderr.write(caret(expression, error.position) + "\n")
+            raise
         return
     for line in sys.stdin:
         if line.strip():

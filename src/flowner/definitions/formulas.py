@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from flowner.definitions.documents import pointer
 from flowner.definitions.flow import Flow
+from flowner.definitions.folding import Folding
 from flowner.definitions.problems import Problem, Severity
 from flowner.definitions.references import References, Said, near
 from flowner.definitions.templates import Spot, spots, texts
 from flowner.errors import Code
 from flowner.expressions.catalogue import CATALOGUE, arity_problem
-from flowner.expressions.compiling import compile_node
-from flowner.expressions.context import Context
 from flowner.expressions.errors import ExpressionError, caret
 from flowner.expressions.parser import CallNode, Literal, Node
 from flowner.expressions.walking import calls, constants, trees
 from flowner.values import Json
 
-MAX_TRIED: Final = 1_000
-"""Constant parts that are evaluated, in one flow: a short formula can make a long text."""
+MAX_FOUND: Final = 1_000
+"""Problems that are told of one flow's formulas; nobody mends more at a time."""
 MAX_CONDITION_DEPTH: Final = 50
 """Levels in a condition that is written as an object, as `runs.conditions` reads them."""
 _BEFORE_CARET, _WIDTH = 48, 76
@@ -50,17 +50,17 @@ class _Template:
 
 
 def formula_problems(flow: Flow) -> Iterator[Problem]:
-    """Yield what is wrong with the formulas of a flow, by where they stand."""
+    """Yield what is wrong with the formulas of a flow, by where they stand: the first thousand."""
     checking = _Checking(References(flow))
-    for spot in spots(flow):
-        yield from checking.spot(spot)
+    found = (problem for spot in spots(flow) for problem in checking.spot(spot))
+    return islice(found, MAX_FOUND)
 
 
 @dataclass(slots=True)
 class _Checking:
     references: References
     known: dict[str, _Template] = field(default_factory=dict)
-    tried: int = 0
+    folding: Folding = field(default_factory=Folding)
 
     def spot(self, spot: Spot) -> Iterator[Problem]:
         if spot.is_condition and isinstance(spot.value, dict):
@@ -95,7 +95,7 @@ class _Checking:
             mend = "correct it; a text that begins with `@` and is no expression begins with `@@`"
             said = Said(message=error.message, mend=mend)
             return _Template((), (_Fault(said=said, position=error.position or 0),))
-        found = tuple(call for node in nodes for call in calls(node))
+        found = tuple(call for node, _ in nodes for call in calls(node))
         shape = [
             _Fault(said=said, position=call.position)
             for call, _ in found
@@ -103,20 +103,16 @@ class _Checking:
         ]
         values = [
             fault
-            for node in nodes
+            for node, own in nodes
             for part, sure in constants(node)
-            for fault in self._value(part, text, sure=sure)
+            for fault in self._value(part, own, sure=sure)
         ]
         return _Template(found, (*shape, *values))
 
     def _value(self, part: Node, text: str, *, sure: bool) -> Iterator[_Fault]:
         """Evaluate what is made of literals alone."""
-        self.tried += 1
-        if self.tried > MAX_TRIED:
-            return
-        try:
-            compile_node(part, text)(Context({}))
-        except ExpressionError as error:
+        error = self.folding.fault(part, text)
+        if error is not None:
             yield _Fault(
                 said=Said(
                     message=error.message,

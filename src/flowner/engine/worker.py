@@ -22,12 +22,14 @@ from flowner.engine.replies import Replies
 from flowner.errors import Code
 from flowner.identity.record import acting_record, read_plan
 from flowner.identity.verdict import Acting
+from flowner.journal.queueing import LOOK_AGAIN
 from flowner.journal.records import Append, Entry, Loaded, RunHeader
 from flowner.journal.store import Journal
 from flowner.runs.commands import Failure, Finish, Invoke, Reply, Step, World
 from flowner.runs.events import ActionEnded, AnyEvent, decode, encode
 from flowner.runs.run import Run
 from flowner.sdk.connector import Repeat
+from flowner.triggers.admitting import limits_of
 from flowner.triggers.published import Published, Version
 from flowner.values import JsonObject, RunId
 
@@ -52,7 +54,30 @@ class Worker:
 
     async def activate(self, run: RunId) -> None:
         """Move a run until it waits or is over. Raises `Conflict` when the lease is lost."""
-        await self._move(await self.journal.load(run))
+        loaded = await self.journal.load(run)
+        waits = loaded.queued and not loaded.cancelled_in_the_queue
+        if not waits or await self._its_turn(loaded):
+            await self._move(loaded)
+
+    async def _its_turn(self, loaded: Loaded) -> bool:
+        """Let a run that waits for others of its flow begin, or put it off."""
+        header = loaded.header
+        version = await self.published.get(header.flow, header.flow_version)
+        limits = limits_of(version.flow.trigger)
+        if await self.journal.may_begin(header.id, header.flow, limits):
+            return True
+        await self.journal.append(
+            Append(
+                run=header.id,
+                owner=self.owner,
+                expected=loaded.next_seq,
+                entries=(),
+                status=header.status,
+                release_until=self.clock.now() + LOOK_AGAIN,
+                posted=loaded.posted,
+            )
+        )
+        return False
 
     async def begin(self, header: RunHeader, first: bytes) -> None:
         """Move a run that this process has just made and holds the lease of."""
@@ -95,10 +120,11 @@ class _Moving:
 
     async def go(self) -> None:
         self._open = frozenset(self._run.open_calls())
-        first = self._run.events_folded <= 1
-        await self._take(
-            self._run.advance(self._world()) if first else self._run.resume(self._world())
-        )
+        if not self._loaded.cancelled_in_the_queue:
+            first = self._run.events_folded <= 1
+            await self._take(
+                self._run.advance(self._world()) if first else self._run.resume(self._world())
+            )
         self._open = frozenset()
         for id, message in self._loaded.inbox:
             self._consumed = id

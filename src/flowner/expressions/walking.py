@@ -20,19 +20,20 @@ functions.load()
 _SEGMENT: Final = re.compile(r"(?:[^'}]|'[^']*')*\}")
 
 
-def trees(text: str) -> list[Node]:
-    """Read the expressions in a template, in order; positions count from the template's begin.
+def trees(text: str) -> list[tuple[Node, str]]:
+    """Read the expressions in a template, in order, each with its own text.
 
-    Raises `ExpressionError`, placed, for the first that cannot be read.
+    Positions count from the template's begin. Raises `ExpressionError`, placed, for the first that
+    cannot be read.
     """
     if text.startswith("@@") or text == "@":
         return []
     if text.startswith("@") and not text.startswith("@{"):
-        return [parse_whole(text, 1)]
+        return [(parse_whole(text, 1), text[1:])]
     return list(_interpolated(text))
 
 
-def _interpolated(text: str) -> Iterator[Node]:
+def _interpolated(text: str) -> Iterator[tuple[Node, str]]:
     at = 0
     while (found := text.find("@{", at)) >= 0:
         if found > at and text[found - 1] == "@":
@@ -43,7 +44,8 @@ def _interpolated(text: str) -> Iterator[Node]:
             raise ExpressionError(
                 f"the `@{{` at position {found} has no `}}` that ends it", position=found
             )
-        yield parse_whole(text, found + 2, ended.end() - 1)
+        end = ended.end() - 1
+        yield parse_whole(text, found + 2, end), text[found + 2 : end]
         at = ended.end()
 
 

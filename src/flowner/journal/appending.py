@@ -31,16 +31,30 @@ WITH batch AS (
 ), holding AS (
     SELECT w.run FROM journal.wake w JOIN fit b ON w.run = b.run
     WHERE NOT b.finished AND b.due IS NULL AND w.owner = b.owner AND w.lease > now()
-), released AS (
-    UPDATE journal.wake w SET owner = NULL, lease = NULL,
-        due = CASE WHEN w.posted > b.posted THEN now() ELSE b.due END
-    FROM fit b
-    WHERE w.run = b.run AND NOT b.finished AND b.due IS NOT NULL
-        AND w.owner = b.owner AND w.lease > now()
-    RETURNING w.run
 ), done AS (
     DELETE FROM journal.wake w USING fit b
     WHERE w.run = b.run AND b.finished AND w.owner = b.owner AND w.lease > now()
+    RETURNING w.run
+), freed AS (
+    SELECT r.flow, count(*) AS room FROM done JOIN journal.run r ON r.id = done.run GROUP BY r.flow
+), ranked AS (
+    SELECT q.run, f.room, row_number() OVER (PARTITION BY q.flow ORDER BY q.run) AS place
+    FROM journal.queue q JOIN freed f USING (flow)
+    WHERE NOT EXISTS (SELECT FROM done WHERE done.run = q.run)
+), next AS (
+    SELECT run FROM ranked WHERE place <= room
+), awakened AS (
+    UPDATE journal.wake w SET due = now(), posted = w.posted + 1 FROM next n
+    WHERE w.run = n.run AND NOT EXISTS (SELECT FROM fit WHERE fit.run = w.run) RETURNING w.run
+), gone AS (
+    DELETE FROM journal.queue q USING done WHERE q.run = done.run
+), released AS (
+    UPDATE journal.wake w SET owner = NULL, lease = NULL,
+        due = CASE WHEN w.posted > b.posted OR w.run IN (SELECT run FROM next)
+            THEN now() ELSE b.due END
+    FROM fit b
+    WHERE w.run = b.run AND NOT b.finished AND b.due IS NOT NULL
+        AND w.owner = b.owner AND w.lease > now()
     RETURNING w.run
 ), held AS (
     SELECT run FROM holding UNION ALL SELECT run FROM released UNION ALL SELECT run FROM done
@@ -66,8 +80,8 @@ WITH batch AS (
     INSERT INTO journal.snapshot (run, seq, data)
     SELECT b.run, b.next, b.snapshot FROM fit b JOIN held USING (run) WHERE b.snapshot IS NOT NULL
     ON CONFLICT (run) DO UPDATE SET seq = excluded.seq, data = excluded.data
-)
-SELECT run FROM held
+), told AS (SELECT pg_notify('flowner_wake', '') FROM awakened LIMIT 1)
+SELECT run, (SELECT count(*) FROM told) AS told FROM held
 """
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from flowner.database import Transaction
-from flowner.database.arrays import Column, blobs, int4s, int8s, moments, texts
+from flowner.database.arrays import Column, blobs, bools, int4s, int8s, moments, texts
 from flowner.journal.records import Entry, RunHeader
 
 _CREATE = """
@@ -16,9 +16,11 @@ WITH batch AS (
     SELECT * FROM unnest(
         %(id)b, %(flow)b, %(flow_version)b, %(flow_name)b, %(kind)b, %(status)b, %(initiator)b,
         %(principal)b, %(rule)b, %(fallback)b, %(parent)b, %(parent_path)b, %(app)b, %(plan)b,
-        %(plan_hash)b, %(started)b, %(ended)b, %(code)b, %(error)b, %(owner)b, %(lease)b)
+        %(plan_hash)b, %(started)b, %(ended)b, %(code)b, %(error)b, %(owner)b, %(lease)b,
+        %(queued)b)
     AS b(id, flow, flow_version, flow_name, kind, status, initiator, principal, rule, fallback,
-        parent, parent_path, app, plan, plan_hash, started, ended, code, error, owner, lease)
+        parent, parent_path, app, plan, plan_hash, started, ended, code, error, owner, lease,
+        queued)
 ), header AS (
     INSERT INTO journal.run (id, flow, flow_version, flow_name, kind, status, initiator, principal,
         rule, fallback, parent, parent_path, app, plan, plan_hash, started, ended, code, error)
@@ -30,6 +32,8 @@ WITH batch AS (
     INSERT INTO journal.wake (run, due, owner, lease)
     SELECT id, started, owner, now() + make_interval(secs => lease / 1000.0)
     FROM batch WHERE ended IS NULL
+), queued AS (
+    INSERT INTO journal.queue (flow, run) SELECT flow::uuid, id FROM batch WHERE queued
 ), written AS (
     INSERT INTO journal.entry (run, seq, at, kind, path, data)
     SELECT * FROM unnest(%(e_run)b, %(e_seq)b, %(e_at)b, %(e_kind)b, %(e_path)b, %(e_data)b)
@@ -48,6 +52,8 @@ class Creation:
     entries: Sequence[Entry]
     claim: tuple[str, float] | None
     """See `Journal.create`."""
+    queued: bool = False
+    """Whether it waits for other runs of its flow; see `queueing`."""
 
 
 async def write(transaction: Transaction, group: Sequence[Creation]) -> None:
@@ -81,6 +87,7 @@ def _columns(group: Sequence[Creation]) -> dict[str, Column]:
         "error": texts(header.error for header in headers),
         "owner": texts(owner for owner, _ in claims),
         "lease": int8s(None if seconds is None else int(seconds * 1000) for _, seconds in claims),
+        "queued": bools(one.queued for one in group),
         "e_run": int8s(one.header.id for one in group for _ in one.entries),
         "e_seq": int4s(at for one in group for at in range(len(one.entries))),
         "e_at": moments(entry.at for entry in entries),

@@ -82,3 +82,10 @@ class Loaded:
     next_seq: int
     inbox: tuple[tuple[int, bytes], ...] = field(default=())
     posted: int = 0
+    queued: bool = False
+    """Whether it still waits for other runs of its flow."""
+
+    @property
+    def cancelled_in_the_queue(self) -> bool:
+        """Whether it is to end before it began: nothing else is posted to a run that waits."""
+        return self.queued and bool(self.inbox)

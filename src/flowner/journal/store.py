@@ -14,6 +14,7 @@ from flowner.journal import appending, creating
 from flowner.journal.appending import lost
 from flowner.journal.creating import Creation
 from flowner.journal.grouping import Grouped
+from flowner.journal.queueing import Limits, admit_waiting, leave_queue
 from flowner.journal.records import Append, Entry, Loaded, RunHeader
 from flowner.values import AppId, FlowId, PrincipalId, RunId
 
@@ -25,10 +26,12 @@ SELECT id, flow::text, flow_version, flow_name, kind, status, initiator::text, p
 _HEADER = _COLUMNS + "FROM journal.run"
 _LOAD = (
     _COLUMNS  # noqa: S608 - constants of ours
-    + """, w.posted, s.seq AS at, s.data AS snapshot, e.entries, e.last, i.ids, i.messages
+    + """, w.posted, q.run IS NOT NULL AS queued, s.seq AS at, s.data AS snapshot,
+       e.entries, e.last, i.ids, i.messages
 FROM journal.run r
 LEFT JOIN journal.wake w ON w.run = r.id
 LEFT JOIN journal.snapshot s ON s.run = r.id
+LEFT JOIN (SELECT run FROM journal.queue) q ON q.run = r.id
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(e.data ORDER BY e.seq), '{}') AS entries, max(e.seq) AS last
     FROM journal.entry e WHERE e.run = r.id AND e.seq >= coalesce(s.seq, 0)) e
@@ -68,14 +71,16 @@ class Journal:
         entries: Sequence[Entry],
         *,
         claim: tuple[str, float] | None = None,
+        queued: bool = False,
         within: Transaction | None = None,
     ) -> None:
         """Make a run with its first entries and its wake; returns when it is durable.
 
         ``claim`` is the owner and the lease, in seconds, of a worker that takes it up at once;
-        otherwise every worker is told. Without ``within`` it commits by itself.
+        otherwise every worker is told. A run that is ``queued`` waits for others of its flow.
+        Without ``within`` it commits by itself.
         """
-        creation = Creation(header=header, entries=entries, claim=claim)
+        creation = Creation(header=header, entries=entries, claim=claim, queued=queued)
         if within is None:
             await self._creations.add(creation)
         else:
@@ -101,7 +106,16 @@ class Journal:
             next_seq=first if row["last"] is None else row["last"] + 1,
             inbox=tuple(zip(row["ids"], row["messages"], strict=True)),
             posted=row["posted"],
+            queued=row["queued"],
         )
+
+    async def may_begin(self, run: RunId, flow: FlowId, limits: Limits | None) -> bool:
+        """Let a queued run begin, if its flow has room for it, or no limits any more."""
+        async with self._database.transaction() as transaction:
+            if limits is None:
+                await leave_queue(transaction, run)
+                return True
+            return await admit_waiting(transaction, flow, run, limits.runs)
 
     async def post(self, run: RunId, message: bytes, *, within: Transaction | None = None) -> bool:
         """Leave a message for the run's worker and wake it; False when the run is finished."""

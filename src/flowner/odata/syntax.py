@@ -131,7 +131,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The row is shared with one of these principals with all of these access bits.
+    """The row is shared with one of these principals with one of these access bits.
 
     Only the law says this; it has no spelling in a query.
     """

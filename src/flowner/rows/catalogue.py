@@ -52,6 +52,15 @@ STAMPS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """The secured columns that one caller may not read."""
+
+    columns: frozenset[str] = frozenset()
+    holders: frozenset[str] = frozenset()
+    """With whom a column of a single row must be shared to be shown all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """One table. Columns by logical name, in no particular order."""
 
@@ -72,6 +81,9 @@ class Table:
     """From lookups of this table."""
     incoming: tuple[Relation, ...] = ()
     """From lookups of other tables, or this one, to this table."""
+
+    hidden: Hidden = Hidden()
+    """What whoever asks does not see; nobody in particular sees everything."""
 
     def about(self, column: str) -> Described:
         """Return what clients see of a column."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg import sql
 
-from flowner.errors import Invalid
+from flowner.errors import AccessDenied, Code, Invalid
 from flowner.odata.syntax import (
     TRUE,
     And,
@@ -49,7 +49,12 @@ _PATTERNS: Final = {
 }
 _SHARED = """
 EXISTS (SELECT 1 FROM rows.rowshare s WHERE s.tablename = {table} AND s.rowid = {row}.{key}
-    AND s.principalid = ANY({holders}::uuid[]) AND s.accessmask & {mask} <> 0)
+    AND s.principalid = ANY({holders}::uuid[]) AND (s.accessmask | s.inheritedmask) & {mask} <> 0)
+"""
+_SEEN = """
+CASE WHEN EXISTS (SELECT 1 FROM rows.columnshare s WHERE s.tablename = {table}
+    AND s.rowid = r.{key} AND s.columnname = {name} AND s.readaccess
+    AND s.principalid = ANY({holders}::uuid[])) THEN r.{column} END AS {column}
 """
 _DEEPEST: Final = 12
 
@@ -223,6 +228,41 @@ def column_of(name: str, table: Table, position: int | None = None) -> str:
     return found
 
 
+def compared(name: str, table: Table, position: int | None = None) -> str:
+    """Return a column that rows are found or put in order by.
+
+    `AccessDenied` (0x8004f504) for a secured column that the caller may not read: what a query
+    finds would tell its values.
+    """
+    column = column_of(name, table, position)
+    if column in table.hidden.columns:
+        raise AccessDenied(
+            f"the column `{column}` of `{table.name}` is secured, and rows cannot be found or put"
+            " in order by it without read permission",
+            code=Code.COLUMN_READ_MISSING,
+        )
+    return column
+
+
+def columns_of(columns: Sequence[str] | None, table: Table) -> sql.Composable:
+    """Return columns of the row ``r``, null where the caller may not see them; None: all."""
+    wanted = sorted(table.columns) if columns is None else columns
+    return sql.SQL(", ").join(_shown(name, table) for name in wanted)
+
+
+def _shown(name: str, table: Table) -> sql.Composable:
+    column = sql.Identifier(name)
+    if name not in table.hidden.columns:
+        return sql.SQL("r.{}").format(column)
+    return sql.SQL(_SEEN).format(
+        table=_quoted(table.name),
+        key=sql.Identifier(table.key),
+        name=_quoted(name),
+        holders=_quoted(sorted(table.hidden.holders)),
+        column=column,
+    )
+
+
 def _joined(
     parts: tuple[Predicate, ...], table: Table, around: Around, words: tuple[str, str]
 ) -> sql.Composable:
@@ -248,7 +288,7 @@ def _compare(
 
 
 def _column(column: Column, table: Table, around: Around) -> tuple[sql.Composable, Type]:
-    name = column_of(column.name, table, column.position)
+    name = compared(column.name, table, column.position)
     return sql.SQL("{}.{}").format(around.row, sql.Identifier(name)), table.columns[name]
 
 

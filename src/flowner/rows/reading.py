@@ -15,13 +15,14 @@ from flowner.database import Transaction
 from flowner.errors import Code, Invalid
 from flowner.odata.functions import Asker, settled
 from flowner.odata.syntax import TRUE, And, Column, In, Order, Predicate
+from flowner.rows.asking import Asking, as_seen_by
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table, Type
-from flowner.rows.compiling import Around, compile_path, compile_predicate, quoted
-from flowner.rows.query import MOST, columns_of
+from flowner.rows.compiling import Around, columns_of, compile_path, compile_predicate, quoted
+from flowner.rows.query import MOST
 from flowner.rows.refusing import telling
 from flowner.rows.shapes import shown
-from flowner.rows.store import Asking, Store
+from flowner.rows.store import Store
 from flowner.values import JsonObject
 
 MOST_GROUPED: Final = 50_000
@@ -221,7 +222,11 @@ class Reading:
             require_privilege(asking.standings, table.name, Right.READ)
             return together(asking.standings, table.name, Right.READ, owned=table.owned)
 
-        return Around(find=self._store.catalogue.known, law=law)
+        def find(name: str) -> Table | None:
+            found = self._store.catalogue.known(name)
+            return None if found is None else as_seen_by(found, asking.standings[0])
+
+        return Around(find=find, law=law)
 
 
 def _partitioned(

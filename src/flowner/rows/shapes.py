@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -33,6 +33,12 @@ def shown(row: Mapping[str, Any], table: Table) -> JsonObject:
         else:
             found[name] = _json(value)
     return found
+
+
+def without(document: JsonObject, columns: Collection[str]) -> JsonObject:
+    """Return a shown row with these columns null."""
+    dark = {*columns, *(f"_{column}_value" for column in columns)}
+    return {name: None if name in dark else value for name, value in document.items()}
 
 
 def stored(values: JsonObject, table: Table) -> dict[str, Any]:
@@ -70,6 +76,12 @@ def named(values: JsonObject, table: Table) -> list[str]:
             if (column := table.navigated(given.partition("@")[0])) is not None
         }
     )
+
+
+def bound_set(value: Json) -> str | None:
+    """Return the set that a bound row is of; None for what is not bound."""
+    match = _BOUND.search(value) if isinstance(value, str) else None
+    return None if match is None else match["set"]
 
 
 def _bound(given: str, value: Json) -> tuple[str | None, str]:

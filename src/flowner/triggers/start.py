@@ -6,7 +6,6 @@ A start that is refused leaves a record too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -35,14 +34,16 @@ from flowner.identity.plan import plan
 from flowner.identity.record import plan_hash, plan_record
 from flowner.identity.verdict import Plan, Refusal
 from flowner.identity.world import World
+from flowner.journal.queueing import Limits
 from flowner.journal.records import Entry, RunHeader
 from flowner.journal.store import Journal
-from flowner.rows.variables import read_variables
 from flowner.runs.commands import World as WorldNow
 from flowner.runs.events import RunStarted, decode, encode
 from flowner.runs.trigger import conditions_hold, split, trigger_record
+from flowner.triggers.admitting import has_to_wait, limits_of
 from flowner.triggers.published import Published
-from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
+from flowner.triggers.surroundings import parameters_of, workflow_of
+from flowner.values import AppId, FlowId, JsonObject, PrincipalId, RunId
 
 Claim = tuple[str, float]
 _Decided: TypeAlias = "tuple[Plan, JsonObject, str]"
@@ -53,7 +54,6 @@ _KINDS = {
     ClockStruck: FlowKind.SCHEDULED,
     Called: FlowKind.HTTP,
 }
-_TEXT_TYPES = frozenset({100000000, 100000004, 100000005})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +161,13 @@ class Starter:
                 ("plan", facts.id, facts.version, occasion.cause),
                 lambda: self._decide(version.flow, facts, occasion.cause, world),
             )
+            decided = (made, record, fingerprint)
+            return await self._begin(occasion, facts, version.flow, decided, within)
         except FlownerError as error:
             if not isinstance(error, NotFound):
                 kind = version.flow.trigger.flow_kind
                 await self._record_refusal(occasion, facts, kind, error, within)
             raise
-        decided = (made, record, fingerprint)
-        return await self._begin(occasion, facts, version.flow, decided, within)
 
     async def again(self, earlier: RunId, by: PrincipalId, *, run: RunId | None = None) -> RunId:
         """Run an earlier run's trigger again, with what came with it then.
@@ -243,12 +243,29 @@ class Starter:
             started=now,
         )
         entry = Entry(kind=started.kind, path="", data=encode(started), at=now)
+        limits = limits_of(flow.trigger)
+        if limits is not None:
+            await self._begin_in_turn(header, entry, limits, within)
+            return run
         taker = self.taker if within is None else None
         claim = taker.claim() if taker is not None else None
         await self._journal.create(header, [entry], claim=claim, within=within)
         if claim is not None and taker is not None:
             taker.take_up(header, entry.data)
         return run
+
+    async def _begin_in_turn(
+        self, header: RunHeader, entry: Entry, limits: Limits, within: Transaction | None
+    ) -> None:
+        """Make a run that may have to wait for others of its flow; `Refused` when too many do."""
+        if within is None:
+            async with self._database.transaction() as transaction:
+                await self._begin_in_turn(header, entry, limits, transaction)
+            return
+        waits = await has_to_wait(within, header.flow, limits)
+        if waits:
+            header = replace(header, status=Status.WAITING.value)
+        await self._journal.create(header, [entry], queued=waits, within=within)
 
     async def _started(
         self,
@@ -267,8 +284,8 @@ class Starter:
             version=facts.version,
             trigger=trigger_record(flow.trigger, _outputs(flow, occasion, made), now, run=str(run)),
             plan=record,
-            parameters=await self._parameters(flow),
-            workflow=_workflow(facts, run),
+            parameters=await parameters_of(self._database, flow),
+            workflow=workflow_of(facts, run),
             answers=occasion.answers,
         )
 
@@ -279,7 +296,7 @@ class Starter:
         world = WorldNow(
             now=self._clock.now(), chance=self._clock.chance, guid=self._clock.fresh_guid
         )
-        parameters = await self._parameters(version.flow)
+        parameters = await parameters_of(self._database, version.flow)
         return [
             _Item(
                 replace(occasion, outputs=outputs),
@@ -324,18 +341,6 @@ class Starter:
         )
         await self._journal.create(header, [], within=within)
 
-    async def _parameters(self, flow: Flow) -> dict[str, Json]:
-        wanted = {p.name: p.schema_name for p in flow.parameters.values() if p.schema_name}
-        if not wanted:
-            return {}
-        async with self._database.connection() as connection:
-            values = await read_variables(connection, wanted.values())
-        return {
-            name: _typed(*values[schema.lower()])
-            for name, schema in wanted.items()
-            if values.get(schema.lower(), (0, None))[1] is not None
-        }
-
 
 def _people(cause: Cause) -> frozenset[PrincipalId]:
     found = [initiator_of(cause)]
@@ -361,34 +366,3 @@ def _outputs(flow: Flow, occasion: Occasion, made: Plan) -> JsonObject:
 
 def _app(cause: Cause) -> AppId | None:
     return cause.app if isinstance(cause, Pressed | Resubmitted) else None
-
-
-def _typed(kind: int, value: str | None) -> Json:
-    if value is None or kind in _TEXT_TYPES:
-        return value
-    try:
-        read: Json = json.loads(value)
-    except ValueError:
-        return {"yes": True, "no": False}.get(value.lower(), value)
-    return read
-
-
-def _workflow(facts: FlowFacts, run: RunId) -> JsonObject:
-    path = f"/workflows/{facts.id}"
-    return {
-        "id": path,
-        "name": facts.id,
-        "type": "Microsoft.Logic/workflows",
-        "location": "local",
-        "tags": {
-            "flowDisplayName": facts.name,
-            "environmentName": "default",
-            "logicAppName": facts.id,
-            "state": "Enabled" if facts.on else "Disabled",
-        },
-        "run": {
-            "id": f"{path}/runs/{run}",
-            "name": str(run),
-            "type": "Microsoft.Logic/workflows/runs",
-        },
-    }

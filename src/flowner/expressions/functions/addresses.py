@@ -107,10 +107,12 @@ def uri_component(value: Any) -> str:
     return _encoded(value)
 
 
-@function("encodeUriComponent", _F, "encodeUriComponent(value)", "As `uriComponent`.",
-          ("encodeUriComponent('a b')", "a%20b"), errors=(("encodeUriComponent()", "one parameter"),))  # fmt: skip
-def encode_uri_component(value: Any) -> str:
-    return _encoded(value)
+@function("encodeUriComponent", _F, "encodeUriComponent(value, more…)",
+          "As `uriComponent`; of the texts of several values, one after another.",
+          ("encodeUriComponent('a b')", "a%20b"), ("encodeUriComponent('a', '.', 'b c')", "a.b%20c"),
+          errors=(("encodeUriComponent()", "one parameter"),))  # fmt: skip
+def encode_uri_component(value: Any, *more: Any) -> str:
+    return "".join(_encoded(one) for one in (value, *more))
 
 
 @function("uriComponentToString", _F, "uriComponentToString(text)",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 
 _TABLES = (
     """
