@@ -222,26 +222,8 @@ class Starter:
     ) -> RunId:
         now = self._clock.now()
         run = occasion.run or fresh_run_id(self._clock)
-        made, record, fingerprint = decided
         started = await self._started(occasion, facts, flow, decided, (run, now))
-        header = RunHeader(
-            id=run,
-            flow=facts.id,
-            flow_version=facts.version,
-            flow_name=facts.name,
-            kind=flow.trigger.flow_kind.value,
-            status=Status.RUNNING.value,
-            initiator=made.initiator,
-            principal=made.running.principal,
-            rule=made.running.rule.value,
-            fallback=made.running.fallback,
-            parent=made.parent,
-            parent_path=occasion.parent_path,
-            app=made.app,
-            plan=record,
-            plan_hash=fingerprint,
-            started=now,
-        )
+        header = _header(occasion, facts, flow, decided, (run, now))
         entry = Entry(kind=started.kind, path="", data=encode(started), at=now)
         limits = limits_of(flow.trigger)
         if limits is not None:
@@ -354,6 +336,35 @@ def _people(cause: Cause) -> frozenset[PrincipalId]:
         case _:
             pass
     return frozenset(person for person in found if person is not None)
+
+
+def _header(
+    occasion: Occasion,
+    facts: FlowFacts,
+    flow: Flow,
+    decided: _Decided,
+    moment: tuple[RunId, datetime],
+) -> RunHeader:
+    made, record, fingerprint = decided
+    run, now = moment
+    return RunHeader(
+        id=run,
+        flow=facts.id,
+        flow_version=facts.version,
+        flow_name=facts.name,
+        kind=flow.trigger.flow_kind.value,
+        status=Status.RUNNING.value,
+        initiator=made.initiator,
+        principal=made.running.principal,
+        rule=made.running.rule.value,
+        fallback=made.running.fallback,
+        parent=made.parent,
+        parent_path=occasion.parent_path,
+        app=made.app,
+        plan=record,
+        plan_hash=fingerprint,
+        started=now,
+    )
 
 
 def _outputs(flow: Flow, occasion: Occasion, made: Plan) -> JsonObject:
