@@ -46,10 +46,12 @@ async def answer_file(call: Call, table: Table, path: list[Segment]) -> Answer:
 
 async def _read(call: Call, table: Table, place: tuple[str, str], *, raw: bool) -> Answer:
     id, column = place
-    # Whoever may not read the row gets no further.
-    await call.rooms.store.get(call.caller, table.name, id, select=column, within=call.transaction)
+    # Whoever may not read the row gets no further; a column that they may not read is null.
+    row = await call.rooms.store.get(
+        call.caller, table.name, id, select=column, within=call.transaction
+    )
     file = await read_file(call.transaction, (table.name, column, id))
-    if file is None:
+    if file is None or row.get(column) is None:
         return Answer(status=204)
     if not raw:
         text = base64.b64encode(file.content).decode()
