@@ -38,11 +38,12 @@ def world(door: Door) -> dict[str, str]:
     made: dict[str, str] = {}
     for at in range(12):
         owner = OWNERS[at % len(OWNERS)]
-        above = {}
+        above: dict[str, str] = {}
         if made:
             link = f"/accounts({list(made)[-1]})"
-            above = {"parentaccountid@odata.bind": link}
-        made[door.make("accounts", owner, name=f"W {owner}", revenue=at, **above)] = owner
+            above["parentaccountid@odata.bind"] = link
+        above["ownerid@odata.bind"] = f"/systemusers({door.people[owner]})"
+        made[door.make("accounts", "admin", name=f"W {owner}", revenue=at, **above)] = owner
     return made
 
 

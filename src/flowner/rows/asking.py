@@ -185,8 +185,11 @@ def absent(table: Table, id: str) -> NotFound:
 
 
 def as_seen_by(table: Table, standing: Standing) -> Table:
-    # Of those in whose name is asked, only the one acted for counts for columns. Source:
-    # https://learn.microsoft.com/power-apps/developer/data-platform/impersonate-another-user
+    """Return a table as somebody sees it: with the columns hidden that they may not read.
+
+    Of those in whose name is asked, only the one acted for counts for columns. Source:
+    https://learn.microsoft.com/power-apps/developer/data-platform/impersonate-another-user
+    """
     hidden = standing.unread(table.name)
     return (
         replace(table, hidden=Hidden(columns=hidden, holders=standing.holders)) if hidden else table

@@ -90,7 +90,7 @@ async def _let_go(
     if pointing and one.delete is Cascade.RESTRICT:
         raise Refused(
             f"a row of `{child.table.name}` points at this one, and cannot be left behind",
-            code=Code.DELETE_RESTRICTED,
+            code=Code.ROW_REFERENCED,
         )
     for id in pointing:
         if one.delete is Cascade.ALL:
