@@ -13,12 +13,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import uvicorn
 
 from flowner.api.app import build
 from flowner.api.doors import Doors
+from flowner.api.tls import Certificates, keep_certificates
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
 from flowner.directory.facts import Facts
@@ -43,7 +44,9 @@ from flowner.flows.sharing import Sharing
 from flowner.flows.turning import Turning
 from flowner.journal.store import Journal, open_journal
 from flowner.journal.wakes import Wakes
+from flowner.rows.making import Making
 from flowner.rows.metadata import Metadata
+from flowner.rows.reading import Reading
 from flowner.rows.store import Store
 from flowner.sdk.connector import Connector
 from flowner.settings import Settings
@@ -54,6 +57,8 @@ from flowner.triggers.start import Starter, Taker
 from flowner.values import ConnectionId, FlowId, RunId, Secret
 from flowner.vault.keys import add_key, drop_old_keys, load_keys
 from flowner.vault.store import Vault
+from flowner.webapi.calls import Rooms
+from flowner.webapi.service import WebApi
 
 _SERVER = ConnectionId("00000000-0000-4000-8000-0000000000c0")
 """The holder of the server's own secrets; no connection has this id."""
@@ -113,6 +118,8 @@ class House:
     dispatcher: Dispatcher
     listing: Listing
     address: Address
+    making: Making
+    webapi: WebApi
 
     def signature(self, flow: FlowId) -> str:
         """Return the signature that lets whoever holds it call a flow's HTTP address."""
@@ -191,6 +198,7 @@ def _build(
     here = f"http://{settings.host}:{settings.port}"
     address = Address(key=signing, base=settings.public_url or here)
     store = Store(database, clock)
+    making = Making(database, store.catalogue)
     facts, published = Facts(database), Published(database)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
@@ -243,46 +251,79 @@ def _build(
         dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),
         listing=Listing(database, published),
         address=address,
+        making=making,
+        webapi=WebApi(
+            database,
+            Rooms(store=store, reading=Reading(store, clock), making=making, clock=clock),
+        ),
     )
 
 
 @asynccontextmanager
-async def serve(house: House) -> AsyncIterator[str]:
-    """Serve the API while the block lasts; yields its address. Port 0 takes a free one."""
-    app = build(
-        Doors(
-            tokens=house.tokens,
-            running=house.running,
-            history=house.history,
-            resubmitting=house.resubmitting,
-            explain=house.explain,
-            replies=house.replies,
-            callbacks=Callbacks(journal=house.journal),
-            signature=house.signature,
-            callback_signature=house.address.callback_signature,
-        )
+async def serve(house: House, *, tls: bool = False) -> AsyncIterator[str]:
+    """Serve the API while the block lasts; yields its address. Port 0 takes a free one.
+
+    ``tls``: over TLS, with a certificate of the server's own under ``tls`` in the data folder.
+    """
+    app = build(_doors(house))
+    listening = _listen(house.settings)
+    certificates = _certificates(house) if tls else None
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="off",
+        timeout_keep_alive=75,  # longer than clients and proxies keep theirs
+        ssl_certfile=None if certificates is None else certificates.chain,
+        ssl_keyfile=None if certificates is None else certificates.key,
     )
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((house.settings.host, house.settings.port))
-    except OSError as error:
-        listening.close()
-        raise Refused(
-            f"port {house.settings.port} of {house.settings.host} is taken: set `FLOWNER_PORT`"
-        ) from error
-    server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    server = _Server(config)
     serving = asyncio.create_task(server.serve([listening]), name="api")
     try:
         while not server.started and not serving.done():  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.01)
-        here = f"http://{house.settings.host}:{listening.getsockname()[1]}"
+        scheme, port = "https" if tls else "http", listening.getsockname()[1]
+        here = f"{scheme}://{house.settings.host}:{port}"
         house.address.base = house.settings.public_url or here
         yield here
     finally:
         server.should_exit = True
         await serving
         listening.close()
+
+
+def _doors(house: House) -> Doors:
+    return Doors(
+        tokens=house.tokens,
+        running=house.running,
+        history=house.history,
+        resubmitting=house.resubmitting,
+        explain=house.explain,
+        replies=house.replies,
+        callbacks=Callbacks(journal=house.journal),
+        webapi=house.webapi,
+        signature=house.signature,
+        callback_signature=house.address.callback_signature,
+    )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise Refused(
+            f"port {settings.port} of {settings.host} is taken: set `FLOWNER_PORT`"
+        ) from error
+    return listening
+
+
+def _certificates(house: House) -> Certificates:
+    settings = house.settings
+    named = urlsplit(settings.public_url or "").hostname
+    hosts = {"localhost", "127.0.0.1", "::1", settings.host, *([named] if named else [])}
+    return keep_certificates(settings.data_folder / "tls", hosts, house.clock.now())
 
 
 class _Server(uvicorn.Server):

@@ -161,8 +161,9 @@ def test_a_role_of_a_team_is_its_members(run, living) -> None:
     pia, team = run(house.directory.add_person(person())), run(
         house.directory.add_team(unique("team"))
     )  # fmt: skip
-    run(house.directory.give_role(team, DELEGATE))
-    assert not run(known(living, pia)).may_act_for_others
+    for role in (SYSTEM_ADMINISTRATOR, DELEGATE):
+        run(house.directory.give_role(team, role))
+    assert not run(known(living, pia)).who.administrator
 
     async def join() -> None:
         async with house.database.transaction() as transaction:
@@ -170,6 +171,10 @@ def test_a_role_of_a_team_is_its_members(run, living) -> None:
             await registry.insert(transaction, "teammembership", row, by=None)
 
     run(join())
+    assert run(known(living, pia)).who.administrator
+    # To act for others takes a role of one's own.
+    assert not run(known(living, pia)).may_act_for_others
+    run(house.directory.give_role(pia, DELEGATE))
     assert run(known(living, pia)).may_act_for_others
 
 

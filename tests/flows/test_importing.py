@@ -174,6 +174,7 @@ def test_flows_belong_to_one_user_or_application(run, living, refused, kind: str
 
 
 def test_a_disabled_person_brings_in_nothing(run, living, refused) -> None:
+    run(living.person("stays", SYSTEM_ADMINISTRATOR))
     gone = run(living.person("gone", SYSTEM_ADMINISTRATOR))
     run(living.house.directory.set_enabled(gone, enabled=False))
     error = refused(living.house.importer.bring_in(written.package(BUTTON, NOTE, {}), gone))

@@ -32,6 +32,7 @@ PLANTS = {
     "a word waits": ("pure", "identity/plan.py", "import asyncio"),
     "a word draws lots": ("pure", "expressions/evaluate.py", "import random"),
     "motion speaks SQL": ("sql", "flows/sharing.py", "import psycopg"),
+    "the Web API speaks SQL": ("sql", "webapi/lists.py", "import psycopg"),
     "a door speaks SQL": ("sql", "api/app.py", "import sqlalchemy"),
     "the sdk leans on identity": ("sdk", "sdk/context.py", "import flowner.identity.plan"),
     "a guest looks into the vault": (

@@ -15,7 +15,7 @@ from flowner.rows.store import Store
 from flowner.values import PrincipalId
 
 CLERK = "00000000-0000-4000-8000-00000000c1e4"
-RIGHTS = ("Create", "Read", "Write", "Delete", "Assign", "Share")
+RIGHTS = ("Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign", "Share")
 
 
 @dataclass
@@ -32,7 +32,10 @@ class Company:
 
 @pytest.fixture(scope="module")
 def company(database, run) -> Company:
-    """Ann and Ben are clerks: their own rows. The guest has a role that opens nothing."""
+    """Ann and Ben are clerks: their own rows; both may act for others.
+
+    The guest has a role that opens nothing.
+    """
 
     async def build() -> Company:
         store = Store(database, SystemClock())
@@ -62,13 +65,14 @@ def company(database, run) -> Company:
 
         people = {
             "admin": await add("admin", seed.SYSTEM_ADMINISTRATOR),
-            "ann": await add("ann", CLERK),
-            "ben": await add("ben", CLERK),
+            "ann": await add("ann", CLERK, seed.DELEGATE),
+            "ben": await add("ben", CLERK, seed.DELEGATE),
             "guest": await add("guest", seed.BASIC_USER),
             "leaver": await add("leaver", CLERK),
         }
         await directory.set_enabled(people["leaver"], enabled=False)
         crew = await directory.add_team("crew")
+        await directory.give_role(crew, CLERK)
         async with database.transaction() as t:
             row = {"teamid": crew, "systemuserid": people["ben"]}
             await registry.insert(t, "teammembership", row, by=None)

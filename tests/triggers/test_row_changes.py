@@ -149,6 +149,7 @@ def places(office: Office) -> dict[str, PrincipalId]:
         for name, unit in units.items():
             people[name] = await office.still.person(f"{name} clerk")
             team = await office.still.house.directory.add_team(f"{name} team")
+            await office.still.house.directory.give_role(team, CLERK)
             people[f"{name} team"] = team
             async with office.still.house.database.transaction() as transaction:
                 where = {"businessunitid": unit}
@@ -388,6 +389,7 @@ def test_run_as_is_as_the_row_stood_when_it_changed(
     office: Office, run_as: int | None, runs_as: str, rule: str, actor: str | None
 ) -> None:
     flow = office.listener("ada", "t_as", message=1, run_as=run_as)
+    office.person("bot", delegate=True)
     owner = {"ownerid@odata.bind": f"/systemusers({office.person('cas')})"}
     id = office.create("mo", "t_as", actor, t_name="x", **owner)
     office.update("zoe", "t_as", id, {"ownerid": office.person("zoe")})
@@ -453,6 +455,7 @@ def lacking(office: Office, by: str | None, owner: str | None) -> None:
     bound = {}
     if owner == "team":
         team = office.run(office.still.house.directory.add_team("night shift"))
+        office.run(office.still.house.directory.give_role(team, CLERK))
         bound = {"ownerid@odata.bind": f"/teams({team})"}
     someone = office.person(by)
     directory = office.still.house.directory

@@ -1,15 +1,15 @@
 """The row law, stated twice: as a decision about one row, and as a predicate over all of them.
 
 ``tests/rows/test_agreement.py`` holds the two together.
+Source: https://learn.microsoft.com/power-platform/admin/how-record-access-determined
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
-from flowner.access.rights import Depth, Right, RowFacts, Standing
+from flowner.access.rights import Right, RowFacts, Standing
 from flowner.errors import AccessDenied, Code
 from flowner.odata.syntax import FALSE, TRUE, And, Column, In, Or, Predicate, Shared
 
@@ -23,37 +23,49 @@ class Decision:
 
 
 def decide_row(standing: Standing, table: str, right: Right, row: RowFacts) -> Decision:
-    """Judge one right of one caller on one row."""
-    depth = standing.depth(table, right)
-    if depth is None:
+    """Judge one right of one principal on one row. Any one way in is enough."""
+    reach = standing.reach(table, right)
+    if reach is None:
         return Decision(False, f"no role gives {standing.name} {right} on `{table}`")
-    if depth is Depth.ORGANIZATION:
+    if reach.everywhere:
         return Decision(True, f"{right} on every row of `{table}`")
-    if row.owner in standing.holders:
-        return Decision(True, "the row is theirs or their team's")
-    reach = _units(standing, depth)
-    if row.owner is not None and row.business_unit in reach:
+    if row.owner is None:
+        return Decision(False, f"the rows of `{table}` have no owners, and they reach not all")
+    if row.owner in standing.teams:
+        return Decision(True, "the row is their team's")
+    if row.owner == standing.id and reach.own:
+        return Decision(True, "the row is theirs")
+    if row.business_unit in reach.units:
         return Decision(True, "the row is in a business unit that they reach")
-    shared = sorted(h for h in standing.holders if row.shares.get(h, 0) & right.mask)
-    if row.owner is not None and shared:
+    if _shared(row, standing.holders, right):
         return Decision(True, "the row is shared with them or their team")
+    reports = standing.reports
+    if row.owner in reports.owners(table, right):
+        return Decision(True, "the row belongs to somebody who reports to them")
+    if _shared(row, reports.sharers(table, right), right):
+        return Decision(True, "the row is shared with somebody who reports to them")
     return Decision(False, "the row is neither theirs, nor in their reach, nor shared with them")
 
 
 def row_filter(standing: Standing, table: str, right: Right, *, owned: bool) -> Predicate:
-    """State the law for one caller as a predicate. ``owned``: the table's rows have owners."""
-    depth = standing.depth(table, right)
-    if depth is None:
+    """State the law for one principal as a predicate. ``owned``: the table's rows have owners."""
+    reach = standing.reach(table, right)
+    if reach is None:
         return FALSE
-    if depth is Depth.ORGANIZATION:
+    if reach.everywhere:
         return TRUE
     if not owned:
         return FALSE
-    parts: list[Predicate] = [In(Column("ownerid"), tuple(sorted(standing.holders)))]
-    reach = _units(standing, depth)
-    if reach:
-        parts.append(In(Column("owningbusinessunit"), tuple(sorted(reach))))
-    parts.append(Shared(table, standing.holders, right.mask))
+    reports = standing.reports
+    own = {standing.id} if reach.own else set()
+    owners = standing.teams | own | reports.owners(table, right)
+    parts: list[Predicate] = []
+    if owners:
+        parts.append(In(Column("ownerid"), tuple(sorted(owners))))
+    if reach.units:
+        parts.append(In(Column("owningbusinessunit"), tuple(sorted(reach.units))))
+    sharers = standing.holders | reports.sharers(table, right)
+    parts.append(Shared(table, sharers, right.mask))
     return Or(tuple(parts))
 
 
@@ -62,28 +74,47 @@ def together(standings: Sequence[Standing], table: str, right: Right, *, owned: 
     return And(tuple(row_filter(one, table, right, owned=owned) for one in standings))
 
 
+def require_enabled(standing: Standing) -> None:
+    """Raise unless the principal is enabled and has a role."""
+    if not standing.enabled:
+        raise AccessDenied(
+            f"the user with id {standing.id} ({standing.name}) is disabled",
+            code=Code.PRINCIPAL_DISABLED,
+        )
+    if not standing.has_roles:
+        raise AccessDenied(
+            f"the user {standing.name} ({standing.id}) has not been assigned any roles",
+            code=Code.NO_ROLES,
+        )
+
+
 def require_privilege(standings: Sequence[Standing], table: str, right: Right) -> None:
     """Raise unless every caller is enabled, has roles, and holds the right at some depth.
 
     The order is Dataverse's: disabled, no roles, privilege.
     """
     for standing in standings:
-        if not standing.enabled:
-            raise AccessDenied(
-                f"the user with id {standing.id} ({standing.name}) is disabled",
-                code=Code.PRINCIPAL_DISABLED,
-            )
-        if not standing.has_roles:
-            raise AccessDenied(
-                f"the user {standing.name} ({standing.id}) has not been assigned any roles",
-                code=Code.NO_ROLES,
-            )
-        if standing.depth(table, right) is None:
+        require_enabled(standing)
+        if standing.reach(table, right) is None:
             raise AccessDenied(
                 f"principal user (Id={standing.id}, {standing.name}) is missing"
                 f" prv{right}{table} privilege for entity '{table}'",
                 code=Code.PRIVILEGE_MISSING,
             )
+
+
+def require_impersonation(acting_for: Standing, actor: Standing) -> None:
+    """Raise unless the actor may act on behalf of others, by a role of their own.
+
+    Source: https://learn.microsoft.com/power-apps/developer/data-platform/impersonate-another-user
+    """
+    require_enabled(actor)
+    if not actor.acts_for_others:
+        raise AccessDenied(
+            f"{actor.name} ({actor.id}) does not have the privilege to act on behalf of another"
+            f" user, here {acting_for.name}: prvActOnBehalfOfAnotherUser, by a role of their own",
+            code=Code.CANNOT_ACT_ON_BEHALF,
+        )
 
 
 def refuse_row(standings: Sequence[Standing], right: Right, table: str, id: str) -> AccessDenied:
@@ -96,13 +127,5 @@ def refuse_row(standings: Sequence[Standing], right: Right, table: str, id: str)
     )
 
 
-def _units(standing: Standing, depth: Depth) -> frozenset[str]:
-    match depth:
-        case Depth.USER:
-            return frozenset()
-        case Depth.LOCAL:
-            return frozenset({standing.business_unit})
-        case Depth.DEEP | Depth.ORGANIZATION:
-            return standing.below | {standing.business_unit}
-        case _:
-            assert_never(depth)
+def _shared(row: RowFacts, holders: frozenset[str], right: Right) -> bool:
+    return any(row.shares.get(holder, 0) & right.mask for holder in holders)

@@ -17,6 +17,7 @@ from flowner.flows.history import History
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.values import FlowId, PrincipalId, RunId
+from flowner.webapi.service import WebApi
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 REPLY_SECONDS = 120.0
@@ -34,6 +35,7 @@ class Doors:
     explain: Explain
     replies: Replies
     callbacks: Callbacks
+    webapi: WebApi
     signature: Callable[[FlowId], str]
     """Signs the address of a flow's HTTP trigger."""
     callback_signature: Callable[[RunId, str], str]

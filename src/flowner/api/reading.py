@@ -31,7 +31,7 @@ async def read_content(request: Request) -> Json:
     media = kind.partition(";")[0].strip().lower()
     if media in ("", "application/json") or media.endswith("+json"):
         return await read_body(request)
-    data = await _bytes(request)
+    data = await read_bytes(request)
     return content(kind, data) if data else None
 
 
@@ -40,7 +40,7 @@ async def read_body(request: Request) -> Json:
 
     None: there is none. Raises `Invalid` for what is larger than `MOST_BYTES` or no JSON.
     """
-    data = await _bytes(request)
+    data = await read_bytes(request)
     if not data:
         return None
     if "json" not in request.headers.get("content-type", "json").lower():
@@ -56,11 +56,12 @@ async def read_body(request: Request) -> Json:
         ) from None
 
 
-async def _bytes(request: Request) -> bytes:
+async def read_bytes(request: Request, most: int = MOST_BYTES) -> bytes:
+    """Return the body as it is. `Invalid` for what is larger than ``most`` bytes."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > MOST_BYTES:
-            raise Invalid(f"the body is larger than {MOST_BYTES} bytes", code=Code.TOO_LARGE)
+        if size > most:
+            raise Invalid(f"the body is larger than {most} bytes", code=Code.TOO_LARGE)
         parts.append(part)
     return b"".join(parts)

@@ -59,14 +59,19 @@ def demo(
         raise typer.Exit(1)
 
 
-def serve_command() -> None:
+def serve_command(
+    tls_self_signed: Annotated[
+        bool,
+        typer.Option(help="Serve over TLS, with a certificate that the server makes for itself."),
+    ] = False,
+) -> None:
     """Run flows and answer programs, until stopped."""
 
     async def work() -> None:
         async with (
             open_house(read_settings()) as house,
             at_work(house),
-            serve(house) as address,
+            serve(house, tls=tls_self_signed) as address,
         ):
             Console().print(f"Flowner answers at [bold]{address}[/bold]", highlight=False)
             await asyncio.Event().wait()

@@ -124,6 +124,7 @@ async def _people(house: House, company: Company) -> None:
     await house.directory.add_member(people["sales"], people["east"], nested=True)
     await house.directory.add_member(people["east"], people["mia"])
     company.team = await house.directory.add_team("Night shift")
+    await house.directory.give_role(company.team, _CLERK)
 
 
 async def _connections(house: House, company: Company, mailbox: Mailbox) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flowner.database import Database
 from flowner.errors import Conflict, NotFound
 from flowner.rows import registry
+from flowner.rows.holders import require_depth, require_holder, require_other_administrator
 from flowner.values import PrincipalId
 
 INTERACTIVE, NON_INTERACTIVE = 0, 4
@@ -107,11 +108,15 @@ class Directory:
     async def add_role(
         self, name: str, privileges: Mapping[tuple[str, str], int], *, id: str | None = None
     ) -> str:
-        """Add a security role: depths (1 user … 8 organisation) by table and right."""
+        """Add a security role: depths (1 user … 8 organisation) by table and right.
+
+        `AccessDenied` (0x800404bb) where rows have no owners and the depth is not the whole.
+        """
         async with self._database.transaction() as transaction:
             row = _given({"roleid": id, "name": name})
             role = await registry.insert(transaction, "role", row, by=None)
             for (table, right), depth in privileges.items():
+                await require_depth(transaction, table, depth)
                 privilege = {"roleid": role, "tablename": table, "rightname": right, "depth": depth}
                 await registry.insert(transaction, "roleprivilege", privilege, by=None)
             return role
@@ -129,14 +134,23 @@ class Directory:
         return tuple(known[name.lower()] for name in wanted)
 
     async def give_role(self, principal: PrincipalId, role: str) -> None:
-        """Give a user, application or team a security role, by its id."""
+        """Give a user, application or team a security role, by its id.
+
+        `Refused` (0x80048331) for an access team, which holds shares alone.
+        """
         async with self._database.transaction() as transaction:
+            await require_holder(transaction, principal)
             held = {"roleid": role, "principalid": principal}
             await registry.insert(transaction, "roleassignment", held, by=None)
 
     async def set_enabled(self, principal: PrincipalId, *, enabled: bool) -> None:
-        """Disable or enable somebody. A disabled principal acts nowhere, from now on."""
+        """Disable or enable somebody. A disabled principal acts nowhere, from now on.
+
+        `Refused` (0x80041d2f) for the last administrator.
+        """
         async with self._database.transaction() as transaction:
+            if not enabled:
+                await require_other_administrator(transaction, principal)
             change = {"isdisabled": not enabled}
             await registry.update(transaction, "systemuser", principal, change, by=None)
 

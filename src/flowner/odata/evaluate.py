@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -12,11 +13,15 @@ from flowner.errors import Invalid
 from flowner.odata.syntax import (
     And,
     Compare,
+    CompareColumns,
     Comparison,
+    Function,
     In,
+    Like,
     Not,
     Or,
     Predicate,
+    Related,
     Shared,
     Test,
     TextTest,
@@ -53,8 +58,9 @@ def _truth(predicate: Predicate, row: Mapping[str, Json]) -> bool | None:
             return _all(_truth(part, row) for part in parts)
         case Or(parts):
             return _negated(_all(_negated(_truth(part, row)) for part in parts))
-        case Not(part):
-            return _negated(_truth(part, row))
+        case Not(part, surely):
+            truth = _truth(part, row)
+            return _negated(truth) if surely else truth is not True
         case Compare(op, column, value):
             return _compare(op, _column(row, column.name), value)
         case In(column, values):
@@ -65,10 +71,28 @@ def _truth(predicate: Predicate, row: Mapping[str, Json]) -> bool | None:
         case Test(test, column, text):
             found = _column(row, column.name)
             return None if found is None else _TEST[test](str(found).lower(), text.lower())
-        case Shared():
-            raise Invalid("whether a row is shared cannot be read off the row")
+        case CompareColumns(op, column, other):
+            return _compare_columns(op, _column(row, column.name), _column(row, other.name))
+        case Like(column, pattern):
+            found = _column(row, column.name)
+            return None if found is None else _fits(str(found), pattern)
+        case Related() | Function() | Shared():
+            raise Invalid("what lies outside a row cannot be read off the row")
         case _:
             assert_never(predicate)
+
+
+def _compare_columns(op: Comparison, left: Json, right: Json) -> bool | None:
+    if left is None or right is None:
+        return (left is not right) if op is Comparison.NE else None
+    if isinstance(right, str) and not isinstance(left, str):
+        return False
+    return _compare(op, left, right if isinstance(right, str | bool | int) else Decimal(str(right)))
+
+
+def _fits(text: str, pattern: str) -> bool:
+    parts = ({"%": ".*", "_": "."}.get(sign, re.escape(sign)) for sign in pattern)
+    return re.fullmatch("".join(parts), text, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _column(row: Mapping[str, Json], name: str) -> Json:

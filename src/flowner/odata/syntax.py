@@ -83,11 +83,55 @@ class Not:
     """The part does not hold."""
 
     part: Predicate
+    surely: bool = True
+    """False: it holds of what is unknown, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompareColumns:
+    """``column eq other``: two columns of the same row."""
+
+    op: Comparison
+    column: Column
+    other: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """The column fits a pattern in which ``%`` stands for any text and ``_`` for any sign."""
+
+    column: Column
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A row that this one is related to answers the part: at least one does.
+
+    ``path`` is one navigation property, of one row or of many. Who asks must be able to read that
+    row too.
+    """
+
+    path: str
+    part: Predicate
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """``Microsoft.Dynamics.CRM.Today(PropertyName='x')``: who asks and when decide it.
+
+    `functions.settled` says it in the other predicates before anybody evaluates it.
+    """
+
+    name: str
+    column: Column
+    values: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The row is shared with one of these principals with all of these access bits.
+    """The row is shared with one of these principals with one of these access bits.
 
     Only the law says this; it has no spelling in a query.
     """
@@ -97,7 +141,9 @@ class Shared:
     mask: int
 
 
-Predicate: TypeAlias = "Compare | Test | In | And | Or | Not | Shared"
+Predicate: TypeAlias = (
+    "Compare | CompareColumns | Test | Like | In | And | Or | Not | Related | Function | Shared"
+)
 
 TRUE = And(())
 FALSE = Or(())

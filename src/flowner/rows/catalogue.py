@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
+from flowner.rows.describing import Described, Relation, described
+from flowner.rows.relations import (
+    guessed_relations,
+    read_described,
+    read_keys,
+    read_relations,
+    usual_relations,
+)
+from flowner.rows.types import Type
+
+__all__ = ["STAMPS", "SYSTEM_TABLES", "Catalogue", "Table", "Type", "logical_name"]
 
 SYSTEM_TABLES: Final = {
     "businessunit": "businessunits",
@@ -41,18 +51,13 @@ STAMPS: Final = frozenset(
 """Columns that the store writes itself."""
 
 
-class Type(StrEnum):
-    """What a column holds; the value is PostgreSQL's name for it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """The secured columns that one caller may not read."""
 
-    TEXT = "text"
-    WHOLE = "integer"
-    BIG = "bigint"
-    DECIMAL = "numeric"
-    FLOAT = "double precision"
-    BOOLEAN = "boolean"
-    MOMENT = "timestamp with time zone"
-    LOOKUP = "uuid"
-    JSON = "jsonb"
+    columns: frozenset[str] = frozenset()
+    holders: frozenset[str] = frozenset()
+    """With whom a column of a single row must be shared to be shown all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,30 @@ class Table:
     primary_name: str
     columns: Mapping[str, Type]
     is_system: bool
+    schema_name: str = ""
+    display_name: str = ""
+    collection_name: str = ""
+    description: str = ""
+    described: Mapping[str, Described] = field(default_factory=dict)
+    """What was said of some columns when they were made."""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns of each alternate key, by its schema name."""
+    outgoing: tuple[Relation, ...] = ()
+    """From lookups of this table."""
+    incoming: tuple[Relation, ...] = ()
+    """From lookups of other tables, or this one, to this table."""
+
+    hidden: Hidden = Hidden()
+    """What whoever asks does not see; nobody in particular sees everything."""
+
+    def about(self, column: str) -> Described:
+        """Return what clients see of a column."""
+        found = self.described.get(column)
+        return found or described(column, self.columns[column], self.key)
+
+    def targets(self, column: str) -> list[Relation]:
+        """Return where a lookup points."""
+        return [one for one in self.outgoing if one.attribute == column]
 
     @property
     def key(self) -> str:
@@ -92,13 +121,18 @@ class Table:
         column = self.column(name)
         if column is not None:
             return column
+        for one in self.outgoing:
+            if one.navigation == name:
+                return one.attribute
         lookups = (c for c, type in self.columns.items() if type is Type.LOOKUP)
         return max((c for c in lookups if name.startswith(f"{c}_")), key=len, default=None)
 
 
 _COLUMNS = """
 SELECT c.table_name AS name, c.column_name AS column, c.data_type AS type,
-       m.entitysetname AS set_name, m.primaryname AS primary_name
+       m.logicalname IS NULL AS is_system, m.entitysetname AS set_name,
+       m.primaryname AS primary_name, m.schemaname AS schema_name, m.displayname AS display_name,
+       m.collectionname AS collection_name, m.description
 FROM information_schema.columns c
 LEFT JOIN rows.tablemetadata m ON m.logicalname = c.table_name
 WHERE c.table_schema = 'rows' AND (m.logicalname IS NOT NULL OR c.table_name = ANY(%s))
@@ -121,6 +155,16 @@ class Catalogue:
         if found is None:
             raise NotFound(f"there is no table `{name}`")
         return found
+
+    def known(self, name: str) -> Table | None:
+        """Return a table that was there when the catalogue was last read."""
+        return self._by_name.get(name)
+
+    async def tables(self, transaction: Transaction) -> list[Table]:
+        """Return every table, by logical name."""
+        self._by_name = self._by_name or await _read(transaction)
+        found = {table.name: table for table in self._by_name.values()}
+        return [found[name] for name in sorted(found)]
 
     def forget(self) -> None:
         """Read again: somebody changed a table."""
@@ -145,22 +189,45 @@ async def logical_name(transaction: Transaction, name: str) -> str:
 async def _read(transaction: Transaction) -> dict[str, Table]:
     found = await transaction.execute(_COLUMNS, (list(SYSTEM_TABLES),))
     columns: dict[str, dict[str, Type]] = {}
-    about: dict[str, tuple[str, str]] = {}
+    about: dict[str, Mapping[str, Any]] = {}
     for row in await found.fetchall():
-        name = row["name"]
-        columns.setdefault(name, {})[row["column"]] = Type(row["type"])
-        if row["set_name"] is not None:
-            about[name] = (row["set_name"], row["primary_name"])
-        else:
-            about[name] = (SYSTEM_TABLES[name], _PRIMARY_NAMES.get(name, "name"))
+        columns.setdefault(row["name"], {})[row["column"]] = Type(row["type"])
+        about[row["name"]] = row
+    said = await read_described(transaction)
+    keys = await read_keys(transaction)
+    relations = [*await read_relations(transaction), *usual_relations(columns)]
+    stated = {(one.referencing, one.attribute) for one in relations}
+    relations += [
+        one for one in guessed_relations(columns) if (one.referencing, one.attribute) not in stated
+    ]
     tables = [
-        Table(
-            name=name,
-            set_name=about[name][0],
-            primary_name=about[name][1],
-            columns=held,
-            is_system=name in SYSTEM_TABLES,
-        )
+        _table(about[name], held, said.get(name, {}), keys.get(name, {}), relations)
         for name, held in columns.items()
     ]
     return {key: table for table in tables for key in (table.name, table.set_name)}
+
+
+def _table(
+    row: Mapping[str, Any],
+    columns: Mapping[str, Type],
+    said: Mapping[str, Described],
+    keys: Mapping[str, tuple[str, ...]],
+    relations: Sequence[Relation],
+) -> Table:
+    name = row["name"]
+    set_name = SYSTEM_TABLES[name] if row["is_system"] else row["set_name"]
+    return Table(
+        name=name,
+        set_name=set_name,
+        primary_name=row["primary_name"] or _PRIMARY_NAMES.get(name, "name"),
+        columns=columns,
+        is_system=row["is_system"],
+        schema_name=row["schema_name"] or name,
+        display_name=row["display_name"] or name,
+        collection_name=row["collection_name"] or set_name,
+        description=row["description"] or "",
+        described=said,
+        keys=keys,
+        outgoing=tuple(one for one in relations if one.referencing == name),
+        incoming=tuple(one for one in relations if one.referenced == name),
+    )

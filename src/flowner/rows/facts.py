@@ -97,9 +97,9 @@ SELECT u.systemuserid::text AS id, coalesce(u.fullname, u.domainname) AS name,
        u.accessmode AS mode, u.applicationid IS NOT NULL AS application, NULL AS kind,
        coalesce((SELECT json_agg(DISTINCT i.grp) FROM inside i WHERE i.member = u.systemuserid),
                 '[]') AS groups,
-       EXISTS (SELECT 1 FROM held h JOIN rows.roleassignment r ON r.principalid = h.holder
-               JOIN rows.roleprivilege p USING (roleid)
-               WHERE h.member = u.systemuserid AND p.privilegename = '{ACT_FOR_OTHERS}')
+       EXISTS (SELECT 1 FROM rows.roleassignment a JOIN rows.role r USING (roleid)
+               JOIN rows.roleprivilege p ON p.roleid = coalesce(r.parentrootroleid, r.roleid)
+               WHERE a.principalid = u.systemuserid AND p.privilegename = '{ACT_FOR_OTHERS}')
                AS delegate,
        EXISTS (SELECT 1 FROM held h JOIN rows.roleassignment r ON r.principalid = h.holder
                JOIN rows.role o USING (roleid)

@@ -13,7 +13,7 @@ from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Type
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,58}")
 
-_CREATE = """
+CREATE = """
 CREATE TABLE rows.{table} (
     {key} uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     createdon timestamptz NOT NULL DEFAULT now(),
@@ -44,18 +44,18 @@ class Metadata:
         """
         types = {column: _type(column, type) for column, type in columns.items()}
         for given in (name, set_name, primary_name, *columns):
-            _check(given)
+            check_name(given)
         if name in SYSTEM_TABLES:
             raise Conflict(f"there is a table `{name}` already")
         try:
             async with self._database.transaction() as transaction:
                 await transaction.execute(
-                    sql.SQL(_CREATE).format(
+                    sql.SQL(CREATE).format(
                         table=sql.Identifier(name), key=sql.Identifier(f"{name}id")
                     )
                 )
                 for column, type in {primary_name: Type.TEXT, **types}.items():
-                    await transaction.execute(_add(name, column, type))
+                    await transaction.execute(add_statement(name, column, type))
                 await transaction.execute(
                     sql.SQL("CREATE INDEX ON rows.{} (ownerid)").format(sql.Identifier(name))
                 )
@@ -73,11 +73,11 @@ class Metadata:
 
     async def add_column(self, table: str, column: str, type: Type) -> None:
         """Add a column, empty in every row; no row is rewritten."""
-        _check(table)
-        _check(column)
+        check_name(table)
+        check_name(column)
         try:
             async with self._database.transaction() as transaction:
-                await transaction.execute(_add(table, column, type))
+                await transaction.execute(add_statement(table, column, type))
                 await transaction.execute(
                     "UPDATE rows.tablemetadata SET logicalname = logicalname"
                     " WHERE logicalname = %s",
@@ -88,7 +88,8 @@ class Metadata:
         self._catalogue.forget()
 
 
-def _add(table: str, column: str, type: Type) -> sql.Composed:
+def add_statement(table: str, column: str, type: Type) -> sql.Composed:
+    """Return the statement that adds a column."""
     return sql.SQL("ALTER TABLE rows.{} ADD COLUMN {} {}").format(
         sql.Identifier(table), sql.Identifier(column), sql.SQL(type.value)
     )
@@ -103,7 +104,8 @@ def _type(column: str, given: Type | str) -> Type:
     return Type[given.upper()]
 
 
-def _check(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse what is no name for a table or column of one's own."""
     if _NAME.fullmatch(name) is None:
         raise Invalid(
             f"`{name}` is no name for a table or column: write lower-case letters, digits and `_`,"

@@ -13,7 +13,7 @@ from flowner.errors import Invalid
 from flowner.odata.parser import parse_filter, parse_order, parse_select
 from flowner.odata.syntax import TRUE, Predicate
 from flowner.rows.catalogue import Table
-from flowner.rows.compiling import column_of, compile_predicate
+from flowner.rows.compiling import column_of, columns_of, compared, compile_predicate
 
 MOST: Final = 5000
 """Rows that one answer carries at most, and up to which ``$count`` counts, as in Dataverse."""
@@ -106,17 +106,11 @@ def selected(select: str | None, table: Table) -> list[str] | None:
     return sorted(columns | {table.key, "versionnumber"})
 
 
-def columns_of(columns: Sequence[str] | None, table: Table) -> sql.Composable:
-    """Return the columns of the row ``r`` as a list; None: all."""
-    wanted = sorted(table.columns) if columns is None else columns
-    return sql.SQL(", ").join(sql.SQL("r.{}").format(sql.Identifier(name)) for name in wanted)
-
-
 def _order(text: str | None, table: Table) -> sql.Composable:
     """Return the order asked for, with the key behind: pages must not overlap."""
     directions = [
         sql.SQL("r.{} {}").format(
-            sql.Identifier(column_of(one.column.name, table)),
+            sql.Identifier(compared(one.column.name, table)),
             sql.SQL("DESC NULLS LAST" if one.descending else "ASC NULLS FIRST"),
         )
         for one in (parse_order(text) if text else ())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -33,6 +33,12 @@ def shown(row: Mapping[str, Any], table: Table) -> JsonObject:
         else:
             found[name] = _json(value)
     return found
+
+
+def without(document: JsonObject, columns: Collection[str]) -> JsonObject:
+    """Return a shown row with these columns null."""
+    dark = {*columns, *(f"_{column}_value" for column in columns)}
+    return {name: None if name in dark else value for name, value in document.items()}
 
 
 def stored(values: JsonObject, table: Table) -> dict[str, Any]:
@@ -72,6 +78,12 @@ def named(values: JsonObject, table: Table) -> list[str]:
     )
 
 
+def bound_set(value: Json) -> str | None:
+    """Return the set that a bound row is of; None for what is not bound."""
+    match = _BOUND.search(value) if isinstance(value, str) else None
+    return None if match is None else match["set"]
+
+
 def _bound(given: str, value: Json) -> tuple[str | None, str]:
     if value is None:
         return None, "systemuser"
@@ -107,6 +119,8 @@ def _json(value: Any) -> Json:
     match value:
         case datetime():
             return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+        case date():
+            return value.isoformat()
         case UUID():
             return str(value)
         case Decimal():
@@ -129,6 +143,7 @@ _READ: dict[Type, Callable[[Json], Any]] = {
     Type.FLOAT: lambda value: float(str(value)),
     Type.BOOLEAN: _boolean,
     Type.MOMENT: _moment,
+    Type.DAY: lambda value: _moment(value).date(),
     Type.LOOKUP: lambda value: str(UUID(str(value))),
     Type.JSON: Jsonb,
 }

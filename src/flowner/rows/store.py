@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from psycopg import errors, sql
-
-from flowner.access.rights import Right, Standing
-from flowner.access.row_filter import refuse_row, require_privilege, together
+from flowner.access.rights import Right, RowFacts
 from flowner.clock import Clock
 from flowner.database import Database, Transaction
-from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
-from flowner.odata.syntax import Predicate
-from flowner.rows import feed
+from flowner.errors import AccessDenied, Code, Conflict, Invalid
+from flowner.rows import cascading, columns, relating, shares
+from flowner.rows.asking import (
+    Asking,
+    announce,
+    ask,
+    execute,
+    exists,
+    fetch,
+    guid,
+)
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Catalogue, Table
-from flowner.rows.compiling import compile_predicate
-from flowner.rows.query import columns_of, read_query, selected
+from flowner.rows.inheriting import inherit
+from flowner.rows.owners import organization_says, owned_by, owner_of
+from flowner.rows.query import read_query, selected
 from flowner.rows.shapes import named, shown, stored
 from flowner.rows.standing import Standings
-from flowner.values import Json, JsonObject
-
-
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """One call: what it is about, who asks, on which connection."""
-
-    transaction: Transaction
-    table: Table
-    caller: Caller
-    standings: Sequence[Standing]
-
-    def law(self, right: Right) -> Predicate:
-        return together(self.standings, self.table.name, right, owned=self.table.owned)
+from flowner.rows.writing import insert, stamps, update
+from flowner.values import Json, JsonObject, PrincipalId
 
 
 class Store:
@@ -62,17 +54,24 @@ class Store:
         """
         async with self._asking(caller, table, within) as asking:
             _writable(asking.table)
-            require_privilege(asking.standings, asking.table.name, Right.CREATE)
+            asking.require(Right.CREATE)
             given = stored(values, asking.table)
             if id is not None and not given.get(asking.table.key):
                 given[asking.table.key] = id
-            given.setdefault("ownerid", caller.acting_for)
-            given.setdefault("owneridtype", await _owner_type(asking, given["ownerid"]))
-            row = given | _stamps(caller, "created") | _stamps(caller, "modified")
-            found = await _one(asking, _insert(asking.table, row), list(row.values()))
-            document = shown(found, asking.table)
-            await _announce(asking, "Create", document, named(values, asking.table))
-            return document
+            found = await relating.pointers(asking, values, given)
+            relating.require_privileges(asking, found)
+            owner = await owner_of(asking, given.get("ownerid") or caller.acting_for, new=True)
+            facts = RowFacts(owner=owner.id, business_unit=owner.business_unit)
+            for right in (Right.CREATE, Right.APPEND) if found else (Right.CREATE,):
+                asking.require_on(right, facts, str(given.get(asking.table.key) or "new"))
+            await relating.require_targets(found)
+            columns.require_created(asking, given)
+            row = given | owned_by(owner) | stamps(caller, "created") | stamps(caller, "modified")
+            document = await insert(asking, row)
+            if found:
+                await inherit(asking, str(document[asking.table.key]))
+            await announce(asking, "Create", document, named(values, asking.table))
+            return await columns.as_seen(asking, document)
 
     async def get(
         self,
@@ -85,9 +84,8 @@ class Store:
     ) -> JsonObject:
         """Return one row. `NotFound` when there is none, `AccessDenied` when it is not open."""
         async with self._asking(caller, table, within) as asking:
-            require_privilege(asking.standings, asking.table.name, Right.READ)
-            columns = selected(select, asking.table)
-            row = await self._row(asking, id, Right.READ, columns)
+            asking.require(Right.READ)
+            row = await fetch(asking, id, Right.READ, selected(select, asking.table))
             return shown(row, asking.table)
 
     async def update(  # noqa: PLR0913 - the parts of one request
@@ -107,42 +105,27 @@ class Store:
         """
         async with self._asking(caller, table, within) as asking:
             _writable(asking.table)
-            key = _guid(id, asking.table)
-            if upsert and not await _exists(asking, key):
+            key = guid(id, asking.table)
+            if upsert and not await exists(asking, key):
                 values = {**values, asking.table.key: key}
                 return await self.create(caller, table, values, within=asking.transaction)
-            require_privilege(asking.standings, asking.table.name, Right.WRITE)
-            before = await self._row(asking, id, Right.WRITE, None, lock=True)
+            asking.require(Right.WRITE)
+            before = await fetch(asking, id, Right.WRITE, None, whole=True, lock=True)
             _match(before, if_match)
             change = stored(values, asking.table)
             change.pop(asking.table.key, None)
-            if "ownerid" in change and str(change["ownerid"]) != str(before["ownerid"]):
-                require_privilege(asking.standings, asking.table.name, Right.ASSIGN)
-                await self._row(asking, id, Right.ASSIGN, [asking.table.key])
-                change.setdefault("owneridtype", await _owner_type(asking, change["ownerid"]))
-            row = change | _stamps(caller, "modified")
-            statement = _update(asking.table, row)
-            found = await _one(asking, statement, [*row.values(), key])
-            document = shown(found, asking.table)
-            await _announce(asking, "Update", document, named(values, asking.table))
-            return document
+            document = await _change(asking, key, before, change, values)
+            return await columns.as_seen(asking, document)
 
     async def delete(
         self, caller: Caller, table: str, id: str, *, within: Transaction | None = None
     ) -> None:
-        """Remove a row."""
+        """Remove a row, and by its relationships what points at it."""
         async with self._asking(caller, table, within) as asking:
             _writable(asking.table)
-            require_privilege(asking.standings, asking.table.name, Right.DELETE)
-            before = await self._row(asking, id, Right.DELETE, None, lock=True)
-            statement = sql.SQL("DELETE FROM rows.{} WHERE {} = %s")
-            await asking.transaction.execute(
-                statement.format(
-                    sql.Identifier(asking.table.name), sql.Identifier(asking.table.key)
-                ),
-                (_guid(id, asking.table),),
-            )
-            await _announce(asking, "Delete", shown(before, asking.table), [])
+            asking.require(Right.DELETE)
+            await fetch(asking, id, Right.DELETE, [asking.table.key], lock=True)
+            await cascading.remove(asking, guid(id, asking.table), set())
 
     async def list(
         self,
@@ -159,10 +142,10 @@ class Store:
         refused, never passed over.
         """
         async with self._asking(caller, table, within) as asking:
-            require_privilege(asking.standings, asking.table.name, Right.READ)
+            asking.require(Right.READ)
             query = read_query(options, asking.table)
             law = asking.law(Right.READ)
-            found = await _execute(asking, query.statement(law), [])
+            found = await execute(asking, query.statement(law), [])
             rows = [shown(row, asking.table) for row in await found.fetchall()]
             value: list[Json] = [*rows[: query.page]]
             answer: JsonObject = {
@@ -170,79 +153,150 @@ class Store:
                 "value": value,
             }
             if query.counts:
-                counted = await (await _execute(asking, query.counting(law), [])).fetchone()
+                counted = await (await execute(asking, query.counting(law), [])).fetchone()
                 answer["@odata.count"] = counted["count"]
             if len(rows) > query.page and query.goes_on:
                 answer["@odata.nextLink"] = query.next_link
             return answer
 
+    async def grant_access(
+        self,
+        caller: Caller,
+        table: str,
+        id: str,
+        principal: PrincipalId,
+        rights: Iterable[Right],
+        *,
+        within: Transaction | None = None,
+    ) -> None:
+        """Share a row with a user or team, in addition to what is shared with them already."""
+        async with self._asking(caller, table, within) as asking:
+            await shares.share(asking, id, principal, rights, adds=True)
+
+    async def modify_access(
+        self,
+        caller: Caller,
+        table: str,
+        id: str,
+        principal: PrincipalId,
+        rights: Iterable[Right],
+        *,
+        within: Transaction | None = None,
+    ) -> None:
+        """Share a row with a user or team, in place of what is shared with them already."""
+        async with self._asking(caller, table, within) as asking:
+            await shares.share(asking, id, principal, rights, adds=False)
+
+    async def revoke_access(
+        self,
+        caller: Caller,
+        table: str,
+        id: str,
+        principal: PrincipalId,
+        *,
+        within: Transaction | None = None,
+    ) -> None:
+        """End what a row is shared with a user or team for."""
+        async with self._asking(caller, table, within) as asking:
+            await shares.unshare(asking, id, principal)
+
+    async def principal_access(
+        self,
+        caller: Caller,
+        table: str,
+        id: str,
+        principal: PrincipalId,
+        *,
+        within: Transaction | None = None,
+    ) -> frozenset[Right]:
+        """Return what a user or team may do with a row that the caller may read."""
+        async with self._asking(caller, table, within) as asking:
+            return await shares.access_of(asking, id, principal)
+
+    async def share_column(  # noqa: PLR0913 - the parts of one request
+        self,
+        caller: Caller,
+        table: str,
+        id: str,
+        column: str,
+        principal: PrincipalId,
+        *,
+        read: bool = False,
+        update: bool = False,
+        within: Transaction | None = None,
+    ) -> None:
+        """Share a secured column of one row with a user or team."""
+        async with self._asking(caller, table, within) as asking:
+            await columns.share_column(asking, id, column, principal, read=read, update=update)
+
+    async def require_association(
+        self,
+        caller: Caller,
+        one: tuple[str, str],
+        other: tuple[str, str],
+        *,
+        within: Transaction | None = None,
+    ) -> None:
+        """Raise unless two rows, by table and id, may be related many-to-many, or that be ended."""
+        async with self._asking(caller, one[0], within) as asking:
+            second = await asking.about(other[0])
+            await relating.require_association((asking, one[1]), (second, other[1]))
+
     @asynccontextmanager
     async def _asking(
         self, caller: Caller, table: str, within: Transaction | None
-    ) -> AsyncIterator[_Asking]:
+    ) -> AsyncIterator[Asking]:
         if within is not None:
-            yield await self._ask(caller, table, within)
+            yield await ask(within, self.catalogue, self._standings, caller, table)
             return
         async with self._database.transaction() as transaction:
-            yield await self._ask(caller, table, transaction)
+            yield await ask(transaction, self.catalogue, self._standings, caller, table)
 
-    async def _ask(self, caller: Caller, table: str, transaction: Transaction) -> _Asking:
-        who = [caller.acting_for] if caller.actor is None else [caller.acting_for, caller.actor]
-        standings = [await self._standings.of(one, transaction) for one in who]
-        found = await self.catalogue.table(table, transaction)
-        return _Asking(transaction, found, caller, standings)
-
-    async def _row(
-        self,
-        asking: _Asking,
-        id: str,
-        right: Right,
-        columns: Sequence[str] | None,
-        *,
-        lock: bool = False,
-    ) -> dict[str, Any]:
-        key = _guid(id, asking.table)
-        statement = sql.SQL("SELECT {} FROM rows.{} r WHERE r.{} = %s AND {}").format(
-            columns_of(columns, asking.table),
-            sql.Identifier(asking.table.name),
-            sql.Identifier(asking.table.key),
-            compile_predicate(asking.law(right), asking.table),
-        )
-        if lock:
-            statement += sql.SQL(" FOR UPDATE")
-        found: dict[str, Any] | None
-        found = await (await _execute(asking, statement, [key])).fetchone()
-        if found is not None:
-            return found
-        if await _exists(asking, key):
-            raise refuse_row(asking.standings, right, asking.table.name, key)
-        raise _absent(asking.table, key)
+    asking = _asking
+    """For those who read in other ways: the same callers, tables and law."""
 
 
-def _insert(table: Table, row: Mapping[str, object]) -> sql.Composed:
-    return sql.SQL("INSERT INTO rows.{} AS r ({}) VALUES ({}) RETURNING {}").format(
-        sql.Identifier(table.name),
-        sql.SQL(", ").join(sql.Identifier(name) for name in row),
-        sql.SQL(", ").join(sql.Placeholder() for _ in row),
-        columns_of(None, table),
-    )
+async def _change(
+    asking: Asking,
+    key: str,
+    before: Mapping[str, Any],
+    change: dict[str, Any],
+    values: JsonObject,
+) -> JsonObject:
+    """Write a change to a row that may be written, when its parts may be as well."""
+    found = await relating.pointers(asking, values, change)
+    relating.require_privileges(asking, found)
+    if found:
+        await fetch(asking, key, Right.APPEND, [asking.table.key])
+        await relating.require_targets(found)
+    await columns.require_updated(asking, key, change)
+    former, wanted = str(before["ownerid"]), change.get("ownerid")
+    if "ownerid" in change and wanted is None:
+        raise Invalid("a row cannot be without an owner")
+    moves = wanted is not None and str(wanted) != former
+    if moves:
+        asking.require(Right.ASSIGN)
+        await fetch(asking, key, Right.ASSIGN, [asking.table.key])
+        owner = await owner_of(asking, wanted, new=False)
+        change |= owned_by(owner)
+        if not await organization_says(asking, "alwaysmoverecordtoownerbusinessunit"):
+            change.pop("owningbusinessunit")
+    else:
+        change = {name: change[name] for name in change if name not in ("ownerid", "owneridtype")}
+    document = await update(asking, key, change | stamps(asking.caller, "modified"))
+    if moves or any(column in change for column in await _carrying(asking)):
+        await inherit(asking, key)
+    await announce(asking, "Update", document, named(values, asking.table))
+    if moves:
+        await cascading.carry_on_owner(asking, key, former, owner, set())
+    return document
 
 
-def _update(table: Table, row: Mapping[str, object]) -> sql.Composed:
-    statement = (
-        "UPDATE rows.{} AS r SET {}, modifiedon = now(), versionnumber = nextval('rows.version')"
-        " WHERE {} = %s RETURNING {}"
-    )
-    return sql.SQL(statement).format(
-        sql.Identifier(table.name),
-        sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in row),
-        sql.Identifier(table.key),
-        columns_of(None, table),
-    )
-
-
-def _stamps(caller: Caller, what: str) -> dict[str, object]:
-    return {f"{what}by": caller.acting_for, f"{what}onbehalfby": caller.actor}
+async def _carrying(asking: Asking) -> set[str]:
+    """Return the columns on which it depends what a row inherits."""
+    known = await asking.memory.relationships(asking.transaction)
+    found = {one.column for one in known if one.child == asking.table.name and one.inherits}
+    return found | {"statecode"} if found else found
 
 
 def _writable(table: Table) -> None:
@@ -253,63 +307,10 @@ def _writable(table: Table) -> None:
         )
 
 
-async def _owner_type(asking: _Asking, owner: object) -> str:
-    found = await asking.transaction.execute(
-        "SELECT 'team' AS type FROM rows.team WHERE teamid = %(id)s"
-        " UNION SELECT 'systemuser' FROM rows.systemuser WHERE systemuserid = %(id)s",
-        {"id": owner},
-    )
-    row = await found.fetchone()
-    if row is None:
-        raise Invalid(f"`{owner}` is neither a user nor a team, and can own no row")
-    return str(row["type"])
-
-
-async def _exists(asking: _Asking, key: str) -> bool:
-    statement = sql.SQL("SELECT 1 AS one FROM rows.{} WHERE {} = %s").format(
-        sql.Identifier(asking.table.name), sql.Identifier(asking.table.key)
-    )
-    return await (await asking.transaction.execute(statement, (key,))).fetchone() is not None
-
-
-async def _execute(asking: _Asking, statement: sql.Composed, values: Sequence[object]) -> Any:
-    try:
-        return await asking.transaction.execute(statement, values)
-    except errors.UniqueViolation as error:
-        raise Conflict(
-            f"a row of `{asking.table.name}` with the same key is there already",
-            code=Code.ROW_DUPLICATE,
-        ) from error
-    except errors.DataError as error:
-        raise Invalid(f"a value does not fit the table `{asking.table.name}`") from error
-
-
-async def _one(
-    asking: _Asking, statement: sql.Composed, values: Sequence[object]
-) -> dict[str, Any]:
-    found: dict[str, Any] = await (await _execute(asking, statement, values)).fetchone()
-    return found
-
-
-async def _announce(
-    asking: _Asking, message: str, document: JsonObject, columns: list[str]
-) -> None:
-    change = (str(document[asking.table.key]), document, columns)
-    await feed.put(asking.transaction, message, asking.table.name, change, asking.caller)
-
-
-def _guid(id: str, table: Table) -> str:
-    try:
-        return str(UUID(id))
-    except (ValueError, AttributeError):
-        raise _absent(table, str(id)[:80]) from None
-
-
-def _absent(table: Table, id: str) -> NotFound:
-    return NotFound(f"{table.name} with id = {id} does not exist", code=Code.ROW_NOT_FOUND)
-
-
 def _match(row: Mapping[str, object], if_match: str | None) -> None:
     if if_match is None or if_match in ("*", f'W/"{row["versionnumber"]}"'):
         return
-    raise Conflict("the version of the existing record doesn't match the version given")
+    raise Conflict(
+        "the version of the existing record doesn't match the version given",
+        code=Code.ROW_VERSION,
+    )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from flowner.access.rights import Right, RowFacts
+from flowner.access.rights import Right, RowFacts, Standing
 from flowner.access.row_filter import decide_row
 from flowner.database import Transaction
 from flowner.errors import AccessDenied, Code, Invalid
 from flowner.odata.evaluate import holds
 from flowner.odata.parser import parse_filter
 from flowner.rows.feed import Change
+from flowner.rows.shapes import without
 from flowner.rows.standing import Standings
 from flowner.values import FlowId, PrincipalId
 
@@ -48,8 +49,10 @@ class Heard:
     flow: FlowId
     filter: str | None
     """OData, without ``$filter=``."""
+    change: Change
+    """As the flow's owner may see it: secured columns that they may not read are null."""
 
-    def wants(self, change: Change) -> bool:
+    def wants(self) -> bool:
         """Say whether the row, as it stands after the change, answers the filter.
 
         Raises `Invalid` for a filter that cannot be evaluated on it.
@@ -57,11 +60,11 @@ class Heard:
         if not self.filter:
             return True
         try:
-            return holds(parse_filter(self.filter), change.row)
+            return holds(parse_filter(self.filter), self.change.row)
         except Invalid as error:
             raise Invalid(
-                f"the trigger's filter `{self.filter}` cannot be evaluated on `{change.table}`:"
-                f" {error.message}",
+                f"the trigger's filter `{self.filter}` cannot be evaluated on"
+                f" `{self.change.table}`: {error.message}",
                 code=Code.INVALID_DEFINITION,
                 position=error.position,
             ) from error
@@ -87,16 +90,19 @@ async def listening(transaction: Transaction, change: Change, standings: Standin
     if not rows:
         return []
     facts = await _facts(transaction, change)
-    return [
-        Heard(FlowId(row["flow"]), row["filter"])
-        for row in rows
-        if await _may_read(transaction, standings, PrincipalId(row["owner"]), change, facts)
-    ]
+    heard = []
+    for row in rows:
+        owner = PrincipalId(row["owner"])
+        standing = await _reader(transaction, standings, owner, change, facts)
+        if standing is not None:
+            seen = await _as_seen(transaction, standing, change)
+            heard.append(Heard(FlowId(row["flow"]), row["filter"], seen))
+    return heard
 
 
 async def _facts(transaction: Transaction, change: Change) -> RowFacts:
     found = await transaction.execute(
-        "SELECT principalid::text AS holder, accessmask AS mask FROM rows.rowshare"
+        "SELECT principalid::text AS holder, accessmask | inheritedmask AS mask FROM rows.rowshare"
         " WHERE tablename = %s AND rowid = %s",
         (change.table, change.id),
     )
@@ -108,18 +114,31 @@ async def _facts(transaction: Transaction, change: Change) -> RowFacts:
     )
 
 
-async def _may_read(
+async def _reader(
     transaction: Transaction,
     standings: Standings,
     owner: PrincipalId,
     change: Change,
     facts: RowFacts,
-) -> bool:
+) -> Standing | None:
     try:
         standing = await standings.of(owner, transaction)
     except AccessDenied:
-        return False
-    return decide_row(standing, change.table, Right.READ, facts).allowed
+        return None
+    return standing if decide_row(standing, change.table, Right.READ, facts).allowed else None
+
+
+async def _as_seen(transaction: Transaction, standing: Standing, change: Change) -> Change:
+    dark = standing.unread(change.table)
+    if not dark:
+        return change
+    found = await transaction.execute(
+        "SELECT columnname AS name FROM rows.columnshare WHERE tablename = %s AND rowid = %s"
+        " AND readaccess AND principalid = ANY(%s::uuid[])",
+        (change.table, change.id, sorted(standing.holders)),
+    )
+    shared = {row["name"] for row in await found.fetchall()}
+    return replace(change, row=without(change.row, dark - shared))
 
 
 def _named(columns: str | None, change: Change) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from functools import partial
 
 import structlog
 
@@ -67,9 +66,9 @@ class RowChanges:
             occasion = Occasion(
                 flow=heard.flow,
                 cause=RowChanged(by=change.acting_for, row_owner=change.owner),
-                outputs={"headers": {}, "body": _body(change)},
+                outputs={"headers": {}, "body": _body(heard.change)},
             )
-            await attempt(self._starter, occasion, transaction, wanted=partial(heard.wants, change))
+            await attempt(self._starter, occasion, transaction, wanted=heard.wants)
 
     async def _hear(self) -> None:
         async for _ in self._database.listen(CHANNEL):

@@ -1,0 +1,66 @@
+"""Who can hold a security role, and what a role can give."""
+
+from __future__ import annotations
+
+from flowner.access.rights import Depth
+from flowner.database import Transaction
+from flowner.errors import AccessDenied, Code, Refused
+from flowner.rows.catalogue import SYSTEM_TABLES
+from flowner.rows.seed import SYSTEM_ADMINISTRATOR
+from flowner.values import PrincipalId
+
+_ADMINISTRATORS = """
+SELECT u.systemuserid::text AS id FROM rows.systemuser u
+WHERE NOT u.isdisabled AND EXISTS (
+    SELECT 1 FROM rows.roleassignment a JOIN rows.role r USING (roleid)
+    WHERE coalesce(r.parentrootroleid, r.roleid) = %s AND (a.principalid = u.systemuserid
+        OR a.principalid IN (SELECT teamid FROM rows.teammembership m
+                             WHERE m.systemuserid = u.systemuserid)))
+"""
+_OWNED = """
+SELECT 1 AS one FROM information_schema.columns
+WHERE table_schema = 'rows' AND table_name = %s AND column_name = 'ownerid'
+"""
+
+
+async def require_holder(transaction: Transaction, principal: PrincipalId) -> None:
+    """Raise where a principal can hold no role: an access team."""
+    found = await transaction.execute(
+        "SELECT name FROM rows.team WHERE teamid = %s AND teamtype = 1", (principal,)
+    )
+    row = await found.fetchone()
+    if row is not None:
+        raise Refused(
+            f"the team {row['name']} is an access team: it holds shares, and no roles",
+            code=Code.ROLE_FOR_ACCESS_TEAM,
+        )
+
+
+async def require_other_administrator(transaction: Transaction, principal: PrincipalId) -> None:
+    """Raise where somebody is the only administrator who is enabled.
+
+    The role is locked until the transaction ends: two cannot disable one another at once.
+    """
+    await transaction.execute(
+        "SELECT 1 FROM rows.role WHERE roleid = %s FOR UPDATE", (SYSTEM_ADMINISTRATOR,)
+    )
+    found = await transaction.execute(_ADMINISTRATORS, (SYSTEM_ADMINISTRATOR,))
+    if {row["id"] for row in await found.fetchall()} == {principal}:
+        raise Refused(
+            "they are the only administrator: give somebody else the role first",
+            code=Code.LAST_ADMINISTRATOR,
+        )
+
+
+async def require_depth(transaction: Transaction, table: str, depth: int) -> None:
+    """Raise where a privilege cannot be given this deep: the table's rows have no owners.
+
+    Of a table that is not there nothing is known, and nothing refused.
+    """
+    if depth == Depth.ORGANIZATION or table not in SYSTEM_TABLES:
+        return
+    if await (await transaction.execute(_OWNED, (table,))).fetchone() is None:
+        raise AccessDenied(
+            f"the rows of `{table}` have no owners: give the right at organization depth",
+            code=Code.INVALID_DEPTH,
+        )

@@ -1,0 +1,237 @@
+"""Making tables, columns, keys, relationships and choices with all that clients say of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from psycopg import errors, sql
+from psycopg.types.json import Jsonb
+
+from flowner.database import Database, Transaction
+from flowner.errors import Code, Conflict, Invalid, NotFound, Refused
+from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Table
+from flowner.rows.describing import STORED_AS, Described, Kind, Option, Relation
+from flowner.rows.metadata import CREATE, add_statement, check_name
+
+_INDEXED: Final = {Kind.LOOKUP, Kind.CUSTOMER}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTable:
+    """A table to be made, by the names that its maker gives it."""
+
+    schema_name: str
+    set_name: str
+    display_name: str
+    collection_name: str
+    primary_name: str
+    description: str = ""
+    columns: Mapping[str, Described] = field(default_factory=dict)
+    """By logical name; the primary name's column is among them."""
+
+
+class Making:
+    """Changes tables. Whoever calls this administers the environment; doors ask before."""
+
+    def __init__(self, database: Database, catalogue: Catalogue) -> None:
+        self._database, self._catalogue = database, catalogue
+
+    async def create_table(self, new: NewTable) -> None:
+        """Make a table with an owner for every row. `Conflict` when there is one of its name."""
+        name = new.schema_name.lower()
+        for given in (name, new.set_name, *new.columns):
+            check_name(given)
+        if name in SYSTEM_TABLES or new.set_name in SYSTEM_TABLES.values():
+            raise Conflict(f"there is a table `{name}` already", code=Code.ROW_DUPLICATE)
+        async with self._changing() as t:
+            await t.execute(
+                sql.SQL(CREATE).format(table=sql.Identifier(name), key=sql.Identifier(f"{name}id"))
+            )
+            await t.execute(
+                sql.SQL("CREATE INDEX ON rows.{} (ownerid)").format(sql.Identifier(name))
+            )
+            await t.execute(
+                "INSERT INTO rows.tablemetadata (logicalname, entitysetname, displayname,"
+                " primaryname, schemaname, collectionname, description)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                (name, new.set_name, new.display_name, new.primary_name, new.schema_name,
+                 new.collection_name, new.description),
+            )  # fmt: skip
+            for column, about in new.columns.items():
+                await _add_column(t, name, column, about)
+
+    async def drop_table(self, table: Table) -> None:
+        """Remove a table and its rows. `Refused` while another table points at it."""
+        _own(table)
+        others = [one for one in table.incoming if one.referencing != table.name]
+        if others:
+            raise Refused(
+                f"`{others[0].referencing}` points at `{table.name}` by `{others[0].attribute}`"
+            )
+        async with self._changing() as t:
+            await t.execute(sql.SQL("DROP TABLE rows.{}").format(sql.Identifier(table.name)))
+            for kept in ("filecontent", "rowshare"):
+                await t.execute(
+                    sql.SQL("DELETE FROM rows.{} WHERE tablename = %s").format(
+                        sql.Identifier(kept)
+                    ),
+                    (table.name,),
+                )
+            await t.execute(
+                "DELETE FROM rows.relationshipmetadata WHERE referenced = %s", (table.name,)
+            )
+            await t.execute("DELETE FROM rows.tablemetadata WHERE logicalname = %s", (table.name,))
+
+    async def add_column(self, table: Table, column: str, about: Described) -> None:
+        """Add a column, empty in every row; no row is rewritten."""
+        _own(table)
+        check_name(column)
+        async with self._changing() as t:
+            await _add_column(t, table.name, column, about)
+
+    async def drop_column(self, table: Table, column: str) -> None:
+        """Remove a column. `Refused` for one that every table has, or a key needs."""
+        _own(table)
+        if column not in table.described or column == table.primary_name:
+            raise Refused(f"the column `{column}` of `{table.name}` cannot be removed")
+        if any(column in columns for columns in table.keys.values()):
+            raise Refused(f"an alternate key of `{table.name}` needs the column `{column}`")
+        async with self._changing() as t:
+            await t.execute(
+                sql.SQL("ALTER TABLE rows.{} DROP COLUMN {}").format(
+                    sql.Identifier(table.name), sql.Identifier(column)
+                )
+            )
+            for kept, name in (
+                ("columnmetadata", "tablename"),
+                ("filecontent", "tablename"),
+            ):
+                await t.execute(
+                    sql.SQL("DELETE FROM rows.{} WHERE {} = %s AND columnname = %s").format(
+                        sql.Identifier(kept), sql.Identifier(name)
+                    ),
+                    (table.name, column),
+                )
+            await t.execute(
+                "DELETE FROM rows.relationshipmetadata WHERE referencing = %s AND attribute = %s",
+                (table.name, column),
+            )
+
+    async def add_key(
+        self, table: Table, schema_name: str, columns: Sequence[str], display_name: str
+    ) -> None:
+        """Make an alternate key: a unique index. `Conflict` when rows are there twice already."""
+        _own(table)
+        check_name(schema_name.lower())
+        for column in columns:
+            if column not in table.columns:
+                raise Invalid(f"there is no column `{column}` on the table `{table.name}`")
+        if not columns:
+            raise Invalid("a key has one column at least")
+        name = f"{table.name}_{schema_name.lower()}"[-63:]
+        async with self._changing() as t:
+            await t.execute(
+                sql.SQL("CREATE UNIQUE INDEX {} ON rows.{} ({})").format(
+                    sql.Identifier(name),
+                    sql.Identifier(table.name),
+                    sql.SQL(", ").join(sql.Identifier(column) for column in columns),
+                )
+            )
+            await t.execute(
+                "INSERT INTO rows.keymetadata (tablename, name, schemaname, displayname,"
+                " columnnames) VALUES (%s, %s, %s, %s, %s)",
+                (table.name, schema_name.lower(), schema_name, display_name, list(columns)),
+            )
+
+    async def drop_key(self, table: Table, schema_name: str) -> None:
+        """Remove an alternate key."""
+        _own(table)
+        name = f"{table.name}_{schema_name.lower()}"[-63:]
+        async with self._changing() as t:
+            await t.execute(sql.SQL("DROP INDEX rows.{}").format(sql.Identifier(name)))
+            await t.execute(
+                "DELETE FROM rows.keymetadata WHERE tablename = %s AND name = %s",
+                (table.name, schema_name.lower()),
+            )
+
+    async def relate(self, table: Table, lookup: Described, relations: Sequence[Relation]) -> None:
+        """Add a lookup, with a relationship to each table that it may point into."""
+        _own(table)
+        column = relations[0].attribute
+        check_name(column)
+        async with self._changing() as t:
+            if column not in table.columns:
+                await _add_column(t, table.name, column, lookup)
+            for one in relations:
+                await t.execute(
+                    "INSERT INTO rows.relationshipmetadata (name, schemaname, referencing,"
+                    " attribute, referenced, navigation, collection, cascade)"
+                    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                    (one.schema_name.lower(), one.schema_name, one.referencing, one.attribute,
+                     one.referenced, one.navigation, one.collection, Jsonb(dict(one.cascade))),
+                )  # fmt: skip
+
+    async def add_choice(self, name: str, display_name: str, options: Sequence[Option]) -> None:
+        """Make a global choice, which columns of any table may take their options from."""
+        check_name(name.lower())
+        async with self._changing() as t:
+            await t.execute(
+                "INSERT INTO rows.choicemetadata (name, displayname, options) VALUES (%s, %s, %s)",
+                (name.lower(), display_name, _options(options)),
+            )
+
+    async def choices(self, within: Transaction) -> dict[str, tuple[str, list[Option]]]:
+        """Return the global choices by name: what they are called, and their options."""
+        found = await within.execute("SELECT * FROM rows.choicemetadata ORDER BY name")
+        return {
+            row["name"]: (
+                row["displayname"],
+                [Option(one["value"], one["label"]) for one in row["options"]],
+            )
+            for row in await found.fetchall()
+        }
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[Transaction]:
+        try:
+            async with self._database.transaction() as transaction:
+                yield transaction
+        except (errors.DuplicateTable, errors.DuplicateColumn, errors.UniqueViolation) as error:
+            raise Conflict(
+                "there is one of this name already, or rows have the same key",
+                code=Code.ROW_DUPLICATE,
+            ) from error
+        except (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedObject) as error:
+            raise NotFound("the table has been changed meanwhile") from error
+        except (errors.ProgrammingError, errors.OperationalError) as error:
+            raise Refused("the table cannot be changed so") from error
+        finally:
+            self._catalogue.forget()
+
+
+def _own(table: Table) -> None:
+    if table.is_system:
+        raise Refused(f"the table `{table.name}` is kept by the server and cannot be changed")
+
+
+def _options(options: Sequence[Option]) -> Jsonb:
+    return Jsonb([{"value": one.value, "label": one.label} for one in options])
+
+
+async def _add_column(t: Transaction, table: str, column: str, about: Described) -> None:
+    await t.execute(add_statement(table, column, STORED_AS[about.kind]))
+    if about.kind in _INDEXED:
+        await t.execute(
+            sql.SQL("CREATE INDEX ON rows.{} ({})").format(
+                sql.Identifier(table), sql.Identifier(column)
+            )
+        )
+    await t.execute(
+        "INSERT INTO rows.columnmetadata (tablename, columnname, kind, schemaname, displayname,"
+        " description, options, choice, details) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (table, column, about.kind.value, about.schema_name, about.display_name,
+         about.description, _options(about.options), about.choice, Jsonb(dict(about.details))),
+    )  # fmt: skip

@@ -1,0 +1,333 @@
+"""Reading for the Web API: pages with cookies, related rows, counts and groups, under the law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from psycopg import sql
+
+from flowner.access.rights import Right
+from flowner.access.row_filter import require_privilege, together
+from flowner.clock import Clock
+from flowner.database import Transaction
+from flowner.errors import Code, Invalid
+from flowner.odata.functions import Asker, settled
+from flowner.odata.syntax import TRUE, And, Column, In, Order, Predicate
+from flowner.rows.asking import Asking, as_seen_by
+from flowner.rows.callers import Caller
+from flowner.rows.catalogue import Table, Type
+from flowner.rows.compiling import Around, columns_of, compile_path, compile_predicate, quoted
+from flowner.rows.query import MOST
+from flowner.rows.refusing import telling
+from flowner.rows.shapes import shown
+from flowner.rows.store import Store
+from flowner.values import JsonObject
+
+MOST_GROUPED: Final = 50_000
+"""Rows that an aggregate is over at most, as in Dataverse."""
+_METHODS: Final = {
+    "count": "count(*)",
+    "countcolumn": "count({})",
+    "countdistinct": "count(DISTINCT {})",
+    "sum": "sum({})",
+    "average": "avg({})",
+    "min": "min({})",
+    "max": "max({})",
+}
+_ADDED: Final = frozenset({Type.WHOLE, Type.BIG, Type.DECIMAL, Type.FLOAT})
+_BOUNDED: Final = _ADDED | {Type.MOMENT, Type.DAY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which rows of a table are wanted."""
+
+    columns: Sequence[str] | None = None
+    """None: all."""
+    wanted: Predicate = TRUE
+    order: tuple[Order, ...] = ()
+    size: int = MOST
+    after: tuple[str | None, ...] | None = None
+    """The values of the order's columns and the key in the row before."""
+    counts: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some rows, in order."""
+
+    rows: list[JsonObject]
+    last: tuple[str | None, ...] | None
+    """What `Asked.after` continues with; None: there are no more."""
+    count: int | None
+    """All rows that are wanted, up to `MOST`; None: not asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Rows to be counted or added up: the columns or paths to group by, and the aggregates.
+
+    ``aggregates`` are method, path (None: the row itself) and the name of the result.
+    """
+
+    wanted: Predicate
+    by: Sequence[tuple[str, str]]
+    """Paths, with the names that their values get."""
+    aggregates: Sequence[tuple[str, str | None, str]]
+
+
+class Reading:
+    """Reads rows of any table, and what they are related to, for one caller at a time."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    async def page(self, caller: Caller, table: str, asked: Asked, within: Transaction) -> Page:
+        """Return one page; 1 query, 2 when rows are counted."""
+        async with self._store.asking(caller, table, within) as asking:
+            require_privilege(asking.standings, asking.table.name, Right.READ)
+            around = self._around(asking)
+            where = self._where(asking, asked.wanted, around)
+            order = [_Place.of(one, asking.table, around) for one in asked.order]
+            order.append(_Place.of(Order(Column(asking.table.key), False), asking.table, around))
+            statement = sql.SQL(
+                "SELECT {}, {} FROM rows.{} r WHERE {} AND {} ORDER BY {} LIMIT {}"
+            ).format(
+                columns_of(asked.columns, asking.table),
+                sql.SQL(", ").join(
+                    sql.SQL("({})::text AS {}").format(one.value, sql.Identifier(f"@{at}"))
+                    for at, one in enumerate(order)
+                ),
+                sql.Identifier(asking.table.name),
+                where,
+                _after(order, asked.after),
+                sql.SQL(", ").join(one.direction for one in order),
+                sql.Literal(asked.size + 1),
+            )
+            found = await _fetch(within, statement)
+            places = [tuple(row.pop(f"@{at}") for at in range(len(order))) for row in found]
+            count = await _count(asking, where, MOST) if asked.counts else None
+            more = len(found) > asked.size
+            rows = [shown(row, asking.table) for row in found[: asked.size]]
+            last = places[asked.size - 1] if more and asked.size else None
+            return Page(rows=rows, last=last, count=count)
+
+    async def count(
+        self, caller: Caller, table: str, wanted: Predicate, within: Transaction
+    ) -> int:
+        """Return how many rows there are for the caller, up to `MOST`."""
+        async with self._store.asking(caller, table, within) as asking:
+            require_privilege(asking.standings, asking.table.name, Right.READ)
+            where = self._where(asking, wanted, self._around(asking))
+            return await _count(asking, where, MOST)
+
+    async def those(
+        self,
+        caller: Caller,
+        table: str,
+        among: tuple[str, Iterable[str]],
+        asked: Asked,
+        within: Transaction,
+    ) -> dict[str, list[JsonObject]]:
+        """Return rows by the value of one lookup, or of the key: at most ``asked.size`` of each.
+
+        ``among`` is the column with the values wanted. 1 query.
+        """
+        column, values = among
+        listed = sorted(set(values))
+        if not listed:
+            return {}
+        async with self._store.asking(caller, table, within) as asking:
+            require_privilege(asking.standings, asking.table.name, Right.READ)
+            around = self._around(asking)
+            wanted = And((In(Column(column), tuple(listed)), asked.wanted))
+            order = [_Place.of(one, asking.table, around).direction for one in asked.order]
+            key = sql.SQL("r.{}").format(sql.Identifier(asking.table.key))
+            ordering = sql.SQL(", ").join([*order, key])
+            statement = _partitioned(
+                asking.table, column, (asked, ordering, self._where(asking, wanted, around))
+            )
+            grouped: dict[str, list[JsonObject]] = {}
+            for row in await _fetch(within, statement):
+                del row["@at"]
+                grouped.setdefault(row.pop("@of"), []).append(shown(row, asking.table))
+            return grouped
+
+    async def groups(
+        self, caller: Caller, table: str, group: Group, within: Transaction
+    ) -> list[JsonObject]:
+        """Return the groups. `Invalid` (0x8004e023) over more than `MOST_GROUPED` rows."""
+        async with self._store.asking(caller, table, within) as asking:
+            require_privilege(asking.standings, asking.table.name, Right.READ)
+            around = self._around(asking)
+            where = self._where(asking, group.wanted, around)
+            if await _count(asking, where, MOST_GROUPED + 1) > MOST_GROUPED:
+                raise Invalid(
+                    "the maximum record limit is exceeded: reduce the number of records",
+                    code=Code.AGGREGATE_LIMIT,
+                )
+            keys = [compile_path(path, asking.table, around)[0] for path, _ in group.by]
+            named = [name for _, name in group.by] + [name for *_, name in group.aggregates]
+            values = [*keys, *(_aggregate(one, asking.table, around) for one in group.aggregates)]
+            statement = sql.SQL("SELECT {} FROM rows.{} r WHERE {} {}").format(
+                sql.SQL(", ").join(
+                    sql.SQL("{} AS {}").format(value, sql.Identifier(f"{at}"))
+                    for at, value in enumerate(values)
+                ),
+                sql.Identifier(asking.table.name),
+                where,
+                _grouping(len(keys)),
+            )
+            return [
+                {name: _plain(row[f"{at}"]) for at, name in enumerate(named)}
+                for row in await _fetch(within, statement)
+            ]
+
+    async def exists(self, table: Table, id: str, within: Transaction) -> bool:
+        """Say whether there is a row of this id, whoever may read it."""
+        statement = sql.SQL("SELECT 1 AS one FROM rows.{} r WHERE r.{} = {}::uuid").format(
+            sql.Identifier(table.name), sql.Identifier(table.key), quoted(id)
+        )
+        return bool(await _fetch(within, statement))
+
+    async def keyed(
+        self, table: Table, values: Mapping[str, object], within: Transaction
+    ) -> str | None:
+        """Return the id of the row with these values of an alternate key, whoever may read it."""
+        statement = sql.SQL("SELECT r.{}::text AS id FROM rows.{} r WHERE {}").format(
+            sql.Identifier(table.key),
+            sql.Identifier(table.name),
+            sql.SQL(" AND ").join(
+                sql.SQL("r.{} = {}").format(sql.Identifier(name), quoted(value))
+                for name, value in values.items()
+            ),
+        )
+        found = await _fetch(within, statement)
+        return str(found[0]["id"]) if found else None
+
+    def _where(self, asking: Asking, wanted: Predicate, around: Around) -> sql.Composable:
+        me = asking.standings[0]
+        asker = Asker(
+            now=self._clock.now(), user=me.id, teams=me.teams, business_unit=me.business_unit
+        )
+        return sql.SQL("{} AND {}").format(
+            compile_predicate(settled(wanted, asker), asking.table, around),
+            compile_predicate(asking.law(Right.READ), asking.table, around),
+        )
+
+    def _around(self, asking: Asking) -> Around:
+        def law(table: Table) -> Predicate:
+            require_privilege(asking.standings, table.name, Right.READ)
+            return together(asking.standings, table.name, Right.READ, owned=table.owned)
+
+        def find(name: str) -> Table | None:
+            found = self._store.catalogue.known(name)
+            return None if found is None else as_seen_by(found, asking.standings[0])
+
+        return Around(find=find, law=law)
+
+
+def _partitioned(
+    table: Table, column: str, how: tuple[Asked, sql.Composable, sql.Composable]
+) -> sql.Composed:
+    """Return the statement that takes so many rows of each value of a column."""
+    asked, ordering, where = how
+    return sql.SQL(
+        'SELECT * FROM (SELECT {}, r.{}::text AS "@of", row_number() OVER'
+        ' (PARTITION BY r.{} ORDER BY {}) AS "@at" FROM rows.{} r WHERE {}) one'
+        ' WHERE "@at" <= {} ORDER BY "@at"'
+    ).format(
+        columns_of(asked.columns, table),
+        sql.Identifier(column),
+        sql.Identifier(column),
+        ordering,
+        sql.Identifier(table.name),
+        where,
+        sql.Literal(asked.size),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One part of an order."""
+
+    value: sql.Composable
+    type: Type
+    descending: bool
+
+    @classmethod
+    def of(cls, order: Order, table: Table, around: Around) -> _Place:
+        value, type = compile_path(order.column.name, table, around)
+        return cls(value, type, order.descending)
+
+    @property
+    def direction(self) -> sql.Composable:
+        words = "{} DESC NULLS LAST" if self.descending else "{} ASC NULLS FIRST"
+        return sql.SQL(words).format(self.value)
+
+    def same(self, last: str | None) -> sql.Composable:
+        return sql.SQL("{} IS NOT DISTINCT FROM {}").format(self.value, self._cast(last))
+
+    def beyond(self, last: str | None) -> sql.Composable:
+        """Return that the place comes after ``last``, nulls being the least."""
+        if last is None:
+            return sql.SQL("false" if self.descending else "{} IS NOT NULL").format(self.value)
+        if self.descending:
+            form = "({} < {} OR {} IS NULL)"
+            return sql.SQL(form).format(self.value, self._cast(last), self.value)
+        return sql.SQL("{} > {}").format(self.value, self._cast(last))
+
+    def _cast(self, last: str | None) -> sql.Composable:
+        return sql.SQL("{}::{}").format(quoted(last), sql.SQL(self.type.value))
+
+
+def _after(order: Sequence[_Place], after: Sequence[str | None] | None) -> sql.Composable:
+    if after is None:
+        return sql.SQL("true")
+    if len(after) != len(order):
+        raise Invalid("`$skiptoken` is none that `@odata.nextLink` gave for this order")
+    ways = []
+    for at, last in enumerate(after):
+        equal = [one.same(value) for one, value in zip(order[:at], after[:at], strict=True)]
+        ways.append(sql.SQL(" AND ").join([*equal, order[at].beyond(last)]))
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(sql.SQL("({})").format(way) for way in ways))
+
+
+def _aggregate(one: tuple[str, str | None, str], table: Table, around: Around) -> sql.Composable:
+    method, path, _ = one
+    if path is None:
+        return sql.SQL(_METHODS["count"])
+    value, type = compile_path(path, table, around)
+    allowed = {"sum": _ADDED, "average": _ADDED, "min": _BOUNDED, "max": _BOUNDED}.get(method)
+    if allowed is not None and type not in allowed:
+        raise Invalid(f"`{path}` holds {type}, of which there is no {method}")
+    return sql.SQL(_METHODS["countcolumn" if method == "count" else method]).format(value)
+
+
+def _grouping(keys: int) -> sql.Composable:
+    if not keys:
+        return sql.SQL("")
+    listed = sql.SQL(", ").join(sql.Literal(at + 1) for at in range(keys))
+    return sql.SQL("GROUP BY {} ORDER BY {}").format(listed, listed)
+
+
+def _plain(value: Any) -> Any:
+    bare = shown({"value": value, "versionnumber": 0}, _NOTHING)
+    return bare["value"]
+
+
+_NOTHING: Final = Table(name="", set_name="", primary_name="", columns={}, is_system=True)
+
+
+async def _count(asking: Asking, where: sql.Composable, most: int) -> int:
+    statement = sql.SQL(
+        "SELECT count(*) AS count FROM (SELECT FROM rows.{} r WHERE {} LIMIT {}) one"
+    ).format(sql.Identifier(asking.table.name), where, sql.Literal(most))
+    return int((await _fetch(asking.transaction, statement))[0]["count"])
+
+
+async def _fetch(transaction: Transaction, statement: sql.Composed) -> list[dict[str, Any]]:
+    with telling():
+        return await (await transaction.execute(statement, ())).fetchall()

@@ -1,0 +1,269 @@
+"""One row: read, made, changed, removed, related."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
+from flowner.rows.catalogue import Table, Type
+from flowner.rows.compiling import related_by
+from flowner.rows.files import drop_files
+from flowner.values import Json, JsonObject
+from flowner.webapi.addresses import Segment
+from flowner.webapi.bodies import linked, read_values
+from flowner.webapi.calls import Call, need
+from flowner.webapi.lists import Listing, applied, expanded, read_options
+from flowner.webapi.requests import Answer
+from flowner.webapi.shaping import context, formatted
+
+
+async def read_row(call: Call, table: Table, segment: Segment) -> Answer:
+    """Answer ``GET accounts(guid)``; 304 where the client has this version already."""
+    listing = _single(call, table)
+    id = need(table, (await call.key(table, segment))[0])
+    row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    known = call.request.header("if-none-match")
+    if known is not None and not listing.expands and known == row["@odata.etag"]:
+        return Answer(status=304, headers={"ETag": known})
+    content = await _document(call, table, row, listing)
+    return Answer(content=content, headers={"ETag": str(row["@odata.etag"]), **applied(call)})
+
+
+async def create_row(call: Call, table: Table) -> Answer:
+    """Answer ``POST accounts``: 204, or 201 with the row where that is preferred."""
+    listing = _single(call, table)
+    values = await read_values(call, table, call.request.json())
+    return await _create(call, table, values, listing)
+
+
+async def write_row(call: Call, table: Table, segment: Segment) -> Answer:
+    """Answer ``PATCH accounts(guid)``, which makes the row when there is none.
+
+    ``If-Match`` keeps it from making one, ``If-None-Match: *`` from changing one.
+    """
+    listing = _single(call, table)
+    id, said = await call.key(table, segment)
+    values = await read_values(call, table, call.request.json())
+    there = id is not None and await call.rooms.reading.exists(table, id, call.transaction)
+    if_match = call.request.header("if-match")
+    if there and call.request.header("if-none-match") == "*":
+        raise Conflict("a record with matching key values already exists", code=Code.ROW_VERSION)
+    if not there and if_match is not None:
+        _absent(table, need(table, id))
+    if not there or id is None:
+        key: JsonObject = {} if id is None else {table.key: id}
+        return await _create(call, table, {**values, **said, **key}, listing)
+    for name, value in values.items():
+        if name == table.key and str(value).lower() != id:
+            raise Invalid("the id in the body is another than in the address", code=Code.BAD_BODY)
+    row = await call.rooms.store.update(
+        call.caller, table.name, id, values, if_match=if_match, within=call.transaction
+    )
+    return await _written(call, table, row, listing, 200)
+
+
+async def delete_row(call: Call, table: Table, segment: Segment) -> Answer:
+    """Answer ``DELETE accounts(guid)``."""
+    _refuse_options(call)
+    id = need(table, (await call.key(table, segment))[0])
+    if_match = call.request.header("if-match")
+    if if_match not in (None, "*"):
+        row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+        if row["@odata.etag"] != if_match:
+            raise Conflict(
+                "the version of the existing record doesn't match the version given",
+                code=Code.ROW_VERSION,
+            )
+    await remove(call, table, id)
+    return Answer(status=204)
+
+
+async def remove(call: Call, table: Table, id: str) -> None:
+    """Remove a row with its files."""
+    await call.rooms.store.delete(call.caller, table.name, id, within=call.transaction)
+    await drop_files(call.transaction, table.name, id, None)
+
+
+async def read_column(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``GET accounts(guid)/name`` and, where it names a relationship, the rows behind."""
+    row_segment, column_segment = path
+    name = column_segment.name
+    column = table.column(name)
+    id = need(table, (await call.key(table, row_segment))[0])
+    is_lookup = column is not None and table.columns[column] is Type.LOOKUP
+    if column is None or (is_lookup and name == column and column != table.key):
+        return await _navigate(call, table, id, name)
+    _refuse_options(call)
+    row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    shown = name if name in row else f"_{column}_value"
+    if row.get(shown) is None:
+        return Answer(status=204)
+    content: JsonObject = {
+        "@odata.context": context(call, f"{table.set_name}({id})/{name}"),
+        "value": row[shown],
+    }
+    return Answer(content=content)
+
+
+async def read_raw(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``GET accounts(guid)/name/$value``: the text alone."""
+    answer = await read_column(call, table, path)
+    if not isinstance(answer.content, dict):
+        return answer
+    value = answer.content["value"]
+    text = value if isinstance(value, str) else formatted(table, path[1].name, value) or str(value)
+    return Answer(content=text.encode(), media_type="text/plain")
+
+
+async def write_column(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``PUT accounts(guid)/name`` with ``{"value": …}``, and ``DELETE`` of the same."""
+    row_segment, column_segment = path
+    column = table.column(column_segment.name)
+    if column is None:
+        raise NotFound(
+            f"resource not found for the segment `{column_segment.name[:60]}`", code=Code.NO_TABLE
+        )
+    body: JsonObject = {} if call.request.method == "DELETE" else call.request.json()
+    if call.request.method != "DELETE" and "value" not in body:
+        raise Invalid("the body has no `value`", code=Code.BAD_BODY)
+    values = await read_values(call, table, {column: body.get("value")})
+    id = need(table, (await call.key(table, row_segment))[0])
+    await call.rooms.store.update(
+        call.caller, table.name, id, values, if_match="*", within=call.transaction
+    )
+    return Answer(status=204)
+
+
+async def relate(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``…/$ref``: ``POST`` and ``PUT`` relate two rows, ``DELETE`` parts them."""
+    row_segment, nav_segment = path
+    (relation, backwards), *_ = related_by(nav_segment.name, table)
+    id = need(table, (await call.key(table, row_segment))[0])
+    removing = call.request.method == "DELETE"
+    options = call.request.options()
+    given: Json = options.pop("$id", None)
+    if options:
+        raise Invalid("`$ref` takes no options but `$id`", code=Code.BAD_QUERY)
+    if not removing:
+        given = call.request.json().get("@odata.id")
+    if removing and nav_segment.key is not None:
+        given = f"{(await call.named(relation.referencing)).set_name}({nav_segment.key})"
+    if not isinstance(given, str) and (backwards or not removing):
+        raise Invalid("there is no link to the other row in `@odata.id`", code=Code.BAD_BODY)
+    targets = {one.referencing if back else one.referenced
+               for one, back in related_by(nav_segment.name, table)}  # fmt: skip
+    link = await linked(call, given, targets) if isinstance(given, str) else None
+    if backwards:
+        await _set(call, relation.referencing, str(link), (relation.attribute, table, id), removing)
+    else:
+        bind = f"{nav_segment.name}@odata.bind"
+        await call.rooms.store.update(
+            call.caller, table.name, id, {bind: None if removing else link},
+            within=call.transaction,
+        )  # fmt: skip
+    return Answer(status=204)
+
+
+async def _set(
+    call: Call, referencing: str, link: str, target: tuple[str, Table, str], removing: bool
+) -> None:
+    attribute, table, id = target
+    other = link.partition("(")[2].removesuffix(")")
+    if removing:
+        row = await call.rooms.store.get(call.caller, referencing, other, within=call.transaction)
+        if row.get(f"_{attribute}_value") != id:
+            raise NotFound("the two rows are not related so", code=Code.ROW_NOT_FOUND)
+    value = None if removing else f"/{table.set_name}({id})"
+    await call.rooms.store.update(
+        call.caller, referencing, other, {f"{attribute}@odata.bind": value},
+        within=call.transaction,
+    )  # fmt: skip
+
+
+async def _navigate(call: Call, table: Table, id: str, name: str) -> Answer:
+    """Answer the rows behind a navigation property of one row."""
+    try:
+        (relation, backwards), *_ = related_by(name, table)
+    except Invalid:
+        raise NotFound(
+            f"resource not found for the segment `{name[:60]}`", code=Code.NO_TABLE
+        ) from None
+    row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    if backwards:
+        other = await call.named(relation.referencing)
+        listing = read_options(call.request.options(), other)
+        rows = await call.rooms.reading.those(
+            call.caller, other.name, (relation.attribute, [id]), listing.asked, call.transaction
+        )
+        shown = await expanded(call, other, rows.get(id, []), listing)
+        content: JsonObject = {
+            "@odata.context": context(call, other.set_name),
+            "value": [*shown],
+        }
+        return Answer(content=content, headers=applied(call))
+    target = row.get(f"_{relation.attribute}_value")
+    for one, _ in related_by(name, table):
+        other = await call.named(one.referenced)
+        if isinstance(target, str) and await call.rooms.reading.exists(
+            other, target, call.transaction
+        ):
+            return await read_row(call, other, Segment(other.set_name, target))
+    return Answer(status=204)
+
+
+async def _create(call: Call, table: Table, values: JsonObject, listing: Listing) -> Answer:
+    row = await call.rooms.store.create(call.caller, table.name, values, within=call.transaction)
+    return await _written(call, table, row, listing, 201)
+
+
+async def _written(
+    call: Call, table: Table, row: JsonObject, listing: Listing, status: int
+) -> Answer:
+    link = f"{call.request.service}{table.set_name}({row[table.key]})"
+    headers = {"OData-EntityId": link, "ETag": str(row["@odata.etag"]), **applied(call)}
+    if not call.prefers.representation:
+        return Answer(status=204, headers={**headers, "Location": link})
+    # What may be made or changed need not be open to be read.
+    seen = await call.rooms.store.get(
+        call.caller, table.name, str(row[table.key]), within=call.transaction
+    )
+    content = await _document(call, table, seen, listing)
+    return Answer(status=status, content=content, headers={**headers, "Location": link})
+
+
+async def _document(call: Call, table: Table, row: JsonObject, listing: Listing) -> JsonObject:
+    (shown,) = await expanded(call, table, [row], listing)
+    select = listing.options.get("$select")
+    shape = f"{table.set_name}({select})" if select else table.set_name
+    return {"@odata.context": context(call, f"{shape}/$entity"), **shown}
+
+
+def _single(call: Call, table: Table) -> Listing:
+    options = call.request.options()
+    unknown = sorted(set(options) - {"$select", "$expand"})
+    if unknown:
+        raise Invalid(
+            f"the query option `{unknown[0][:40]}` is not known for one row", code=Code.BAD_QUERY
+        )
+    return replace(read_options(options, table), options=options)
+
+
+def _refuse_options(call: Call) -> None:
+    options = sorted(call.request.options())
+    if options:
+        raise Invalid(
+            f"the query option `{options[0][:40]}` is not known here", code=Code.BAD_QUERY
+        )
+
+
+def _absent(table: Table, id: str) -> None:
+    raise NotFound(f"{table.name} with id = {id} does not exist", code=Code.ROW_NOT_FOUND)
+
+
+def refuse_system(table: Table) -> None:
+    """Refuse to write the server's own tables, which have commands that keep their rules."""
+    if table.is_system:
+        raise AccessDenied(
+            f"rows of `{table.name}` are written through the commands that keep their rules",
+            code=Code.PRIVILEGE_MISSING,
+        )

@@ -1,0 +1,173 @@
+"""Random requests over random worlds, through the front door.
+
+No answer is a fault of ours, and none shows a row that the store, asked directly, hides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flowner.rows.callers import Caller
+from flowner.values import PrincipalId
+from webapi.conftest import Door
+
+OWNERS = ("admin", "ann", "ben", "proxy")
+READERS = (*OWNERS, "guest")
+_IDS = re.compile(r'"accountid":\s?"([0-9a-f-]{36})"')
+COLUMNS = ("name", "accountnumber", "revenue", "statecode", "_ownerid_value", "accountid",
+           "createdon", "parentaccountid/name", "primarycontactid/fullname",
+           "nothing", "account_parent_account")  # fmt: skip
+GROUPED = (
+    "<fetch aggregate='true'><entity name='account'><attribute name='accountid' alias='a'"
+    " groupby='true'/></entity></fetch>"
+)
+VALUES = ("'W'", "1", "null", "true", "2024-01-01", "1e999", "''''", "-1", "@p",
+          "00000000-0000-0000-0000-000000000000", "99999999999999999999999")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(door: Door) -> dict[str, str]:
+    """Accounts of everybody, in a chain of parents; each is named for its owner."""
+    made: dict[str, str] = {}
+    for at in range(12):
+        owner = OWNERS[at % len(OWNERS)]
+        above: dict[str, str] = {}
+        if made:
+            link = f"/accounts({list(made)[-1]})"
+            above["parentaccountid@odata.bind"] = link
+        above["ownerid@odata.bind"] = f"/systemusers({door.people[owner]})"
+        made[door.make("accounts", "admin", name=f"W {owner}", revenue=at, **above)] = owner
+    return made
+
+
+comparisons = st.builds(
+    "{} {} {}".format, st.sampled_from(COLUMNS),
+    st.sampled_from(("eq", "ne", "gt", "le", "in", "has")), st.sampled_from(VALUES),
+)  # fmt: skip
+tests = st.one_of(
+    comparisons,
+    st.builds("contains({},{})".format, st.sampled_from(COLUMNS), st.sampled_from(VALUES)),
+    st.builds("account_parent_account/{}(o:o/{})".format, st.sampled_from(("any", "all")),
+              comparisons),
+    st.builds("Microsoft.Dynamics.CRM.{}(PropertyName='{}',PropertyValue={})".format,
+              st.sampled_from(("LastXDays", "NextXYears", "On", "EqualUserId", "In", "Between")),
+              st.sampled_from(COLUMNS), st.sampled_from(VALUES)),
+)  # fmt: skip
+filters = st.recursive(
+    tests,
+    lambda inner: st.one_of(
+        st.builds("({} or {})".format, inner, inner),
+        st.builds("({} and {})".format, inner, inner),
+        st.builds("not ({})".format, inner),
+    ),
+    max_leaves=4,
+)
+expands = st.sampled_from((
+    "parentaccountid", "account_parent_account($expand=parentaccountid;$top=2)",
+    "account_parent_account($filter=revenue gt 1)", "primarycontactid", "ownerid", "createdby",
+    "parentaccountid($expand=account_parent_account)", "nothing",
+))  # fmt: skip
+applies = st.sampled_from((
+    "groupby((accountid))", "groupby((name,parentaccountid/accountid))",
+    "aggregate(revenue with sum as s)", "aggregate($count as n)", "groupby((name",
+))  # fmt: skip
+options = st.fixed_dictionaries({}, optional={
+    "$filter": filters,
+    "$select": st.sampled_from(("name", "accountid,name", "nothing", "_ownerid_value")),
+    "$orderby": st.builds("{} {}".format, st.sampled_from(COLUMNS), st.sampled_from(
+        ("asc", "desc", "up"))),
+    "$expand": expands,
+    "$top": st.sampled_from(("0", "1", "3", "99999999999999999999", "x")),
+    "$count": st.sampled_from(("true", "false", "1")),
+    "$apply": applies,
+    "$skiptoken": st.text(max_size=20),
+    "fetchXml": st.sampled_from((
+        "<fetch><entity name='account'><attribute name='accountid'/></entity></fetch>",
+        GROUPED, "<fetch")),
+    "sql": st.sampled_from(("SELECT accountid, name FROM account", "SELECT", "")),
+    "@p": st.sampled_from(VALUES),
+})  # fmt: skip
+paths = st.sampled_from(("accounts", "accounts", "accounts", "accounts/$count", "accounts({id})",
+                         "accounts({id})/account_parent_account",
+                         "accounts({id})/parentaccountid", "accounts({id})/name"))  # fmt: skip
+
+
+@given(data=st.data())
+@settings(max_examples=300, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+def test_no_request_fails_and_none_shows_what_is_hidden(
+    door: Door, world: dict[str, str], run: Callable[..., Any], data: st.DataObject
+) -> None:
+    reader = data.draw(st.sampled_from(READERS))
+    acting = data.draw(st.sampled_from((None, None, None, *READERS)))
+    path = data.draw(paths).format(id=data.draw(st.sampled_from(sorted(world))))
+    asked = data.draw(options)
+    query = "&".join(f"{name}={quote(text, safe='')}" for name, text in asked.items())
+    headers = {"Prefer": 'odata.include-annotations="*",odata.maxpagesize=5'}
+    if acting is not None:
+        headers["MSCRMCallerID"] = door.people[acting]
+    answer = door.get(f"{path}?{query}", reader, headers=headers)
+    assert answer.status_code < 500, (path, asked, answer.text)
+    shown = set(_IDS.findall(answer.text))
+    caller = Caller(PrincipalId(door.people[reader]))
+    if acting is not None and acting != reader:
+        caller = Caller(PrincipalId(door.people[acting]), PrincipalId(door.people[reader]))
+    if answer.status_code == 200:
+        open_to = _open(door, run, caller) if shown else set()
+        assert shown <= open_to
+        hidden = {id for id in world if id not in _open(door, run, caller)}
+        assert not [id for id in hidden if id in answer.text and id not in _lookups(answer.text)]
+
+
+def _open(door: Door, run: Callable[..., Any], caller: Caller) -> set[str]:
+    found = run(door.house.store.list(caller, "accounts", {"$select": "accountid"}))
+    return {row["accountid"] for row in found["value"]}
+
+
+def _lookups(text: str) -> set[str]:
+    """Ids that rows of the reader's own point at: the row is theirs, and so is what it says."""
+    return set(re.findall(r'"_parentaccountid_value":\s?"([0-9a-f-]{36})"', text))
+
+
+bodies = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8),
+              st.floats(allow_nan=False, allow_infinity=False)),
+    lambda inner: st.one_of(st.lists(inner, max_size=2),
+                            st.dictionaries(st.sampled_from((
+                                "name", "revenue", "numberofemployees", "ownerid", "statecode",
+                                "accountid", "creditonhold", "parentaccountid@odata.bind",
+                                "Targets", "@odata.id", "value", "SchemaName", "Attributes",
+                                "QuerySet")), inner, max_size=4)),
+    max_leaves=6,
+)  # fmt: skip
+addresses = st.sampled_from((
+    "accounts", "accounts(accountnumber='r')", "accounts({id})", "accounts({id})/name",
+    "accounts({id})/primarycontactid/$ref", "accounts/Microsoft.Dynamics.CRM.CreateMultiple",
+    "accounts/Microsoft.Dynamics.CRM.UpsertMultiple", "BulkDelete", "EntityDefinitions",
+    "CreateEntities", "RelationshipDefinitions", "GlobalOptionSetDefinitions",
+    "EntityDefinitions(LogicalName='account')/Keys", "$batch", "", "systemusers", "WhoAmI",
+))  # fmt: skip
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+def test_no_body_makes_a_fault(door: Door, world: dict[str, str], data: st.DataObject) -> None:
+    who = data.draw(st.sampled_from(READERS))
+    method = data.draw(st.sampled_from(("POST", "PATCH", "PUT", "DELETE", "GET")))
+    id = data.draw(st.sampled_from(sorted(world)))
+    if method == "DELETE" and world[id] in (who, "admin"):
+        id = "00000000-0000-0000-0000-000000000000"  # the world is kept for the others
+    if who == "admin" and method == "DELETE":
+        who = "guest"
+    path, body = data.draw(addresses).format(id=id), data.draw(bodies)
+    answer = door.ask(method, path, who, json=body)
+    assert answer.status_code < 500, (method, path, body, answer.text)
+    assert answer.status_code == 405 or answer.status_code < 300 or answer.json()["error"]
