@@ -14,6 +14,7 @@ from flowner.access.cascades import Cascade, Relationship, reaches
 from flowner.access.rights import Right, Standing, mask_of
 from flowner.errors import Code, Refused
 from flowner.rows.asking import Asking, announce, execute, fetch
+from flowner.rows.compiling import columns_of
 from flowner.rows.inheriting import children, inherit
 from flowner.rows.owners import organization_says, owned_by
 from flowner.rows.shapes import shown
@@ -109,8 +110,11 @@ async def _below(asking: Asking) -> list[Relationship]:
 
 
 async def _whole(asking: Asking, key: str) -> dict[str, Any]:
-    statement = sql.SQL("SELECT * FROM rows.{} WHERE {} = %s FOR UPDATE").format(
-        sql.Identifier(asking.table.name), sql.Identifier(asking.table.key)
+    # The columns by name: tables change, and a prepared statement with `*` would be refused then.
+    statement = sql.SQL("SELECT {} FROM rows.{} r WHERE r.{} = %s FOR UPDATE").format(
+        columns_of(None, asking.whole),
+        sql.Identifier(asking.table.name),
+        sql.Identifier(asking.table.key),
     )
     found: dict[str, Any] = await (await execute(asking, statement, [key])).fetchone()
     return found
