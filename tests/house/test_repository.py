@@ -22,7 +22,7 @@ FORBIDDEN = {
 PLANTS = {
     "a registry's host": ["https://pypi.org/simple", "https://files.pythonhosted.org/x.whl"],
     "an index to install from": ["--index-url https://x.example", "--extra-index-url=x"],
-    "a path of somebody's machine": ["/home/ada/flowner/x.py", "'/work/main/y'", "C:\\Users\\ada"],
+    "a path of somebody's machine": ["/home/ada/flowner/x.py", "'/mnt/disk/y'", "C:\\Users\\ada"],
     "a private key": ["-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----"],
 }
 NO_PLANTS = ["https://learn.microsoft.com/power-platform/x", "POST /api/work/2", "~/.flowner/key"]
