@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -47,9 +48,17 @@ async def find_app(house: House, wanted: str) -> AppId:
 
 
 def until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Work until somebody stops it with Ctrl-C."""
-    with suppress(KeyboardInterrupt):
-        asyncio.run(work)
+    """Work until somebody stops it, with Ctrl-C or, as service managers do, with SIGTERM."""
+
+    async def stoppable() -> None:
+        task = asyncio.current_task()
+        with suppress(NotImplementedError):  # Windows knows no such signal
+            if task is not None:
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        await work
+
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(stoppable())
 
 
 def pairs(given: Sequence[str] | None) -> dict[str, str]:
