@@ -203,8 +203,10 @@ def _cascade(given: Json) -> dict[str, str]:
 async def _new_table(call: Call, body: JsonObject) -> NewTable:
     schema_name = _text(body, "SchemaName")
     owned = body.get("OwnershipType", "UserOwned")
-    if owned not in ("UserOwned", "None"):
-        raise Invalid(f"tables are `UserOwned` here, not `{owned}`", code=Code.BAD_BODY)
+    if owned not in ("UserOwned", "OrganizationOwned", "None"):
+        raise Invalid(
+            f"a table is `UserOwned` or `OrganizationOwned`, not `{owned}`", code=Code.BAD_BODY
+        )
     attributes = body.get("Attributes")
     given = [_object(one, "Attributes") for one in attributes] if isinstance(
         attributes, list) else []  # fmt: skip
@@ -224,6 +226,7 @@ async def _new_table(call: Call, body: JsonObject) -> NewTable:
         collection_name=_label(body.get("DisplayCollectionName"), plural(title)),
         primary_name=primary[0],
         description=_label(body.get("Description"), ""),
+        owned=owned != "OrganizationOwned",
         columns=columns,
     )
 
