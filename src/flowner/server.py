@@ -32,6 +32,7 @@ from flowner.engine.replies import Replies
 from flowner.engine.worker import Worker
 from flowner.errors import Refused
 from flowner.flows.apps import Apps
+from flowner.flows.audience import Audience
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
@@ -110,6 +111,7 @@ class House:
     consent: Consent
     apps: Apps
     explain: Explain
+    audience: Audience
     publishing: Publishing
     drafting: Drafting
     wiring: Wiring
@@ -247,6 +249,7 @@ def _build(
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
         explain=Explain(database, facts, published),
+        audience=Audience(database, published, clock),
         publishing=Publishing(database, published, clock),
         drafting=drafting,
         wiring=Wiring(database, drafting, connectors(), clock),
