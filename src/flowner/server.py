@@ -36,6 +36,7 @@ from flowner.flows.audience import Audience
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
+from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
@@ -112,6 +113,7 @@ class House:
     apps: Apps
     explain: Explain
     audience: Audience
+    estate: Estate
     publishing: Publishing
     drafting: Drafting
     wiring: Wiring
@@ -250,6 +252,7 @@ def _build(
         apps=Apps(database),
         explain=Explain(database, facts, published),
         audience=Audience(database, published, clock),
+        estate=Estate(database, published),
         publishing=Publishing(database, published, clock),
         drafting=drafting,
         wiring=Wiring(database, drafting, connectors(), clock),
