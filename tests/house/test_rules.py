@@ -48,6 +48,7 @@ RULES = {
             "demo/mailbox.py": "is the relay: compares what a client signed in with",
             "server.py": "signs the addresses of flows with the server's own secret",
             "cli/directory.py": "prints a token for whom it was made, once",
+            "portal/pages/sign_in.py": "gives a session's secret to the browser that begins it",
             "demo/main.py": "shows the demo's own token, once",
         },
     ),

@@ -13,12 +13,13 @@ The addresses that flows give out are in `hooks`, Dataverse's Web API is in `web
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from flowner.api import hooks, webapi
 from flowner.api.doors import GUID, REPLY_SECONDS, Doors, person_of
@@ -30,8 +31,8 @@ from flowner.flows.running import Press
 from flowner.values import AppId, Json, RunId
 
 
-def build(doors: Doors) -> Starlette:
-    """Return the application."""
+def build(doors: Doors, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
+    """Return the application. ``beside``: what answers at all other addresses."""
     app = Starlette(
         routes=[
             Route("/api/flows/{flow}/run", _run, methods=["POST"]),
@@ -42,6 +43,8 @@ def build(doors: Doors) -> Starlette:
             *hooks.routes,
             *webapi.routes,
             Route("/health", _health, methods=["GET"]),
+            Route("/api/{rest:path}", _nothing),
+            *beside,
         ],
         exception_handlers={
             FlownerError: answer,
@@ -56,6 +59,11 @@ def build(doors: Doors) -> Starlette:
 async def _health(request: Request) -> JSONResponse:
     del request
     return JSONResponse({"status": "up"})
+
+
+async def _nothing(request: Request) -> Response:
+    del request
+    raise HTTPException(404)
 
 
 async def _run(request: Request) -> Response:
