@@ -29,7 +29,17 @@ PACKAGES = {
     "jCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
 }
 """By name and version: the integrity of its archive, sha512 in base64."""
-ICONS = ["add", "alert", "app_generic", "approvals_app", "apps", "arrow_download", "arrow_left", "arrow_redo", "arrow_repeat_all", "arrow_split", "arrow_swap", "arrow_sync", "arrow_undo", "arrow_upload", "beaker", "bot", "braces_variable", "branch_fork", "calendar_clock", "checkmark", "checkmark_circle", "chevron_down", "chevron_right", "circle_half_fill", "clock", "code", "copy", "cursor_click", "database_lightning", "delete", "dismiss", "document_text", "edit", "error_circle", "eye", "filter", "flash", "flow", "full_screen_maximize", "globe", "history", "home", "info", "key", "keyboard", "link", "link_dismiss", "lock_closed", "mail", "map", "more_horizontal", "navigation", "open", "organization", "people", "people_team", "person", "person_arrow_right", "person_edit", "person_key", "play", "plug_connected", "question_circle", "rename", "save", "search", "settings", "share", "shield", "sign_out", "stethoscope", "subtract_circle", "table", "table_edit", "timer", "warning", "weather_moon", "weather_sunny", "zoom_in", "zoom_out", "cloud_arrow_up", "arrow_clockwise", "link_multiple", "pause"]
+ICONS = """
+add alert app_generic approvals_app apps arrow_download arrow_left arrow_redo arrow_repeat_all
+arrow_split arrow_swap arrow_sync arrow_undo arrow_upload beaker bot braces_variable branch_fork
+calendar_clock checkmark checkmark_circle chevron_down chevron_right circle_half_fill clock code
+copy cursor_click database_lightning delete dismiss document_text edit error_circle eye filter
+flash flow full_screen_maximize globe history home info key keyboard link link_dismiss
+lock_closed mail map more_horizontal navigation open organization people people_team person
+person_arrow_right person_edit person_key play plug_connected question_circle rename save search
+settings share shield sign_out stethoscope subtract_circle table table_edit timer warning
+weather_moon weather_sunny zoom_in zoom_out cloud_arrow_up arrow_clockwise link_multiple pause
+""".split()
 
 
 def main() -> None:

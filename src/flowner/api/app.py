@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 
 from flowner.api import hooks, webapi
 from flowner.api.doors import GUID, REPLY_SECONDS, Doors, person_of
@@ -29,6 +30,8 @@ from flowner.errors import FlownerError, Invalid, NotFound
 from flowner.flows.explain import Supposed, explanation_json
 from flowner.flows.running import Press
 from flowner.values import AppId, Json, RunId
+
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def build(doors: Doors, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
@@ -43,7 +46,7 @@ def build(doors: Doors, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
             *hooks.routes,
             *webapi.routes,
             Route("/health", _health, methods=["GET"]),
-            Route("/api/{rest:path}", _nothing),
+            Route("/api/{rest:path}", _nothing, methods=_METHODS),
             *beside,
         ],
         exception_handlers={
@@ -62,8 +65,9 @@ async def _health(request: Request) -> JSONResponse:
 
 
 async def _nothing(request: Request) -> Response:
-    del request
-    raise HTTPException(404)
+    """Say what is wrong with an address of the API: where it is known, its method."""
+    known = (route.matches(request.scope)[0] for route in request.app.routes)
+    raise HTTPException(405 if Match.PARTIAL in known else 404)
 
 
 async def _run(request: Request) -> Response:
