@@ -144,7 +144,8 @@ bodies = st.recursive(
                                 "name", "revenue", "numberofemployees", "ownerid", "statecode",
                                 "accountid", "creditonhold", "parentaccountid@odata.bind",
                                 "Targets", "@odata.id", "value", "SchemaName", "Attributes",
-                                "QuerySet")), inner, max_size=4)),
+                                "QuerySet", "Target", "PrincipalAccess", "Principal",
+                                "AccessMask", "Revokee", "@odata.type")), inner, max_size=4)),
     max_leaves=6,
 )  # fmt: skip
 addresses = st.sampled_from((
@@ -153,6 +154,7 @@ addresses = st.sampled_from((
     "accounts/Microsoft.Dynamics.CRM.UpsertMultiple", "BulkDelete", "EntityDefinitions",
     "CreateEntities", "RelationshipDefinitions", "GlobalOptionSetDefinitions",
     "EntityDefinitions(LogicalName='account')/Keys", "$batch", "", "systemusers", "WhoAmI",
+    "GrantAccess", "ModifyAccess", "RevokeAccess", "organizations", "privileges",
 ))  # fmt: skip
 
 

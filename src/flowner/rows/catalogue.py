@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
-from flowner.rows.describing import Described, Relation, described
+from flowner.rows.describing import Described, Relation, described, key_of
 from flowner.rows.relations import (
     guessed_relations,
     read_described,
@@ -32,15 +32,24 @@ SYSTEM_TABLES: Final = {
     "callbackregistration": "callbackregistrations",
     "environmentvariabledefinition": "environmentvariabledefinitions",
     "environmentvariablevalue": "environmentvariablevalues",
+    "organization": "organizations",
+    "position": "positions",
+    "privilege": "privileges",
+    "roleprivileges": "roleprivilegescollection",
+    "fieldsecurityprofile": "fieldsecurityprofiles",
+    "fieldpermission": "fieldpermissions",
 }
 """Our own tables that can be read as rows, with their set names. They are written by the modules
-that own their rules, never through the store."""
+that own their rules, never through the store. What each is called besides is in
+``rows.systemtable``, by which there are privileges on it."""
 
 _PRIMARY_NAMES = {
     "systemuser": "fullname",
     "connectionreference": "connectionreferencelogicalname",
     "environmentvariabledefinition": "schemaname",
     "environmentvariablevalue": "value",
+    "roleprivileges": "roleprivilegeid",
+    "fieldpermission": "attributelogicalname",
 }
 STAMPS: Final = frozenset(
     {
@@ -96,7 +105,7 @@ class Table:
 
     @property
     def key(self) -> str:
-        return f"{self.name}id"
+        return key_of(self.name)
 
     @property
     def owned(self) -> bool:
@@ -131,10 +140,12 @@ class Table:
 _COLUMNS = """
 SELECT c.table_name AS name, c.column_name AS column, c.data_type AS type,
        m.logicalname IS NULL AS is_system, m.entitysetname AS set_name,
-       m.primaryname AS primary_name, m.schemaname AS schema_name, m.displayname AS display_name,
+       m.primaryname AS primary_name, coalesce(m.schemaname, s.schemaname) AS schema_name,
+       m.displayname AS display_name,
        m.collectionname AS collection_name, m.description
 FROM information_schema.columns c
 LEFT JOIN rows.tablemetadata m ON m.logicalname = c.table_name
+LEFT JOIN rows.systemtable s ON s.logicalname = c.table_name
 WHERE c.table_schema = 'rows' AND (m.logicalname IS NOT NULL OR c.table_name = ANY(%s))
 """
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from flowner.database import Transaction
 from flowner.rows.facts import ACT_FOR_OTHERS, ADMINISTRATOR_ROLE
 from flowner.values import PrincipalId
@@ -23,6 +26,37 @@ _BY_OBJECT = """
 SELECT systemuserid::text AS id FROM rows.systemuser
 WHERE coalesce(azureactivedirectoryobjectid, systemuserid)::text = %s
 """
+_HELD = """
+SELECT g.privilegeid::text AS id, p.name, max(g.privilegedepthmask) AS depth,
+       coalesce(t.businessunitid, r.businessunitid)::text AS unit
+FROM rows.role r
+JOIN rows.roleprivileges g ON g.roleid = coalesce(r.parentrootroleid, r.roleid)
+JOIN rows.privilege p USING (privilegeid)
+LEFT JOIN rows.roleassignment a ON a.roleid = r.roleid AND a.principalid = ANY(%(holders)s::uuid[])
+LEFT JOIN rows.team t ON t.teamid = a.principalid
+WHERE a.principalid IS NOT NULL OR r.roleid = %(role)s
+GROUP BY 1, 2, 4 ORDER BY 2, 4
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A privilege that somebody holds, at the greatest depth in one business unit."""
+
+    id: str
+    name: str
+    depth: int
+    business_unit: str
+
+
+async def held_by(
+    transaction: Transaction, holders: Iterable[str], *, role: str | None = None
+) -> list[Held]:
+    """Return the privileges by the roles of some users and teams, or of one role, by name."""
+    found = await transaction.execute(_HELD, {"holders": sorted(holders), "role": role})
+    return [
+        Held(row["id"], row["name"], row["depth"], row["unit"]) for row in await found.fetchall()
+    ]
 
 
 async def may_act_for_others(transaction: Transaction, principal: PrincipalId) -> bool:

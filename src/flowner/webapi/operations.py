@@ -1,0 +1,34 @@
+"""Functions and actions that are called with parameters: on the service, or bound to a row."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from flowner.rows.catalogue import Table
+from flowner.webapi import holding, sharing
+from flowner.webapi.addresses import Segment
+from flowner.webapi.calls import Call
+from flowner.webapi.requests import Answer
+
+_Unbound = Callable[[Call, Segment], Awaitable[Answer]]
+_Bound = Callable[[Call, Table, tuple[Segment, Segment]], Awaitable[Answer]]
+
+UNBOUND: Final[dict[str, tuple[str, _Unbound]]] = {
+    "GrantAccess": ("POST", sharing.grant),
+    "ModifyAccess": ("POST", sharing.modify),
+    "RevokeAccess": ("POST", sharing.revoke),
+    "RetrieveSharedPrincipalsAndAccess": ("GET", sharing.shared_with),
+    "RetrieveRolePrivilegesRole": ("GET", holding.of_role),
+}
+"""By name: the method, and what answers it."""
+
+_OF_PRINCIPALS: Final[dict[str, tuple[str, _Bound]]] = {
+    "RetrievePrincipalAccess": ("GET", sharing.access_of),
+    "RetrievePrincipalAccessInfo": ("GET", sharing.ways_of),
+}
+OF_ROWS: Final[dict[str, dict[str, tuple[str, _Bound]]]] = {
+    "systemuser": {**_OF_PRINCIPALS, "RetrieveUserPrivileges": ("GET", holding.of_principal)},
+    "team": {**_OF_PRINCIPALS, "RetrieveTeamPrivileges": ("GET", holding.of_principal)},
+}
+"""By table and name."""
