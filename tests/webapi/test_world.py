@@ -73,6 +73,7 @@ expands = st.sampled_from((
     "parentaccountid", "account_parent_account($expand=parentaccountid;$top=2)",
     "account_parent_account($filter=revenue gt 1)", "primarycontactid", "ownerid", "createdby",
     "parentaccountid($expand=account_parent_account)", "nothing",
+    "ownerid,createdby($expand=systemuserroles_association($top=1))",
 ))  # fmt: skip
 applies = st.sampled_from((
     "groupby((accountid))", "groupby((name,parentaccountid/accountid))",
@@ -150,7 +151,8 @@ bodies = st.recursive(
 )  # fmt: skip
 addresses = st.sampled_from((
     "accounts", "accounts(accountnumber='r')", "accounts({id})", "accounts({id})/name",
-    "accounts({id})/primarycontactid/$ref", "accounts/Microsoft.Dynamics.CRM.CreateMultiple",
+    "accounts({id})/primarycontactid/$ref", "teams({id})/teamroles_association/$ref",
+    "accounts/Microsoft.Dynamics.CRM.CreateMultiple",
     "accounts/Microsoft.Dynamics.CRM.UpsertMultiple", "BulkDelete", "EntityDefinitions",
     "CreateEntities", "RelationshipDefinitions", "GlobalOptionSetDefinitions",
     "EntityDefinitions(LogicalName='account')/Keys", "$batch", "", "systemusers", "WhoAmI",

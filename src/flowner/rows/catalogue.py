@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
+from flowner.rows.associations import Association, read_associations
 from flowner.rows.describing import Described, Relation, described, key_of
 from flowner.rows.relations import (
     guessed_relations,
@@ -91,6 +92,9 @@ class Table:
     incoming: tuple[Relation, ...] = ()
     """From lookups of other tables, or this one, to this table."""
 
+    associations: tuple[Association, ...] = ()
+    """With rows of other tables, or this one, many to many."""
+
     hidden: Hidden = Hidden()
     """What whoever asks does not see; nobody in particular sees everything."""
 
@@ -102,6 +106,13 @@ class Table:
     def targets(self, column: str) -> list[Relation]:
         """Return where a lookup points."""
         return [one for one in self.outgoing if one.attribute == column]
+
+    def associated(self, navigation: str) -> Association | None:
+        """Return the relationship of many to many that a navigation property follows."""
+        for one in self.associations:
+            if one.navigation == navigation:
+                return one
+        return None
 
     @property
     def key(self) -> str:
@@ -211,8 +222,12 @@ async def _read(transaction: Transaction) -> dict[str, Table]:
     relations += [
         one for one in guessed_relations(columns) if (one.referencing, one.attribute) not in stated
     ]
+    associations = await read_associations(transaction)
     tables = [
-        _table(about[name], held, said.get(name, {}), keys.get(name, {}), relations)
+        replace(
+            _table(about[name], held, said.get(name, {}), keys.get(name, {}), relations),
+            associations=tuple(associations.get(name, ())),
+        )
         for name, held in columns.items()
     ]
     return {key: table for table in tables for key in (table.name, table.set_name)}

@@ -12,10 +12,18 @@ from psycopg.types.json import Jsonb
 
 from flowner.database import Database, Transaction
 from flowner.errors import Code, Conflict, Invalid, NotFound, Refused
+from flowner.rows.associations import Association, read_associations
 from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Table
 from flowner.rows.describing import STORED_AS, Described, Kind, Option, Relation
 from flowner.rows.metadata import add_statement, check_name, create
 
+_PAIRS: Final = """
+CREATE TABLE rows.{table} (
+    {key} uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    versionnumber bigint NOT NULL DEFAULT nextval('rows.version'),
+    {sides}, UNIQUE ({columns})
+)
+"""
 _INDEXED: Final = {Kind.LOOKUP, Kind.CUSTOMER}
 
 
@@ -69,6 +77,8 @@ class Making:
                 f"`{others[0].referencing}` points at `{table.name}` by `{others[0].attribute}`"
             )
         async with self._changing() as t:
+            for one in table.associations:
+                await _drop_pairs(t, one)
             await t.execute(sql.SQL("DROP TABLE rows.{}").format(sql.Identifier(table.name)))
             for kept in ("filecontent", "rowshare"):
                 await t.execute(
@@ -171,6 +181,56 @@ class Making:
                      one.referenced, one.navigation, one.collection, Jsonb(dict(one.cascade))),
                 )  # fmt: skip
 
+    async def associate(self, one: Association) -> None:
+        """Relate two tables many to many, with a table of their pairs; a pair ends with a row."""
+        for given in (one.intersect, one.schema_name, one.navigation, one.back):
+            check_name(given.lower())
+        async with self._changing() as t:
+            known = await read_associations(t)
+            if one.schema_name.lower() in {
+                other.schema_name for sides in known.values() for other in sides if other.is_system
+            }:
+                raise Conflict("there is one of this name already", code=Code.ROW_DUPLICATE)
+            sides = [(one.here, one.table), (one.there, one.other)]
+            await t.execute(
+                sql.SQL(_PAIRS).format(
+                    table=sql.Identifier(one.intersect),
+                    key=sql.Identifier(f"{one.intersect}id"),
+                    sides=sql.SQL(", ").join(_side(column, table) for column, table in sides),
+                    columns=sql.SQL(", ").join(sql.Identifier(column) for column, _ in sides),
+                )
+            )
+            await t.execute(
+                sql.SQL("CREATE INDEX ON rows.{} ({})").format(
+                    sql.Identifier(one.intersect), sql.Identifier(one.there)
+                )
+            )
+            await t.execute(
+                "INSERT INTO rows.associationmetadata (name, schemaname, intersect_name, tables,"
+                " attributes, navigations) VALUES (%s, %s, %s, %s, %s, %s)",
+                (one.schema_name.lower(), one.schema_name, one.intersect, [one.table, one.other],
+                 [one.here, one.there], [one.navigation, one.back]),
+            )  # fmt: skip
+
+    async def part(self, one: Association) -> None:
+        """Remove a relationship of many to many, with every pair."""
+        if one.is_system:
+            raise Refused(f"`{one.schema_name}` is kept by the server and cannot be removed")
+        async with self._changing() as t:
+            await _drop_pairs(t, one)
+
+    async def unrelate(self, relation: Relation, table: Table) -> None:
+        """Remove a relationship from one row to many; with the last one its lookup goes, too."""
+        if len(table.targets(relation.attribute)) == 1:
+            await self.drop_column(table, relation.attribute)
+            return
+        _own(table)
+        async with self._changing() as t:
+            await t.execute(
+                "DELETE FROM rows.relationshipmetadata WHERE name = %s",
+                (relation.schema_name.lower(),),
+            )
+
     async def add_choice(self, name: str, display_name: str, options: Sequence[Option]) -> None:
         """Make a global choice, which columns of any table may take their options from."""
         check_name(name.lower())
@@ -216,6 +276,24 @@ def _own(table: Table) -> None:
 
 def _options(options: Sequence[Option]) -> Jsonb:
     return Jsonb([{"value": one.value, "label": one.label} for one in options])
+
+
+def _side(column: str, table: str) -> sql.Composed:
+    """Return a column of pairs. A pair ends with its row; rows of ours are ended with care."""
+    name = sql.Identifier(column)
+    if table in SYSTEM_TABLES:
+        return sql.SQL("{} uuid NOT NULL").format(name)
+    form = sql.SQL("{} uuid NOT NULL REFERENCES rows.{} ON DELETE CASCADE")
+    return form.format(name, sql.Identifier(table))
+
+
+async def _drop_pairs(t: Transaction, one: Association) -> None:
+    # From a table to itself there are two sides, and one table of pairs.
+    drop = sql.SQL("DROP TABLE IF EXISTS rows.{}").format(sql.Identifier(one.intersect))
+    await t.execute(drop)
+    await t.execute(
+        "DELETE FROM rows.associationmetadata WHERE name = %s", (one.schema_name.lower(),)
+    )
 
 
 async def _add_column(t: Transaction, table: str, column: str, about: Described) -> None:

@@ -38,7 +38,7 @@ _HELD = """
 SELECT g.privilegeid::text AS id, p.name, max(g.privilegedepthmask) AS depth,
        coalesce(t.businessunitid, r.businessunitid)::text AS unit
 FROM rows.role r
-JOIN rows.roleprivileges g ON g.roleid = coalesce(r.parentrootroleid, r.roleid)
+JOIN rows.roleprivileges g ON g.roleid = r.roleid
 JOIN rows.privilege p USING (privilegeid)
 LEFT JOIN rows.roleassignment a ON a.roleid = r.roleid AND a.principalid = ANY(%(holders)s::uuid[])
 LEFT JOIN rows.team t ON t.teamid = a.principalid

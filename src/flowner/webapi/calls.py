@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from flowner.access.rights import Right
 from flowner.clock import Clock
 from flowner.database import Transaction
 from flowner.errors import AccessDenied, Code, Invalid, NotFound
@@ -21,45 +18,6 @@ from flowner.webapi.addresses import Segment
 from flowner.webapi.requests import Answer, Preferences, Request
 
 
-class Sharing(Protocol):
-    """Shares rows of a table with users and teams. The store does, and so may a table's owner."""
-
-    async def grant_access(
-        self,
-        caller: Caller,
-        table: str,
-        id: str,
-        principal: PrincipalId,
-        rights: Iterable[Right],
-        *,
-        within: Transaction | None = None,
-    ) -> None:
-        """Add to what a row is shared with somebody for."""
-
-    async def modify_access(
-        self,
-        caller: Caller,
-        table: str,
-        id: str,
-        principal: PrincipalId,
-        rights: Iterable[Right],
-        *,
-        within: Transaction | None = None,
-    ) -> None:
-        """Put other rights in place of those that a row is shared with somebody for."""
-
-    async def revoke_access(
-        self,
-        caller: Caller,
-        table: str,
-        id: str,
-        principal: PrincipalId,
-        *,
-        within: Transaction | None = None,
-    ) -> None:
-        """End what a row is shared with somebody for."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rooms:
     """What answers are made with."""
@@ -68,8 +26,6 @@ class Rooms:
     reading: Reading
     making: Making
     clock: Clock
-    sharing: Mapping[str, Sharing] = field(default_factory=dict)
-    """What shares the rows of tables, by name, that have rules of their own for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,17 +8,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from flowner.errors import Code, Invalid, NotFound
+from flowner.rows.associations import Association
 from flowner.rows.catalogue import Table
 from flowner.rows.describing import Relation, metadata_id
 from flowner.values import Json, JsonObject
-from flowner.webapi import defining
+from flowner.webapi import defining, relationships
 from flowner.webapi.addresses import Segment
 from flowner.webapi.calls import Call, no_method
 from flowner.webapi.documents import take_one, take_some
 from flowner.webapi.labels import (
     SPACE,
     has_options,
-    relation_id,
+    show_association,
     show_choice,
     show_column,
     show_key,
@@ -64,19 +65,25 @@ async def answer_tables(call: Call, path: list[Segment]) -> Answer:
 async def answer_relations(call: Call, path: list[Segment]) -> Answer:
     """Answer ``RelationshipDefinitions``."""
     if call.request.method == "POST" and len(path) == 1 and path[0].key is None:
-        return await defining.relate(call)
-    tables = await call.rooms.store.catalogue.tables(call.transaction)
-    found = {relation_id(one): one for table in tables for one in table.outgoing}
+        return await relationships.relate(call)
+    found = await _every_relation(call)
+    types = [one.name.removeprefix(SPACE) for one in path if one.name.startswith(SPACE)]
     while path and path[-1].name.startswith(SPACE):
         path = path[:-1]
-    if call.request.method != "GET" or len(path) > 1:
+    if call.request.method not in ("GET", "DELETE") or len(path) > 1:
         return no_method(call.request)
+    shown = [await _relation(call, one) for one in found]
     if path[0].key is None:
-        return _some(call, path[0].name, [await _relation(call, one) for one in found.values()])
+        of_type = [one for one in shown if not types or one["@odata.type"] == f"#{SPACE}{types[0]}"]
+        return _some(call, path[0].name, of_type)
     names = {} if path[0].guid else path[0].named_keys()
-    for id, one in found.items():
-        if path[0].guid == id or names.get("SchemaName") == one.schema_name:
-            return _one(call, path[0].name, await _relation(call, one))
+    for one, document in zip(found, shown, strict=True):
+        if document["MetadataId"] == path[0].guid or document["SchemaName"] == names.get(
+            "SchemaName"
+        ):
+            if call.request.method == "DELETE":
+                return await relationships.unrelate(call, one)
+            return _one(call, path[0].name, document)
     raise NotFound("there is no such relationship", code=Code.ROW_NOT_FOUND)
 
 
@@ -172,9 +179,18 @@ async def _part(call: Call, table: Table, path: list[Segment]) -> Answer:
         return await _columns(call, table, path)
     if first.name == "Keys":
         return await _keys(call, table, first)
-    if method != "GET" or first.key is not None:
+    if method != "GET":
         return no_method(call.request)
-    return _some(call, first.name, await _relations(call, table, first.name))
+    shown = await _relations(call, table, first.name)
+    return _some(call, first.name, shown) if first.key is None else _keyed(call, first, shown)
+
+
+def _keyed(call: Call, segment: Segment, shown: Sequence[JsonObject]) -> Answer:
+    names = {} if segment.guid else segment.named_keys()
+    for one in shown:
+        if one["MetadataId"] == segment.guid or one["SchemaName"] == names.get("SchemaName"):
+            return _one(call, segment.name, one)
+    raise NotFound("there is no such relationship", code=Code.ROW_NOT_FOUND)
 
 
 async def _columns(call: Call, table: Table, path: list[Segment]) -> Answer:
@@ -236,15 +252,25 @@ async def _table(call: Call, table: Table) -> JsonObject:
 
 
 async def _relations(call: Call, table: Table, name: str) -> list[JsonObject]:
-    found: Sequence[Relation] = {
+    pairs = [one for one in table.associations if one.is_first or one.other != table.name]
+    found: dict[str, Sequence[Relation | Association]] = {
         "OneToManyRelationships": table.incoming,
         "ManyToOneRelationships": table.outgoing,
-    }.get(name, ())
-    return [await _relation(call, one) for one in found]
+        "ManyToManyRelationships": pairs,
+    }
+    return [await _relation(call, one) for one in found[name]]
 
 
-async def _relation(call: Call, relation: Relation) -> JsonObject:
-    return show_relation(relation, (await call.named(relation.referenced)).key)
+async def _every_relation(call: Call) -> list[Relation | Association]:
+    tables = await call.rooms.store.catalogue.tables(call.transaction)
+    pairs = (one for table in tables for one in table.associations if one.is_first)
+    return [*(one for table in tables for one in table.outgoing), *pairs]
+
+
+async def _relation(call: Call, one: Relation | Association) -> JsonObject:
+    if isinstance(one, Association):
+        return show_association(one)
+    return show_relation(one, (await call.named(one.referenced)).key)
 
 
 def _some(call: Call, name: str, shown: Sequence[JsonObject]) -> Answer:

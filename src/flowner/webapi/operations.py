@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from flowner.rows.catalogue import Table
-from flowner.webapi import holding, sharing
+from flowner.webapi import associating, holding, sharing
 from flowner.webapi.addresses import Segment
 from flowner.webapi.calls import Call
 from flowner.webapi.requests import Answer
@@ -29,6 +29,11 @@ _OF_PRINCIPALS: Final[dict[str, tuple[str, _Bound]]] = {
 }
 OF_ROWS: Final[dict[str, dict[str, tuple[str, _Bound]]]] = {
     "systemuser": {**_OF_PRINCIPALS, "RetrieveUserPrivileges": ("GET", holding.of_principal)},
-    "team": {**_OF_PRINCIPALS, "RetrieveTeamPrivileges": ("GET", holding.of_principal)},
+    "team": {
+        **_OF_PRINCIPALS,
+        "RetrieveTeamPrivileges": ("GET", holding.of_principal),
+        "AddMembersTeam": ("POST", associating.add_members),
+        "RemoveMembersTeam": ("POST", associating.remove_members),
+    },
 }
 """By table and name."""

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
+from flowner.odata.syntax import Column, Compare, Comparison, Predicate, Related
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import related_by
 from flowner.rows.files import drop_files
 from flowner.values import Json, JsonObject
 from flowner.webapi.addresses import Segment
+from flowner.webapi.associating import pair
 from flowner.webapi.bodies import linked, read_values
 from flowner.webapi.calls import Call, need
-from flowner.webapi.lists import Listing, applied, expanded, read_options
+from flowner.webapi.lists import (
+    Listing,
+    answer_count,
+    answer_list,
+    applied,
+    expanded,
+    read_options,
+)
 from flowner.webapi.requests import Answer
 from flowner.webapi.shaping import context, formatted
 
@@ -137,6 +146,9 @@ async def write_column(call: Call, table: Table, path: tuple[Segment, Segment]) 
 async def relate(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
     """Answer ``…/$ref``: ``POST`` and ``PUT`` relate two rows, ``DELETE`` parts them."""
     row_segment, nav_segment = path
+    association = table.associated(nav_segment.name)
+    if association is not None:
+        return await pair(call, table, path, association)
     (relation, backwards), *_ = related_by(nav_segment.name, table)
     id = need(table, (await call.key(table, row_segment))[0])
     removing = call.request.method == "DELETE"
@@ -182,25 +194,17 @@ async def _set(
 
 async def _navigate(call: Call, table: Table, id: str, name: str) -> Answer:
     """Answer the rows behind a navigation property of one row."""
+    if table.associated(name) is not None:
+        return await _behind(call, table, id, name)
     try:
         (relation, backwards), *_ = related_by(name, table)
     except Invalid:
         raise NotFound(
             f"resource not found for the segment `{name[:60]}`", code=Code.NO_TABLE
         ) from None
-    row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
     if backwards:
-        other = await call.named(relation.referencing)
-        listing = read_options(call.request.options(), other)
-        rows = await call.rooms.reading.those(
-            call.caller, other.name, (relation.attribute, [id]), listing.asked, call.transaction
-        )
-        shown = await expanded(call, other, rows.get(id, []), listing)
-        content: JsonObject = {
-            "@odata.context": context(call, other.set_name),
-            "value": [*shown],
-        }
-        return Answer(content=content, headers=applied(call))
+        return await _behind(call, table, id, name)
+    row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
     target = row.get(f"_{relation.attribute}_value")
     for one, _ in related_by(name, table):
         other = await call.named(one.referenced)
@@ -209,6 +213,35 @@ async def _navigate(call: Call, table: Table, id: str, name: str) -> Answer:
         ):
             return await read_row(call, other, Segment(other.set_name, target))
     return Answer(status=204)
+
+
+async def _behind(call: Call, table: Table, id: str, name: str) -> Answer:
+    """Answer the rows of a collection that belongs to one row."""
+    await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    other, among = await collection(call, table, id, name)
+    return await answer_list(call, other, among, f"{table.set_name}({id})/{name}")
+
+
+async def collection(call: Call, table: Table, id: str, name: str) -> tuple[Table, Predicate]:
+    """Return the table behind a navigation property of many rows, and which rows are of one."""
+    association = table.associated(name)
+    if association is not None:
+        other = await call.named(association.other)
+        own = Compare(Comparison.EQ, Column(table.key), id)
+        return other, Related(association.back, own)
+    (relation, backwards), *_ = related_by(name, table)
+    if not backwards:
+        raise NotFound(f"`{name[:60]}` leads to one row, not to many", code=Code.NO_TABLE)
+    other = await call.named(relation.referencing)
+    return other, Compare(Comparison.EQ, Column(relation.attribute), id)
+
+
+async def count_behind(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``GET accounts(guid)/contact_customer_accounts/$count``."""
+    id = need(table, (await call.key(table, path[0]))[0])
+    await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    other, among = await collection(call, table, id, path[1].name)
+    return await answer_count(call, other, among)
 
 
 async def _create(call: Call, table: Table, values: JsonObject, listing: Listing) -> Answer:

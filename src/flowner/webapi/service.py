@@ -137,6 +137,8 @@ async def _of_row(call: Call, path: list[Segment]) -> Answer:
     if path[-1].name == "$ref" and len(path) == 3:
         wanted = ("POST", "PUT", "DELETE")
         return await rows.relate(call, table, pair) if method in wanted else no_method(call.request)
+    if path[-1].name == "$count" and len(path) == 3 and method == "GET":
+        return await rows.count_behind(call, table, pair)
     if files.is_file(table, path[1].name):
         return await files.answer_file(call, table, path)
     if path[-1].name == "$value" and len(path) == 3 and method == "GET":

@@ -15,11 +15,10 @@ from flowner.rows.catalogue import Table
 from flowner.rows.shares import shares_of, ways_in
 from flowner.values import Json, JsonObject, PrincipalId
 from flowner.webapi.addresses import Segment
-from flowner.webapi.calls import Call, Sharing, need
+from flowner.webapi.calls import Call, need
 from flowner.webapi.labels import SPACE
 from flowner.webapi.parameters import read_parameters, row_of
 from flowner.webapi.requests import Answer
-from flowner.webapi.rows import refuse_system
 from flowner.webapi.shaping import context
 
 PRINCIPALS: Final = frozenset({"systemuser", "team", "organization"})
@@ -42,8 +41,8 @@ async def revoke(call: Call, segment: Segment) -> Answer:
     body = call.request.json()
     table, id = await row_of(call, body.get("Target"), "Target")
     principal = await _principal(call, body.get("Revokee"), "Revokee")
-    writer = _writer(call, table)
-    await writer.revoke_access(call.caller, table.name, id, principal, within=call.transaction)
+    store = call.rooms.store
+    await store.revoke_access(call.caller, table.name, id, principal, within=call.transaction)
     return Answer(status=204)
 
 
@@ -101,19 +100,11 @@ async def _write(call: Call, segment: Segment, *, adds: bool) -> Answer:
     if not isinstance(access, dict):
         raise Invalid("`PrincipalAccess` is no object", code=Code.BAD_BODY)
     principal = await _principal(call, access.get("Principal"), "Principal")
-    writer = _writer(call, table)
-    write = writer.grant_access if adds else writer.modify_access
+    store = call.rooms.store
+    write = store.grant_access if adds else store.modify_access
     rights = _rights(access.get("AccessMask"))
     await write(call.caller, table.name, id, principal, rights, within=call.transaction)
     return Answer(status=204)
-
-
-def _writer(call: Call, table: Table) -> Sharing:
-    """Return what shares a table's rows; the server's own tables have rules of their own."""
-    own = call.rooms.sharing.get(table.name)
-    if own is None:
-        refuse_system(table)
-    return own or call.rooms.store
 
 
 async def _principal(call: Call, given: Json, what: str) -> PrincipalId:

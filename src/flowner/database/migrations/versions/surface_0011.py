@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0011"
+down_revision = "0009"
 
 _BASIC_USER = "00000000-0000-4000-8000-0000000000a2"
 _ORGANIZATION = "00000000-0000-4000-8000-0000000000b0"
@@ -79,11 +79,14 @@ _STATEMENTS = (
     """,
     """
     CREATE VIEW rows.roleprivileges AS
-    SELECT CASE WHEN g.tablename = '*' THEN md5(g.roleprivilegeid::text || p.privilegeid)::uuid
-                ELSE g.roleprivilegeid END AS roleprivilegeid,
-           g.roleid, p.privilegeid,
+    SELECT CASE WHEN g.roleid = r.roleid AND g.tablename <> '*' THEN g.roleprivilegeid
+                ELSE md5(r.roleid::text || g.roleprivilegeid || p.privilegeid)::uuid
+           END AS roleprivilegeid,
+           r.roleid, p.privilegeid,
            CASE WHEN p.owned THEN g.depth ELSE 8 END AS privilegedepthmask, g.versionnumber
-    FROM rows.roleprivilege g JOIN rows.tableprivilege p
+    FROM rows.role r
+    JOIN rows.roleprivilege g ON g.roleid = coalesce(r.parentrootroleid, r.roleid)
+    JOIN rows.tableprivilege p
       ON (g.rightname <> '' AND p.rightname = g.rightname AND g.tablename IN ('*', p.tablename))
       OR p.name = g.privilegename
     """,
