@@ -85,3 +85,38 @@ def test_what_somebody_holds_is_told(door: Door) -> None:
     every = door.get(f"RetrieveRolePrivilegesRole(RoleId=@r)?@r={SYSTEM_ADMINISTRATOR}", "ann")
     assert {one["Depth"] for one in every.json()["RolePrivileges"]} == {"Global"}
     refused(door.get("RetrieveRolePrivilegesRole(RoleId=5)", "ann"), 400)
+
+
+def test_the_service_says_what_it_is(door: Door) -> None:
+    for path in ("RetrieveVersion", "RetrieveVersion()"):
+        assert door.get(path, "guest").json()["Version"].startswith("9.2.")
+    space = "Microsoft.Dynamics.CRM.EndpointAccessType"
+    for given in ("", "()", f"(AccessType={space}'Default')", "(AccessType=@p1)?@p1='Internet'"):
+        detail = door.get(f"RetrieveCurrentOrganization{given}", "guest").json()["Detail"]
+        assert detail["OrganizationId"] == ORGANIZATION
+        (row,) = door.value("organizations", "guest")
+        assert detail["FriendlyName"] == row["name"]
+        places = dict(zip(detail["Endpoints"]["Keys"], detail["Endpoints"]["Values"], strict=True))
+        assert places["OrganizationDataService"] == f"{door.address}/api/data/v9.2/"
+    refused(door.get("RetrieveCurrentOrganization(AccessType='Nothing')"), 400)
+    refused(door.get("RetrieveVersion?$top=1"), 400)
+    assert door.ask("POST", "RetrieveVersion", json={}).status_code == 405
+
+
+def test_rows_are_counted_for_whom_they_are_open_to(door: Door) -> None:
+    def counted(who: str, names: str) -> dict[str, int]:
+        answer = door.get(f"RetrieveTotalRecordCount(EntityNames={names})", who)
+        found = answer.json()["EntityRecordCountCollection"]
+        assert found["Count"] == len(found["Keys"])
+        return dict(zip(found["Keys"], found["Values"], strict=True))
+
+    names = "['account','contact']"
+    before = {who: counted(who, names)["account"] for who in ("ann", "ben", "admin")}
+    door.make("accounts", "ben", name="Counted")
+    after = {who: counted(who, names)["account"] for who in ("ann", "ben", "admin")}
+    assert [after[who] - before[who] for who in ("ann", "ben", "admin")] == [0, 1, 1]
+    assert counted("ann", '@n)?@n=["systemuser"]#(')["systemuser"] == len(door.people)
+    refused(door.get(f"RetrieveTotalRecordCount(EntityNames={names})", "guest"), 403, "0x80040220")
+    refused(door.get("RetrieveTotalRecordCount(EntityNames=['nothing'])"), 404)
+    for wrong in ("RetrieveTotalRecordCount", "RetrieveTotalRecordCount(EntityNames='account')"):
+        refused(door.get(wrong), 400)

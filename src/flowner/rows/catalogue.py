@@ -188,6 +188,11 @@ class Catalogue:
         found = {table.name: table for table in self._by_name.values()}
         return [found[name] for name in sorted(found)]
 
+    @property
+    def state(self) -> Mapping[str, Table]:
+        """The tables by logical and by set name: another object whenever they were read anew."""
+        return self._by_name
+
     def forget(self) -> None:
         """Read again: somebody changed a table."""
         self._by_name = {}

@@ -116,13 +116,19 @@ class Reading:
             return Page(rows=rows, last=last, count=count)
 
     async def count(
-        self, caller: Caller, table: str, wanted: Predicate, within: Transaction
+        self,
+        caller: Caller,
+        table: str,
+        wanted: Predicate,
+        within: Transaction,
+        *,
+        most: int | None = MOST,
     ) -> int:
-        """Return how many rows there are for the caller, up to `MOST`."""
+        """Return how many rows there are for the caller, up to ``most``."""
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
             where = self._where(asking, wanted, self._around(asking))
-            return await _count(asking, where, MOST)
+            return await _count(asking, where, most)
 
     async def those(
         self,
@@ -356,7 +362,7 @@ def _plain(value: Any) -> Any:
 _NOTHING: Final = Table(name="", set_name="", primary_name="", columns={}, is_system=True)
 
 
-async def _count(asking: Asking, where: sql.Composable, most: int) -> int:
+async def _count(asking: Asking, where: sql.Composable, most: int | None) -> int:
     statement = sql.SQL(
         "SELECT count(*) AS count FROM (SELECT FROM rows.{} r WHERE {} LIMIT {}) one"
     ).format(sql.Identifier(asking.table.name), where, sql.Literal(most))

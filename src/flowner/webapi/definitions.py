@@ -158,6 +158,19 @@ async def answer_service(call: Call) -> Answer:
     return Answer(content={"@odata.context": context(call, "").rstrip("#"), "value": value})
 
 
+async def answer_description(call: Call, path: list[Segment]) -> Answer:
+    """Answer ``$metadata``: the same for everybody who is signed in."""
+    if call.request.method != "GET" or len(path) > 1:
+        return no_method(call.request)
+    unknown = sorted(set(call.request.options()) - {"annotations"})
+    if unknown:
+        raise Invalid(f"`{unknown[0][:40]}` is not known here", code=Code.BAD_QUERY)
+    catalogue = call.rooms.store.catalogue
+    tables = {table.name: table for table in await catalogue.tables(call.transaction)}
+    document = call.rooms.description.document(tables, catalogue.state)
+    return Answer(content=document, media_type="application/xml")
+
+
 async def table_of(call: Call, segment: Segment) -> Table:
     """Return the table that ``EntityDefinitions(…)`` addresses, by its id or its name."""
     tables = await call.rooms.store.catalogue.tables(call.transaction)
@@ -332,6 +345,7 @@ def _nothing(segment: Segment) -> NotFound:
 
 
 ANSWERERS: Final[dict[str, Callable[[Call, list[Segment]], Awaitable[Answer]]]] = {
+    "$metadata": answer_description,
     "EntityDefinitions": answer_tables,
     "RelationshipDefinitions": answer_relations,
     "GlobalOptionSetDefinitions": answer_choices,
