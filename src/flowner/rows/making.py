@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from flowner.database import Database, Transaction
 from flowner.errors import Code, Conflict, Invalid, NotFound, Refused
 from flowner.rows.associations import Association, read_associations
-from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Table
+from flowner.rows.catalogue import STAMPS, SYSTEM_TABLES, Catalogue, Table
 from flowner.rows.describing import STORED_AS, Described, Kind, Option, Relation
 from flowner.rows.metadata import add_statement, check_name, create
 
@@ -24,6 +24,7 @@ CREATE TABLE rows.{table} (
     {sides}, UNIQUE ({columns})
 )
 """
+_EVERYWHERE: Final = frozenset({"ownerid", "statecode", "statuscode"})
 _INDEXED: Final = {Kind.LOOKUP, Kind.CUSTOMER}
 
 
@@ -231,6 +232,56 @@ class Making:
                 (relation.schema_name.lower(),),
             )
 
+    async def rename_table(
+        self, table: Table, *, display_name: str, collection_name: str, description: str
+    ) -> None:
+        """Call a table otherwise, for people."""
+        _own(table)
+        async with self._changing() as t:
+            await t.execute(
+                "UPDATE rows.tablemetadata SET displayname = %s, collectionname = %s,"
+                " description = %s WHERE logicalname = %s",
+                (display_name, collection_name, description, table.name),
+            )
+
+    async def describe_column(self, table: Table, column: str, about: Described) -> None:
+        """Say other things of a column. `Refused` for one that every table has."""
+        _own(table)
+        if column in STAMPS or column in _EVERYWHERE or column == table.key:
+            raise Refused(f"the column `{column}` is kept by the server and cannot be changed")
+        async with self._changing() as t:
+            await t.execute(
+                "DELETE FROM rows.columnmetadata WHERE tablename = %s AND columnname = %s",
+                (table.name, column),
+            )
+            await _describe(t, table.name, column, about)
+
+    async def carry(self, relation: Relation) -> None:
+        """Let a relationship that somebody made carry other things on."""
+        async with self._changing() as t:
+            done = await t.execute(
+                "UPDATE rows.relationshipmetadata SET cascade = %s WHERE name = %s"
+                " AND referencing = %s",
+                (Jsonb(dict(relation.cascade)), relation.schema_name.lower(), relation.referencing),
+            )
+            if done.rowcount == 0:
+                raise Refused(f"`{relation.schema_name}` is kept by the server")
+
+    async def change_choice(
+        self,
+        name: str,
+        *,
+        display_name: str | None = None,
+        options: Sequence[Option] | None = None,
+    ) -> None:
+        """Call a global choice otherwise, or give it other options; None: as they are."""
+        async with self._changing() as t:
+            await t.execute(
+                "UPDATE rows.choicemetadata SET displayname = coalesce(%s, displayname),"
+                " options = coalesce(%s, options) WHERE name = %s",
+                (display_name, None if options is None else _options(options), name),
+            )
+
     async def add_choice(self, name: str, display_name: str, options: Sequence[Option]) -> None:
         """Make a global choice, which columns of any table may take their options from."""
         check_name(name.lower())
@@ -304,6 +355,10 @@ async def _add_column(t: Transaction, table: str, column: str, about: Described)
                 sql.Identifier(table), sql.Identifier(column)
             )
         )
+    await _describe(t, table, column, about)
+
+
+async def _describe(t: Transaction, table: str, column: str, about: Described) -> None:
     await t.execute(
         "INSERT INTO rows.columnmetadata (tablename, columnname, kind, schemaname, displayname,"
         " description, options, choice, details) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",

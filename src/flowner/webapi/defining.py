@@ -100,7 +100,7 @@ async def create_choice(call: Call) -> Answer:
     body = call.request.json()
     name = text_of(body, "Name")
     await call.rooms.making.add_choice(
-        name, label_of(body.get("DisplayName"), name), _options(body.get("Options"))
+        name, label_of(body.get("DisplayName"), name), options_of(body.get("Options"))
     )
     return made(call, f"GlobalOptionSetDefinitions({metadata_id('choice', name.lower())})")
 
@@ -175,7 +175,7 @@ async def _choice(call: Call, body: JsonObject) -> tuple[list[Option], str | Non
         if any(one for _, one in truth):
             said = [(value, object_of(one or {}, "OptionSet").get("Label")) for value, one in truth]
             return [Option(value, label_of(label, str(value))) for value, label in said], None
-        return _options(own.get("Options", [])), None
+        return options_of(own.get("Options", [])), None
     choices = await call.rooms.making.choices(call.transaction)
     for name in choices:
         by_id = isinstance(bound, str) and metadata_id("choice", name) in bound.lower()
@@ -185,7 +185,8 @@ async def _choice(call: Call, body: JsonObject) -> tuple[list[Option], str | Non
     raise Invalid("there is no such global choice", code=Code.BAD_BODY)
 
 
-def _options(given: Json) -> list[Option]:
+def options_of(given: Json) -> list[Option]:
+    """Return options; one without a value gets the next."""
     found: list[Option] = []
     for one in given if isinstance(given, list) else []:
         option = object_of(one, "Options")

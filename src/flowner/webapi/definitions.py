@@ -12,7 +12,7 @@ from flowner.rows.associations import Association
 from flowner.rows.catalogue import Table
 from flowner.rows.describing import Relation, metadata_id
 from flowner.values import Json, JsonObject
-from flowner.webapi import defining, relationships
+from flowner.webapi import defining, redefining, relationships
 from flowner.webapi.addresses import Segment
 from flowner.webapi.calls import Call, no_method
 from flowner.webapi.documents import take_one, take_some
@@ -47,6 +47,8 @@ async def answer_tables(call: Call, path: list[Segment]) -> Answer:
             raise _nothing(path[1])
         if call.request.method == "POST":
             return await defining.create_table(call)
+        if call.request.method != "GET":
+            return no_method(call.request)
         tables = await call.rooms.store.catalogue.tables(call.transaction)
         shown = [await _table(call, table) for table in tables]
         return _some(call, "EntityDefinitions", shown)
@@ -55,6 +57,8 @@ async def answer_tables(call: Call, path: list[Segment]) -> Answer:
         match call.request.method:
             case "GET":
                 return _one(call, "EntityDefinitions", await _table(call, table))
+            case "PUT":
+                return await redefining.change_table(call, table)
             case "DELETE":
                 return await defining.drop_table(call, table)
             case _:
@@ -70,9 +74,11 @@ async def answer_relations(call: Call, path: list[Segment]) -> Answer:
     types = [one.name.removeprefix(SPACE) for one in path if one.name.startswith(SPACE)]
     while path and path[-1].name.startswith(SPACE):
         path = path[:-1]
-    if call.request.method not in ("GET", "DELETE") or len(path) > 1:
+    if call.request.method not in ("GET", "PUT", "DELETE") or len(path) > 1:
         return no_method(call.request)
     shown = [await _relation(call, one) for one in found]
+    if path[0].key is None and call.request.method != "GET":
+        return no_method(call.request)
     if path[0].key is None:
         of_type = [one for one in shown if not types or one["@odata.type"] == f"#{SPACE}{types[0]}"]
         return _some(call, path[0].name, of_type)
@@ -83,6 +89,8 @@ async def answer_relations(call: Call, path: list[Segment]) -> Answer:
         ):
             if call.request.method == "DELETE":
                 return await relationships.unrelate(call, one)
+            if call.request.method == "PUT":
+                return await redefining.change_relation(call, one)
             return _one(call, path[0].name, document)
     raise NotFound("there is no such relationship", code=Code.ROW_NOT_FOUND)
 
@@ -95,13 +103,17 @@ async def answer_choices(call: Call, path: list[Segment]) -> Answer:
     shown = [show_choice(name, *about, True) for name, about in found.items()]
     while path and path[-1].name.startswith(SPACE):
         path = path[:-1]
-    if call.request.method != "GET" or len(path) > 1:
+    method = call.request.method
+    if method not in ("GET", "PUT") or len(path) > 1 or (method == "PUT" and path[0].key is None):
         return no_method(call.request)
     if path[0].key is None:
         return _some(call, path[0].name, shown)
     names = {} if path[0].guid else path[0].named_keys()
     for one in shown:
         if path[0].guid == one["MetadataId"] or (names.get("Name") or "").lower() == one["Name"]:
+            if method == "PUT":
+                name = str(one["Name"])
+                return await redefining.change_choice(call, name, found[name][0])
             return _one(call, path[0].name, one)
     raise NotFound("there is no such choice", code=Code.ROW_NOT_FOUND)
 
@@ -126,7 +138,8 @@ async def answer_messages(call: Call, path: list[Segment]) -> Answer:
 
 async def answer_changes(call: Call, path: list[Segment]) -> Answer:
     """Answer ``RetrieveMetadataChanges``: the parts of tables and columns that are asked for."""
-    del path
+    if call.request.method != "GET" or len(path) > 1:
+        return no_method(call.request)
     given = call.request.options().get("@p1") or call.request.options().get("@Query")
     try:
         query = json.loads(given or "")
@@ -152,6 +165,8 @@ async def answer_changes(call: Call, path: list[Segment]) -> Answer:
 
 async def answer_service(call: Call) -> Answer:
     """Answer the root: the sets that there are."""
+    if call.request.method != "GET":
+        return no_method(call.request)
     tables = await call.rooms.store.catalogue.tables(call.transaction)
     names = [*(table.set_name for table in tables), "EntityDefinitions"]
     value: list[Json] = [{"name": name, "kind": "EntitySet", "url": name} for name in names]
@@ -223,6 +238,8 @@ async def _columns(call: Call, table: Table, path: list[Segment]) -> Answer:
         if one["MetadataId"] == first.guid or one["LogicalName"] == name:
             if method == "DELETE":
                 return await defining.drop_column(call, table, str(one["LogicalName"]))
+            if method == "PUT":
+                return await redefining.change_column(call, table, str(one["LogicalName"]))
             return _one(call, "Attributes", one) if method == "GET" else no_method(call.request)
     raise NotFound("there is no such column", code=Code.ROW_NOT_FOUND)
 
@@ -232,6 +249,8 @@ async def _keys(call: Call, table: Table, segment: Segment) -> Answer:
     if segment.key is None:
         if method == "POST":
             return await defining.create_key(call, table)
+        if method != "GET":
+            return no_method(call.request)
         return _some(call, "Keys", [show_key(table, name) for name in table.keys])
     names = {} if segment.guid else segment.named_keys()
     wanted = names.get("LogicalName") or names.get("SchemaName") or ""

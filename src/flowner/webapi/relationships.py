@@ -142,11 +142,12 @@ async def _relation(call: Call, body: JsonObject, lookup: JsonObject, *, several
         referenced=referenced,
         navigation=str(navigation or (f"{name}_{referenced}" if several else name)),
         collection=str(collection or schema_name),
-        cascade=_cascade(body.get("CascadeConfiguration")),
+        cascade=cascade_of(body.get("CascadeConfiguration")),
     )
 
 
-def _cascade(given: Json) -> dict[str, str]:
+def cascade_of(given: Json) -> dict[str, str]:
+    """Return the behaviors that are said. `Invalid` names one that there is not."""
     if given is None:
         return {}
     said: dict[str, str] = {}

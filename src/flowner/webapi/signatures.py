@@ -38,6 +38,10 @@ _ROW, _ROWS, _TEXT, _GUID = (
     "mscrm.crmbaseentity", "Collection(mscrm.crmbaseentity)", "Edm.String", "Edm.Guid",
 )  # fmt: skip
 _LABELS = "Collection(mscrm.OneToManyRelationshipMetadata)"
+_CHOICE: Final = dict.fromkeys(
+    ("OptionSetName", "EntityLogicalName", "AttributeLogicalName"), _TEXT
+)
+_OPTION: Final = {**_CHOICE, "Label": "mscrm.Label"}
 
 SIGNATURES: Final = (
     _function("WhoAmI"),
@@ -57,6 +61,10 @@ SIGNATURES: Final = (
     _action("RevokeAccess", Target=_ROW, Revokee="mscrm.principal"),
     _action("AddMembersTeam", None, "mscrm.team", Members="Collection(mscrm.systemuser)"),
     _action("RemoveMembersTeam", None, "mscrm.team", Members="Collection(mscrm.systemuser)"),
+    _action("InsertOptionValue", "mscrm.InsertOptionValueResponse", Value="Edm.Int32", **_OPTION),
+    _action("UpdateOptionValue", Value="Edm.Int32", MergeLabels="Edm.Boolean", **_OPTION),
+    _action("DeleteOptionValue", Value="Edm.Int32", **_CHOICE),
+    _action("OrderOption", Values="Collection(Edm.Int32)", **_CHOICE),
     _action("PublishXml", ParameterXml=_TEXT),
     _action("PublishAllXml"),
     _action("BulkDelete", "mscrm.BulkDeleteResponse", JobName=_TEXT,
@@ -103,6 +111,7 @@ STRUCTURES: Final[dict[str, Named]] = {
     "RolePrivilege": (
         ("Depth", _TEXT), ("PrivilegeId", _GUID), ("BusinessUnitId", _GUID),
         ("PrivilegeName", _TEXT)),
+    "InsertOptionValueResponse": (("NewOptionValue", "Edm.Int32"),),
     "BulkDeleteResponse": (("JobId", _GUID),),
     "CreateEntitiesResponse": (("EntityIds", f"Collection({_GUID})"),),
     "CreateCustomerRelationshipsResponse": (
@@ -119,7 +128,7 @@ TO_ROWS: Final[dict[str, Named]] = {
 """The members that lead to a row, by type."""
 
 OPEN: Final = (
-    "QueryExpression", "EntityQueryExpression", "RetrieveMetadataChangesResponse",
+    "Label",    "QueryExpression", "EntityQueryExpression", "RetrieveMetadataChangesResponse",
     "ComplexEntityMetadata", "ComplexLookupAttributeMetadata", "OneToManyRelationshipMetadata",
 )  # fmt: skip
 """Types whose members are those of a document that is read by itself."""
