@@ -78,6 +78,15 @@ def test_rows_are_related_from_either_side_and_parted(door: Door) -> None:
     rest = door.get(answer["@odata.nextLink"]).json()["value"]
     assert {row["contactid"] for row in (*answer["value"], *rest)} == set(some)
 
+    links = door.get(f"{path}/$ref?$top=2&$orderby=fullname").json()
+    assert links["@odata.context"].endswith("#Collection($ref)")
+    base = f"{door.address}/api/data/v9.2"
+    assert links["value"] == [{"@odata.id": f"{base}/contacts({id})"} for id in some[:2]]
+    owner = door.get(f"accounts({one})/ownerid/$ref").json()
+    assert owner["@odata.id"] == f"{base}/systemusers({door.people['ann']})"
+    assert door.get(f"accounts({one})/primarycontactid/$ref").status_code == 204
+    refused(door.get(f"accounts({one})/nothing/$ref"), 404)
+
     assert door.ask("DELETE", f"{path}({some[0]})/$ref").status_code == 204
     gone = f"{path}/$ref?$id={door.address}/api/data/v9.2/contacts({some[1]})"
     assert door.ask("DELETE", gone).status_code == 204

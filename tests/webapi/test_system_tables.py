@@ -37,6 +37,20 @@ def test_privileges_are_rows(door: Door) -> None:
     assert by_key.json()["name"].lower() == "prvreadaccount"
 
 
+def test_a_table_tells_the_privileges_on_it(door: Door) -> None:
+    rows = {row["privilegeid"]: row for row in door.value("privileges", "guest")}
+    tables = door.value("EntityDefinitions?$select=LogicalName,OwnershipType,Privileges")
+    told = [one for table in tables for one in table["Privileges"]]
+    assert {one["PrivilegeId"] for one in told} == {
+        id for id, row in rows.items() if row["accessright"]
+    }
+    for one in told:
+        row = rows[one["PrivilegeId"]]
+        assert row["name"] == one["Name"]
+        assert row["accessright"] == Right(one["PrivilegeType"]).mask
+        assert (row["canbebasic"], row["canbeglobal"]) == (one["CanBeBasic"], one["CanBeGlobal"])
+
+
 def test_what_a_role_gives_is_rows_for_who_may_read_them(door: Door) -> None:
     path = f"roleprivilegescollection?$filter=roleid eq {CLERK}&$expand=privilegeid($select=name)"
     refused(door.get(path, "guest"), 403, "0x80040220")
@@ -78,6 +92,15 @@ def test_what_somebody_holds_is_told(door: Door) -> None:
     guest = door.get(path.format(door.people["guest"]), "ann").json()["RolePrivileges"]
     assert not [one for one in guest if one["PrivilegeName"].endswith("account")]
     refused(door.get(path.format(ORGANIZATION), "ann"), 404, "0x80040217")
+
+    mine = f"systemusers({door.people['ann']})/{SPACE}RetrieveUser"
+    for asked in (
+        "PrivilegeByPrivilegeName(PrivilegeName='prvReadAccount')",
+        "SetOfPrivilegesByNames(PrivilegeNames=@p)?@p=['prvReadAccount','prvNothing']",
+    ):
+        (one,) = door.get(f"{mine}{asked}", "ann").json()["RolePrivileges"]
+        assert (one["PrivilegeName"], one["Depth"]) == ("prvReadaccount", "Basic")
+    refused(door.get(f"{mine}PrivilegeByPrivilegeName()", "ann"), 400)
 
     role = door.get(f"RetrieveRolePrivilegesRole(RoleId={CLERK})", "ann")
     names = {one["PrivilegeName"] for one in role.json()["RolePrivileges"]}

@@ -25,10 +25,15 @@ async def associate(
     mine, theirs = await _pair(asking, one, id, other)
     if one.is_system:
         await _require_rules(asking.transaction, one, mine, theirs)
-    statement = sql.SQL("INSERT INTO rows.{} ({}, {}) VALUES (%s, %s) ON CONFLICT DO NOTHING")
-    done = await asking.transaction.execute(
-        statement.format(*map(sql.Identifier, (one.kept_in, one.here, one.there))), (mine, theirs)
+    pair: dict[str, str] = {one.here: mine, one.there: theirs}
+    if one.is_system:
+        pair |= dict.fromkeys(("createdby", "modifiedby"), asking.caller.acting_for)
+    statement = sql.SQL("INSERT INTO rows.{} ({}) VALUES ({}) ON CONFLICT DO NOTHING").format(
+        sql.Identifier(one.kept_in),
+        sql.SQL(", ").join(map(sql.Identifier, pair)),
+        sql.SQL(", ").join(sql.Placeholder() for _ in pair),
     )
+    done = await asking.transaction.execute(statement, list(pair.values()))
     if done.rowcount == 0 and not again:
         raise Conflict("cannot insert duplicate key: the two rows are related so already",
                        code=Code.ROW_DUPLICATE)  # fmt: skip

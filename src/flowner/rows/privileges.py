@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
+from flowner.access.rights import Right
 from flowner.database import Transaction
+from flowner.rows.catalogue import Table
 from flowner.rows.facts import ACT_FOR_OTHERS
 from flowner.rows.seed import SYSTEM_ADMINISTRATOR
 from flowner.values import PrincipalId
@@ -55,6 +59,29 @@ class Held:
     name: str
     depth: int
     business_unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Privilege:
+    """A privilege on a table, as ``rows.privilege`` has it."""
+
+    id: str
+    name: str
+    right: Right
+    deep: bool
+    """Whether it can be given at less than the whole organisation."""
+
+
+def privileges_on(table: Table) -> list[Privilege]:
+    """Return the privileges that there are on a table, in the order of their bits."""
+    noun = "User" if table.name == "systemuser" else table.schema_name
+    found = []
+    for right in sorted(Right, key=lambda one: one.mask):
+        if table.owned or right not in (Right.SHARE, Right.ASSIGN):
+            said = f"privilege/{table.name}/{right}".encode()
+            id = str(UUID(hashlib.md5(said, usedforsecurity=False).hexdigest()))
+            found.append(Privilege(id, f"prv{right}{noun}", right, table.owned))
+    return found
 
 
 async def held_by(

@@ -31,13 +31,39 @@ async def of_principal(call: Call, table: Table, path: tuple[Segment, Segment]) 
     What teams of a user hold is theirs as well. Whoever asks may read the principal, and roles.
     """
     read_parameters(call, path[1], frozenset())
-    id = need(table, (await call.key(table, path[0]))[0])
+    found = await _held(call, table, path[0])
+    return _answer(call, path[1].name.removeprefix(SPACE), found)
+
+
+async def of_name(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``RetrieveUserPrivilegeByPrivilegeName(PrivilegeName='prvReadAccount')``."""
+    given = read_parameters(call, path[1], frozenset({"PrivilegeName"})).get("PrivilegeName")
+    return await _some(call, table, path, [given])
+
+
+async def of_names(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``RetrieveUserSetOfPrivilegesByNames(PrivilegeNames=@p1)``."""
+    given = read_parameters(call, path[1], frozenset({"PrivilegeNames"})).get("PrivilegeNames")
+    return await _some(call, table, path, given if isinstance(given, list) else [None])
+
+
+async def _some(
+    call: Call, table: Table, path: tuple[Segment, Segment], names: Sequence[Json]
+) -> Answer:
+    wanted = {one.lower() for one in names if isinstance(one, str)}
+    if len(wanted) < len(names):
+        raise Invalid("privileges are asked for by their names, once", code=Code.BAD_QUERY)
+    found = [one for one in await _held(call, table, path[0]) if one.name.lower() in wanted]
+    return _answer(call, path[1].name.removeprefix(SPACE), found)
+
+
+async def _held(call: Call, table: Table, segment: Segment) -> list[Held]:
+    id = need(table, (await call.key(table, segment))[0])
     await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
     async with call.rooms.store.asking(call.caller, "role", call.transaction) as asking:
         asking.require(Right.READ)
         standing = await asking.memory.of(id, call.transaction)
-    found = await held_by(call.transaction, standing.teams | {id})
-    return _answer(call, path[1].name.removeprefix(SPACE), found)
+    return await held_by(call.transaction, standing.teams | {id})
 
 
 async def of_role(call: Call, segment: Segment) -> Answer:

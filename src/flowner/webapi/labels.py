@@ -8,6 +8,7 @@ from typing import Final
 from flowner.rows.associations import Association
 from flowner.rows.catalogue import STAMPS, Table, Type
 from flowner.rows.describing import Described, Kind, Option, Relation, metadata_id
+from flowner.rows.privileges import Privilege, privileges_on
 from flowner.values import Json, JsonObject
 
 SPACE: Final = "Microsoft.Dynamics.CRM."
@@ -84,12 +85,25 @@ def show_table(table: Table) -> JsonObject:
         "HasNotes": False,
         "ChangeTrackingEnabled": False,
         "IsOptimisticConcurrencyEnabled": True,
+        "Privileges": [_privilege(one) for one in privileges_on(table)],
         "IsAuditEnabled": _managed(False),
         "IsCustomizable": _managed(not table.is_system),
         "CanCreateAttributes": _managed(not table.is_system),
         "IntroducedVersion": "1.0",
         "DataProviderId": None,
         "ExternalName": None,
+    }
+
+
+def _privilege(one: Privilege) -> JsonObject:
+    return {
+        "CanBeBasic": one.deep,
+        "CanBeDeep": one.deep,
+        "CanBeGlobal": True,
+        "CanBeLocal": one.deep,
+        "Name": one.name,
+        "PrivilegeId": one.id,
+        "PrivilegeType": one.right.value,
     }
 
 

@@ -35,7 +35,12 @@ _OF_PRINCIPALS: Final[dict[str, tuple[str, _Bound]]] = {
     "RetrievePrincipalAccessInfo": ("GET", sharing.ways_of),
 }
 OF_ROWS: Final[dict[str, dict[str, tuple[str, _Bound]]]] = {
-    "systemuser": {**_OF_PRINCIPALS, "RetrieveUserPrivileges": ("GET", holding.of_principal)},
+    "systemuser": {
+        **_OF_PRINCIPALS,
+        "RetrieveUserPrivileges": ("GET", holding.of_principal),
+        "RetrieveUserPrivilegeByPrivilegeName": ("GET", holding.of_name),
+        "RetrieveUserSetOfPrivilegesByNames": ("GET", holding.of_names),
+    },
     "team": {
         **_OF_PRINCIPALS,
         "RetrieveTeamPrivileges": ("GET", holding.of_principal),

@@ -14,6 +14,7 @@ from flowner.values import PrincipalId
 from flowner.webapi import actions, batch, definitions, files, lists, operations, rows
 from flowner.webapi.addresses import Segment, read_path
 from flowner.webapi.calls import Call, Rooms, caller_of, no_method
+from flowner.webapi.parameters import read_parameters
 from flowner.webapi.problems import fault, problem
 from flowner.webapi.requests import MOST_IN_URL, Answer, Request
 
@@ -83,6 +84,7 @@ async def _route(call: Call, path: list[Segment]) -> Answer:
     if answerer is not None:
         return await answerer(call, path)
     if len(path) == 1 and first.name in actions.UNBOUND:
+        read_parameters(call, first, frozenset())
         return await actions.UNBOUND[first.name](call)
     if len(path) == 1 and first.name in operations.UNBOUND:
         method, answering = operations.UNBOUND[first.name]
@@ -135,6 +137,8 @@ async def _of_row(call: Call, path: list[Segment]) -> Answer:
     if path[1].name.startswith(_SPACE):
         return await _bound(call, table, path)
     if path[-1].name == "$ref" and len(path) == 3:
+        if method == "GET":
+            return await rows.read_references(call, table, pair)
         wanted = ("POST", "PUT", "DELETE")
         return await rows.relate(call, table, pair) if method in wanted else no_method(call.request)
     if path[-1].name == "$count" and len(path) == 3 and method == "GET":

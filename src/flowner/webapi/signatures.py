@@ -55,6 +55,9 @@ SIGNATURES: Final = (
     _function("RetrievePrincipalAccess", "mscrm.principal", Target=_ROW),
     _function("RetrievePrincipalAccessInfo", "mscrm.principal", ObjectId=_GUID, EntityName=_TEXT),
     _function("RetrieveUserPrivileges", "mscrm.systemuser"),
+    _function("RetrieveUserPrivilegeByPrivilegeName", "mscrm.systemuser", PrivilegeName=_TEXT),
+    _function("RetrieveUserSetOfPrivilegesByNames", "mscrm.systemuser",
+              PrivilegeNames=f"Collection({_TEXT})"),
     _function("RetrieveTeamPrivileges", "mscrm.team"),
     _action("GrantAccess", Target=_ROW, PrincipalAccess="mscrm.PrincipalAccess"),
     _action("ModifyAccess", Target=_ROW, PrincipalAccess="mscrm.PrincipalAccess"),
@@ -106,6 +109,7 @@ STRUCTURES: Final[dict[str, Named]] = {
     **{
         f"{name}Response": (("RolePrivileges", "Collection(mscrm.RolePrivilege)"),)
         for name in ("RetrieveUserPrivileges", "RetrieveTeamPrivileges",
+                     "RetrieveUserPrivilegeByPrivilegeName", "RetrieveUserSetOfPrivilegesByNames",
                      "RetrieveRolePrivilegesRole")
     },
     "RolePrivilege": (
