@@ -174,8 +174,15 @@ def test_relationships_are_removed(door: Door) -> None:
         refused(door.get(where), 404)
     assert "_new_shortid_value" not in door.get(
         f"contacts({door.make('contacts', fullname='c')})").json()  # fmt: skip
-    refused(door.ask("DELETE", "RelationshipDefinitions(SchemaName='teamroles_association')",
-                     "admin"), 400)  # fmt: skip
+    for name in ("teamroles_association", "user_contact", "lk_contact_createdby"):
+        where = f"RelationshipDefinitions(SchemaName='{name}')"
+        refused(door.ask("DELETE", where, "admin"), 400)
+        assert door.get(where).status_code == 200
+    where = "RelationshipDefinitions(SchemaName='contact_customer_contacts')"
+    assert door.ask("DELETE", where, "admin").status_code == 204
+    owner = door.value("EntityDefinitions(LogicalName='contact')/ManyToOneRelationships"
+                       "?$filter=ReferencingAttribute eq 'parentcustomerid'")  # fmt: skip
+    assert [one["ReferencedEntity"] for one in owner] == ["account"], "the lookup stays"
 
 
 def test_a_table_goes_with_its_pairs(door: Door) -> None:

@@ -227,10 +227,12 @@ class Making:
             return
         _own(table)
         async with self._changing() as t:
-            await t.execute(
-                "DELETE FROM rows.relationshipmetadata WHERE name = %s",
-                (relation.schema_name.lower(),),
+            done = await t.execute(
+                "DELETE FROM rows.relationshipmetadata WHERE name = %s AND referencing = %s",
+                (relation.schema_name.lower(), relation.referencing),
             )
+            if done.rowcount == 0:
+                raise Refused(f"`{relation.schema_name}` is kept by the server")
 
     async def rename_table(
         self, table: Table, *, display_name: str, collection_name: str, description: str
