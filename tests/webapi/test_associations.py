@@ -125,6 +125,29 @@ def test_they_are_expanded_and_filtered_by(door: Door) -> None:
 
 
 @pytest.mark.usefixtures("related")
+def test_a_path_goes_on_over_several_rows(door: Door) -> None:
+    one, other = door.make("accounts", name="Start"), door.make("contacts", fullname="Next")
+    assert link(door, one, other).status_code == 204
+    lonely, hidden = door.make("contacts", fullname="L"), door.make("contacts", "ben", fullname="H")
+    assert link(door, one, hidden, "admin").status_code == 204
+    path = f"accounts({one})/{NAV}"
+    assert door.get(f"{path}({other})?$select=fullname").json()["fullname"] == "Next"
+    assert door.get(f"{path}({other})/{NAV}({one})/name").json()["value"] == "Start"
+    assert door.get(f"{path}({other})/{NAV}/$count").text == "1"
+    mine = door.get(f"accounts({one})/ownerid/fullname")
+    assert mine.json()["value"] == "ann"
+    assert door.get(f"accounts({one})/createdby/businessunitid/name/$value").status_code == 200
+    for id in (lonely, hidden):
+        refused(door.get(f"{path}({id})"), 404, "0x80040217")
+    refused(door.get(f"{path}({hidden})/fullname"), 404, "0x80040217")
+    refused(door.get(f"{path}/fullname"), 404)
+    refused(door.get(f"accounts({one})/primarycontactid/fullname"), 404, "0x80040217")
+    refused(door.get(f"accounts({one})/nothing/fullname"), 404)
+    refused(door.get(f"accounts({one})" + "/ownerid/businessunitid" * 9), 404)
+    refused(door.ask("DELETE", f"{path}({other})"), 404)
+
+
+@pytest.mark.usefixtures("related")
 def test_the_law_is_asked_on_both_sides(door: Door) -> None:
     mine, theirs = door.make("accounts", name="Ours"), door.make("contacts", "ben", fullname="B")
     refused(link(door, mine, theirs), 403, "0x80048306")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
-from flowner.odata.syntax import Column, Compare, Comparison, Predicate, Related
+from flowner.odata.syntax import And, Column, Compare, Comparison, Predicate, Related
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import related_by
 from flowner.rows.files import drop_files
@@ -212,6 +212,28 @@ def _leads_to_many(table: Table, name: str) -> bool:
         raise NotFound(
             f"resource not found for the segment `{name[:60]}`", code=Code.NO_TABLE
         ) from None
+
+
+async def step(call: Call, table: Table, path: tuple[Segment, Segment]) -> Segment:
+    """Return the row that a path goes on at: behind a lookup, or one of those behind a row.
+
+    `NotFound` where there is none, or none that may be read.
+    """
+    id, name = need(table, (await call.key(table, path[0]))[0]), path[1].name
+    if not _leads_to_many(table, name):
+        found = await _target(call, table, id, name)
+        if found is None or path[1].key is not None:
+            raise NotFound(f"`{name[:60]}` leads to no row", code=Code.ROW_NOT_FOUND)
+        return Segment(found[0].set_name, found[1])
+    if path[1].key is None:
+        raise NotFound(f"`{name[:60]}` leads to many rows: name one", code=Code.NO_TABLE)
+    await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    other, among = await collection(call, table, id, name)
+    target = need(other, (await call.key(other, path[1]))[0])
+    wanted = And((among, Compare(Comparison.EQ, Column(other.key), target)))
+    if await call.rooms.reading.count(call.caller, other.name, wanted, call.transaction) == 0:
+        _absent(other, target)
+    return Segment(other.set_name, target)
 
 
 async def _target(call: Call, table: Table, id: str, name: str) -> tuple[Table, str] | None:

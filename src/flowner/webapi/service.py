@@ -20,6 +20,7 @@ from flowner.webapi.requests import MOST_IN_URL, Answer, Request
 
 _LOG: Final = logging.getLogger(__name__)
 _SPACE: Final = "Microsoft.Dynamics.CRM."
+_MOST_STEPS: Final = 12
 
 
 class WebApi:
@@ -136,23 +137,31 @@ async def _of_row(call: Call, path: list[Segment]) -> Answer:
     pair = (path[0], path[1])
     if path[1].name.startswith(_SPACE):
         return await _bound(call, table, path)
-    if path[-1].name == "$ref" and len(path) == 3:
-        if method == "GET":
-            return await rows.read_references(call, table, pair)
-        wanted = ("POST", "PUT", "DELETE")
-        return await rows.relate(call, table, pair) if method in wanted else no_method(call.request)
-    if path[-1].name == "$count" and len(path) == 3 and method == "GET":
-        return await rows.count_behind(call, table, pair)
+    if len(path) == 3 and path[2].name in ("$ref", "$count"):
+        return await _behind(call, table, path)
     if files.is_file(table, path[1].name):
         return await files.answer_file(call, table, path)
     if path[-1].name == "$value" and len(path) == 3 and method == "GET":
         return await rows.read_raw(call, table, pair)
     if len(path) > 2 or path[1].key is not None:
-        raise _nothing(path[-1])
+        if method != "GET" or len(path) > _MOST_STEPS:
+            raise _nothing(path[-1])
+        return await _route(call, [await rows.step(call, table, pair), *path[2:]])
     if method == "GET":
         return await rows.read_column(call, table, pair)
     if method in ("PUT", "DELETE"):
         return await rows.write_column(call, table, pair)
+    return no_method(call.request)
+
+
+async def _behind(call: Call, table: Table, path: list[Segment]) -> Answer:
+    """Answer what is asked of the rows behind a row: how many they are, and links to them."""
+    pair, method = (path[0], path[1]), call.request.method
+    if method == "GET":
+        counts = path[2].name == "$count"
+        return await (rows.count_behind if counts else rows.read_references)(call, table, pair)
+    if path[2].name == "$ref" and method in ("POST", "PUT", "DELETE"):
+        return await rows.relate(call, table, pair)
     return no_method(call.request)
 
 
