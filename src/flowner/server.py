@@ -32,9 +32,11 @@ from flowner.engine.replies import Replies
 from flowner.engine.worker import Worker
 from flowner.errors import Refused
 from flowner.flows.apps import Apps
+from flowner.flows.audience import Audience
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
+from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
@@ -110,6 +112,8 @@ class House:
     consent: Consent
     apps: Apps
     explain: Explain
+    audience: Audience
+    estate: Estate
     publishing: Publishing
     drafting: Drafting
     wiring: Wiring
@@ -247,6 +251,8 @@ def _build(
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
         explain=Explain(database, facts, published),
+        audience=Audience(database, published, clock),
+        estate=Estate(database, published),
         publishing=Publishing(database, published, clock),
         drafting=drafting,
         wiring=Wiring(database, drafting, connectors(), clock),

@@ -164,15 +164,12 @@ def with_run_after(flow: Flow, name: str, after: Mapping[str, Iterable[Status]])
 
 
 def with_member(flow: Flow, name: str, path: tuple[str, ...], value: Json) -> Flow:
-    """Set a member of an action, or of the trigger, by its path; objects on the way are made."""
+    """Set a member of an action, or of the trigger, by its path; objects on the way are made.
+
+    An item of a list that is there is named by its number.
+    """
     node = find(flow, name)
-
-    def change(source: JsonObject) -> None:
-        for token in path[:-1]:
-            source = child(source, token)
-        source[path[-1]] = copied(value)
-
-    return with_node(flow, node, change)
+    return with_node(flow, node, lambda source: _set(source, path, value))
 
 
 def without_member(flow: Flow, name: str, path: tuple[str, ...]) -> Flow:
@@ -279,6 +276,20 @@ def _reorder(block: JsonObject, name: str, after: str | None) -> None:
     at = 0 if after is None else [key for key, _ in items].index(after) + 1
     block.clear()
     block.update([*items[:at], (name, added), *items[at:]])
+
+
+def _set(source: JsonObject, path: tuple[str, ...], value: Json) -> None:
+    first, *others = path
+    if not others:
+        source[first] = copied(value)
+        return
+    held = source.get(first)
+    if isinstance(held, list) and others[0].isdecimal() and int(others[0]) < len(held):
+        item: JsonObject = {others[0]: held[int(others[0])]}
+        _set(item, tuple(others), value)
+        held[int(others[0])] = item[others[0]]
+        return
+    _set(child(source, first), tuple(others), value)
 
 
 def _drop(source: JsonObject, path: tuple[str, ...]) -> None:

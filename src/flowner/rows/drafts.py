@@ -95,6 +95,13 @@ async def add_step(
     return after + 1
 
 
+async def rebase(transaction: Transaction, flow: FlowId, version: int) -> None:
+    """Note that a draft has all that a later version says."""
+    await transaction.execute(
+        "UPDATE rows.flowdraft SET basedon = %s WHERE workflowid = %s", (version, flow)
+    )
+
+
 async def show_step(transaction: Transaction, flow: FlowId, number: int) -> None:
     """Show another step of a draft."""
     await transaction.execute(

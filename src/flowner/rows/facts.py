@@ -197,6 +197,17 @@ async def read_connection_facts(
     return _connection_facts(rows[0])
 
 
+async def own_connections(transaction: Transaction, owner: PrincipalId) -> list[ConnectionFacts]:
+    """Return somebody's own connections, by account."""
+    found = await _all(
+        transaction,
+        "SELECT connectioninstanceid::text AS id FROM rows.connectioninstance WHERE ownerid = %s",
+        (owner,),
+    )
+    rows = await _all(transaction, _CONNECTIONS, ([row["id"] for row in found],))
+    return sorted(map(_connection_facts, rows), key=lambda one: (one.account, one.connector))
+
+
 async def read_settings(transaction: Transaction, connection: ConnectionId) -> JsonObject:
     """Read a connection's settings; empty when there is no such connection."""
     found = await transaction.execute(
