@@ -843,6 +843,20 @@ async def relating_a_child(s: Stage) -> None:
     await s.point("me", "contact", other, "parentcustomerid", f"/accounts({one})")
 
 
+@scene("S221")
+async def privileges_by_table(s: Stage) -> None:
+    for table, owned in (("account", True), ("position", False)):
+        found = await s.store.list(
+            s.who("admin"), "privilege", {"$filter": f"endswith(name,'{table}')"}, within=s.t
+        )
+        rows = found["value"]
+        wanted = {f"prv{right}{table}".lower() for right in Right}
+        if not owned:
+            wanted -= {f"prvShare{table}".lower(), f"prvAssign{table}".lower()}
+        assert {row["name"].lower() for row in rows} == wanted
+        assert all(row["canbebasic"] is owned and row["canbeglobal"] for row in rows)
+
+
 @scene("S222")
 async def a_shallow_right_on_rows_without_owners(s: Stage) -> None:
     await require_depth(s.t, "businessunit", 1)

@@ -7,7 +7,7 @@ from typing import Final
 
 from flowner.access.cascades import Cascade, Relationship
 from flowner.database import Transaction
-from flowner.rows.describing import Described, Kind, Option, Relation
+from flowner.rows.describing import Described, Kind, Option, Relation, key_of
 from flowner.rows.types import Type
 
 _USUAL: Final = {
@@ -109,7 +109,7 @@ def guessed_relations(tables: Mapping[str, Mapping[str, Type]]) -> Iterator[Rela
     """
     for name, columns in tables.items():
         for column, type in columns.items():
-            if type is Type.LOOKUP and column != f"{name}id" and column not in _USUAL:
+            if type is Type.LOOKUP and column != key_of(name) and column not in _USUAL:
                 fitting = (one for one in tables if column.endswith(f"{one}id"))
                 referenced = max(fitting, key=len, default=None)
                 if referenced is not None:

@@ -170,6 +170,7 @@ class Store:
     ) -> None:
         """Share a row with a user or team, in addition to what is shared with them already."""
         async with self._asking(caller, table, within) as asking:
+            _writable(asking.table)
             await shares.share(asking, id, principal, rights, adds=True)
 
     async def modify_access(
@@ -184,6 +185,7 @@ class Store:
     ) -> None:
         """Share a row with a user or team, in place of what is shared with them already."""
         async with self._asking(caller, table, within) as asking:
+            _writable(asking.table)
             await shares.share(asking, id, principal, rights, adds=False)
 
     async def revoke_access(
@@ -197,6 +199,7 @@ class Store:
     ) -> None:
         """End what a row is shared with a user or team for."""
         async with self._asking(caller, table, within) as asking:
+            _writable(asking.table)
             await shares.unshare(asking, id, principal)
 
     async def principal_access(

@@ -11,14 +11,16 @@ from flowner.errors import Code, FlownerError, Invalid, NotFound
 from flowner.rows.catalogue import Table
 from flowner.rows.refusing import telling
 from flowner.values import PrincipalId
-from flowner.webapi import actions, batch, definitions, files, lists, rows
+from flowner.webapi import actions, batch, definitions, files, lists, operations, rows
 from flowner.webapi.addresses import Segment, read_path
 from flowner.webapi.calls import Call, Rooms, caller_of, no_method
+from flowner.webapi.parameters import read_parameters
 from flowner.webapi.problems import fault, problem
 from flowner.webapi.requests import MOST_IN_URL, Answer, Request
 
 _LOG: Final = logging.getLogger(__name__)
 _SPACE: Final = "Microsoft.Dynamics.CRM."
+_MOST_STEPS: Final = 12
 
 
 class WebApi:
@@ -83,7 +85,13 @@ async def _route(call: Call, path: list[Segment]) -> Answer:
     if answerer is not None:
         return await answerer(call, path)
     if len(path) == 1 and first.name in actions.UNBOUND:
+        read_parameters(call, first, frozenset())
         return await actions.UNBOUND[first.name](call)
+    if len(path) == 1 and first.name in operations.UNBOUND:
+        method, answering = operations.UNBOUND[first.name]
+        if call.request.method != method:
+            return no_method(call.request)
+        return await answering(call, first)
     if not first.name:
         return await definitions.answer_service(call)
     table = await call.table(first.name)
@@ -128,21 +136,43 @@ async def _of_row(call: Call, path: list[Segment]) -> Answer:
     table, method = await call.table(path[0].name), call.request.method
     pair = (path[0], path[1])
     if path[1].name.startswith(_SPACE):
-        raise _nothing(path[1])
-    if path[-1].name == "$ref" and len(path) == 3:
-        wanted = ("POST", "PUT", "DELETE")
-        return await rows.relate(call, table, pair) if method in wanted else no_method(call.request)
+        return await _bound(call, table, path)
+    if len(path) == 3 and path[2].name in ("$ref", "$count"):
+        return await _behind(call, table, path)
     if files.is_file(table, path[1].name):
         return await files.answer_file(call, table, path)
     if path[-1].name == "$value" and len(path) == 3 and method == "GET":
         return await rows.read_raw(call, table, pair)
     if len(path) > 2 or path[1].key is not None:
-        raise _nothing(path[-1])
+        if method != "GET" or len(path) > _MOST_STEPS:
+            raise _nothing(path[-1])
+        return await _route(call, [await rows.step(call, table, pair), *path[2:]])
     if method == "GET":
         return await rows.read_column(call, table, pair)
     if method in ("PUT", "DELETE"):
         return await rows.write_column(call, table, pair)
     return no_method(call.request)
+
+
+async def _behind(call: Call, table: Table, path: list[Segment]) -> Answer:
+    """Answer what is asked of the rows behind a row: how many they are, and links to them."""
+    pair, method = (path[0], path[1]), call.request.method
+    if method == "GET":
+        counts = path[2].name == "$count"
+        return await (rows.count_behind if counts else rows.read_references)(call, table, pair)
+    if path[2].name == "$ref" and method in ("POST", "PUT", "DELETE"):
+        return await rows.relate(call, table, pair)
+    return no_method(call.request)
+
+
+async def _bound(call: Call, table: Table, path: list[Segment]) -> Answer:
+    known = operations.OF_ROWS.get(table.name, {})
+    method, answering = known.get(path[1].name.removeprefix(_SPACE), ("", None))
+    if answering is None or len(path) != 2:
+        raise _nothing(path[1])
+    if call.request.method != method:
+        return no_method(call.request)
+    return await answering(call, table, (path[0], path[1]))
 
 
 def _nothing(segment: Segment) -> NotFound:
