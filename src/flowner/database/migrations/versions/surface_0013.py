@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0009"
+revision = "0013"
+down_revision = "0012"
 
 _BASIC_USER = "00000000-0000-4000-8000-0000000000a2"
 _ORGANIZATION = "00000000-0000-4000-8000-0000000000b0"
