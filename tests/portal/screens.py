@@ -15,7 +15,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "designer": ("ada", "/flows/{flow[greet]}/edit"),
     "designer-panel": (
         "ada",
-        "/flows/{flow[as_modifier]}/edit?card=When_a_row_changes&tab=runs-as",
+        "/flows/{flow[as_modifier]}/edit?card=When_a_request_changes&tab=runs-as",
     ),
     "not-found": ("ada", "/nowhere"),
 }

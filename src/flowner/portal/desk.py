@@ -52,7 +52,9 @@ async def desk_of(visit: Visit, draft: Draft) -> Desk:
 
 async def panel(visit: Visit, desk: Desk, name: str, *, wrong: str = "") -> HTMLResponse:
     context = await panel_context(visit, desk, name)
-    return page(visit, "parts/panel.html", desk=desk, draft=desk.draft, wrong=wrong, **context)
+    return page(
+        visit, "parts/panel.html", desk=desk, draft=desk.draft, **(context | {"wrong": wrong})
+    )
 
 
 async def panel_context(visit: Visit, desk: Desk, name: str) -> dict[str, Any]:
@@ -104,6 +106,7 @@ def _source(node: Action | Trigger) -> JsonObject:
 
 
 def node_of(flow: Flow, name: str) -> Action | Trigger:
+    """Return an action, or the trigger, by name; `Conflict` when it is not there any more."""
     wanted = name.casefold()
     if flow.trigger.name.casefold() == wanted:
         return flow.trigger
@@ -116,6 +119,7 @@ def node_of(flow: Flow, name: str) -> Action | Trigger:
 def operation_of(
     visit: Visit, flow: Flow, node: Action | Trigger
 ) -> tuple[Connector | None, Operation | None]:
+    """Return the connector and the operation that an action asks, as far as they are known."""
     if node.call is None:
         return None, None
     binding = flow.bindings.get(node.call.binding)
