@@ -22,8 +22,11 @@ from flowner.api.doors import Doors
 from flowner.api.tls import Certificates, keep_certificates
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
+from flowner.directory.applications import Applications
+from flowner.directory.bearers import Bearers
 from flowner.directory.facts import Facts
 from flowner.directory.people import Directory
+from flowner.directory.providers import Providers
 from flowner.directory.tokens import Tokens
 from flowner.engine.children import Callbacks, Children
 from flowner.engine.dispatch import Dispatcher
@@ -98,6 +101,9 @@ class House:
     metadata: Metadata
     directory: Directory
     tokens: Tokens
+    applications: Applications
+    providers: Providers
+    bearers: Bearers
     facts: Facts
     published: Published
     importer: Importer
@@ -200,6 +206,7 @@ def _build(
     store = Store(database, clock)
     making = Making(database, store.catalogue)
     facts, published = Facts(database), Published(database)
+    tokens, providers = Tokens(database, clock), Providers(settings.providers, clock)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
     replies = Replies()
@@ -230,7 +237,10 @@ def _build(
         store=store,
         metadata=Metadata(database, store.catalogue),
         directory=Directory(database),
-        tokens=Tokens(database, clock),
+        tokens=tokens,
+        applications=Applications(database, tokens, clock),
+        providers=providers,
+        bearers=Bearers(database, providers, clock),
         facts=facts,
         published=published,
         importer=Importer(database, published, clock),
@@ -294,6 +304,8 @@ async def serve(house: House, *, tls: bool = False) -> AsyncIterator[str]:
 def _doors(house: House) -> Doors:
     return Doors(
         tokens=house.tokens,
+        bearers=house.bearers,
+        applications=house.applications,
         running=house.running,
         history=house.history,
         resubmitting=house.resubmitting,
@@ -303,6 +315,7 @@ def _doors(house: House) -> Doors:
         webapi=house.webapi,
         signature=house.signature,
         callback_signature=house.address.callback_signature,
+        public_url=house.settings.public_url,
     )
 
 

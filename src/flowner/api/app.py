@@ -7,7 +7,8 @@ GET  /api/runs/{run}           one of them, with its actions
 POST /api/runs/{run}/resubmit  run its trigger again, as whom it ran
 GET  /health                   whether the server is up
 
-The addresses that flows give out are in `hooks`, Dataverse's Web API is in `webapi`.
+The addresses that flows give out are in `hooks`, Dataverse's Web API is in `webapi`, the token
+endpoint in `oauth`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from flowner.api import hooks, webapi
+from flowner.api import hooks, oauth, webapi
 from flowner.api.doors import GUID, REPLY_SECONDS, Doors, person_of
 from flowner.api.problems import answer, no_route, our_fault
 from flowner.api.reading import read_object
@@ -41,6 +42,7 @@ def build(doors: Doors) -> Starlette:
             Route("/api/runs/{run}/resubmit", _resubmit, methods=["POST"]),
             *hooks.routes,
             *webapi.routes,
+            *oauth.routes,
             Route("/health", _health, methods=["GET"]),
         ],
         exception_handlers={

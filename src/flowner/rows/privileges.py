@@ -6,6 +6,9 @@ from flowner.database import Transaction
 from flowner.rows.facts import ACT_FOR_OTHERS, ADMINISTRATOR_ROLE
 from flowner.values import PrincipalId
 
+PROVISION = "prvProvisionDirectory"
+"""The right to keep people and groups from outside."""
+
 # Rights of teams do not let one act for others. Source:
 # https://learn.microsoft.com/power-apps/developer/data-platform/impersonate-another-user
 _DELEGATE = """
