@@ -23,8 +23,12 @@ from flowner.api.tls import Certificates, keep_certificates
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
 from flowner.directory.applications import Applications
+from flowner.directory.arriving import Arrivals
 from flowner.directory.bearers import Bearers
 from flowner.directory.facts import Facts
+from flowner.directory.groups import ProvidedGroups
+from flowner.directory.openid import OpenIdSignIn
+from flowner.directory.passwords import Passwords
 from flowner.directory.people import Directory
 from flowner.directory.providers import Providers
 from flowner.directory.tokens import Tokens
@@ -104,6 +108,9 @@ class House:
     applications: Applications
     providers: Providers
     bearers: Bearers
+    passwords: Passwords
+    openid: OpenIdSignIn
+    provided_groups: ProvidedGroups
     facts: Facts
     published: Published
     importer: Importer
@@ -206,7 +213,9 @@ def _build(
     store = Store(database, clock)
     making = Making(database, store.catalogue)
     facts, published = Facts(database), Published(database)
-    tokens, providers = Tokens(database, clock), Providers(settings.providers, clock)
+    directory, tokens = Directory(database), Tokens(database, clock)
+    providers = Providers(settings.providers, clock)
+    bearers = Bearers(database, providers, clock)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
     replies = Replies()
@@ -236,11 +245,16 @@ def _build(
         journal=journal,
         store=store,
         metadata=Metadata(database, store.catalogue),
-        directory=Directory(database),
+        directory=directory,
         tokens=tokens,
         applications=Applications(database, tokens, clock),
         providers=providers,
-        bearers=Bearers(database, providers, clock),
+        bearers=bearers,
+        passwords=Passwords(database, clock),
+        openid=OpenIdSignIn(
+            database, providers, bearers, Arrivals(database, directory, clock), clock
+        ),
+        provided_groups=ProvidedGroups(database, providers),
         facts=facts,
         published=published,
         importer=Importer(database, published, clock),

@@ -50,6 +50,8 @@ RULES = {
             "cli/directory.py": "prints a token for whom it was made, once",
             "cli/applications.py": "prints a secret for whom it was made, once",
             "api/oauth.py": "sends a token to the application that asked for it, once",
+            "directory/passwords.py": "hashes a password, to know it again",
+            "directory/openid.py": "proves this server to a provider, and a browser to this server",
             "directory/applications.py": "hashes a secret, to know it again",
             "demo/main.py": "shows the demo's own token, once",
         },

@@ -28,7 +28,7 @@ _STATUS: dict[type[FlownerError], int] = {
 }
 
 
-_BY_CODE = {Code.UNAUTHENTICATED: 401, Code.TOO_LARGE: 413}
+_BY_CODE = {Code.UNAUTHENTICATED: 401, Code.TOO_LARGE: 413, Code.TOO_MANY_SIGN_INS: 429}
 
 
 def answer(request: Request, error: Exception) -> JSONResponse:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flowner.access.rights import Depth, Right
-from flowner.cli.opening import AsJson, in_house, pairs, print_list, say
+from flowner.cli.opening import AsJson, ask_secret, in_house, pairs, print_list, say
 from flowner.directory.people import NewPerson
 from flowner.errors import Invalid
 from flowner.server import House
@@ -112,6 +112,24 @@ def revoke(
     in_house(work)
 
 
+@people.command("password")
+def password(
+    who: Who,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the password away.")] = False,
+) -> None:
+    """Give somebody a password to sign in with; it is asked for, or read from a pipe."""
+
+    async def work(house: House) -> None:
+        person = await house.running.somebody(who)
+        if remove:
+            if not await house.passwords.remove(person):
+                raise Invalid("they have no password")
+            return
+        await house.passwords.set(person, ask_secret("password"))
+
+    in_house(work)
+
+
 def _set_enabled(who: str, *, enabled: bool) -> None:
     async def work(house: House) -> None:
         await house.directory.set_enabled(await house.running.somebody(who), enabled=enabled)
@@ -162,6 +180,31 @@ def leave(group: Group, member: Who) -> None:
         await house.directory.remove_member(
             await house.running.somebody(group), await house.running.somebody(member)
         )
+
+    in_house(work)
+
+
+@groups.command("follow")
+def follow(
+    group: Group,
+    provider: Annotated[str, typer.Argument(help="A provider's name.")],
+    value: Annotated[str, typer.Argument(help="What its groups claim holds for members.")],
+) -> None:
+    """Let a group's members come from an OpenID provider: its claim says who is in."""
+
+    async def work(house: House) -> None:
+        await house.provided_groups.follow(await house.running.somebody(group), provider, value)
+
+    in_house(work)
+
+
+@groups.command("unfollow")
+def unfollow(group: Group) -> None:
+    """Let a group come from no provider; its members stay."""
+
+    async def work(house: House) -> None:
+        if not await house.provided_groups.unfollow(await house.running.somebody(group)):
+            raise Invalid("the group follows no provider")
 
     in_house(work)
 
