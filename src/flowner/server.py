@@ -31,6 +31,7 @@ from flowner.directory.openid import OpenIdSignIn
 from flowner.directory.passwords import Passwords
 from flowner.directory.people import Directory
 from flowner.directory.providers import Providers
+from flowner.directory.provisioning import Provisioning
 from flowner.directory.tokens import Tokens
 from flowner.engine.children import Callbacks, Children
 from flowner.engine.dispatch import Dispatcher
@@ -111,6 +112,7 @@ class House:
     passwords: Passwords
     openid: OpenIdSignIn
     provided_groups: ProvidedGroups
+    provisioning: Provisioning
     facts: Facts
     published: Published
     importer: Importer
@@ -255,6 +257,7 @@ def _build(
             database, providers, bearers, Arrivals(database, directory, clock), clock
         ),
         provided_groups=ProvidedGroups(database, providers),
+        provisioning=Provisioning(database, clock),
         facts=facts,
         published=published,
         importer=Importer(database, published, clock),
@@ -320,6 +323,7 @@ def _doors(house: House) -> Doors:
         tokens=house.tokens,
         bearers=house.bearers,
         applications=house.applications,
+        provisioning=house.provisioning,
         running=house.running,
         history=house.history,
         resubmitting=house.resubmitting,

@@ -8,7 +8,7 @@ POST /api/runs/{run}/resubmit  run its trigger again, as whom it ran
 GET  /health                   whether the server is up
 
 The addresses that flows give out are in `hooks`, Dataverse's Web API is in `webapi`, the token
-endpoint in `oauth`.
+endpoint in `oauth`, SCIM in `scim`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from flowner.api import hooks, oauth, webapi
 from flowner.api.doors import GUID, REPLY_SECONDS, Doors, person_of
@@ -42,6 +43,7 @@ def build(doors: Doors) -> Starlette:
             Route("/api/runs/{run}/resubmit", _resubmit, methods=["POST"]),
             *hooks.routes,
             *webapi.routes,
+            Mount("/scim/v2", app=_scim),
             *oauth.routes,
             Route("/health", _health, methods=["GET"]),
         ],
@@ -53,6 +55,12 @@ def build(doors: Doors) -> Starlette:
     )
     app.state.doors = doors
     return app
+
+
+async def _scim(scope: Scope, receive: Receive, send: Send) -> None:
+    from flowner.api import scim  # noqa: PLC0415 - most of a second, and few ever ask
+
+    await scim.router(scope, receive, send)
 
 
 async def _health(request: Request) -> JSONResponse:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from flowner.directory.applications import TENANT, Applications
 from flowner.directory.bearers import Bearers
+from flowner.directory.provisioning import Provisioning
 from flowner.directory.tokens import Tokens
 from flowner.engine.children import Callbacks
 from flowner.engine.replies import Replies
@@ -33,6 +34,7 @@ class Doors:
     tokens: Tokens
     bearers: Bearers
     applications: Applications
+    provisioning: Provisioning
     running: Running
     history: History
     resubmitting: Resubmitting

@@ -34,6 +34,12 @@ async def may_act_for_others(transaction: Transaction, principal: PrincipalId) -
     return await found.fetchone() is not None
 
 
+async def may_provision(transaction: Transaction, principal: PrincipalId) -> bool:
+    """Say whether a role of the principal's own lets them keep people and groups."""
+    found = await transaction.execute(_DELEGATE, (principal, PROVISION))
+    return await found.fetchone() is not None
+
+
 async def administers(transaction: Transaction, principal: PrincipalId) -> bool:
     """Say whether the principal, or a team of theirs, is System Administrator."""
     found = await transaction.execute(_ADMINISTRATOR, {"id": principal, "role": ADMINISTRATOR_ROLE})
