@@ -79,7 +79,7 @@ class Applications:
         return Granted(token=token, life=life)
 
     async def revoke(self, application: PrincipalId, id: str | None = None) -> int:
-        """Revoke one secret with the tokens got by it, or all secrets and tokens there are.
+        """Revoke one secret of an application, or all; the tokens that were got by it fall with it.
 
         Answers how many secrets stood; `NotFound` where there is no such secret.
         """
@@ -89,8 +89,6 @@ class Applications:
             done = await kept.revoke_secrets(transaction, principal=application, id=id, now=now)
         if id is not None and not done:
             raise NotFound(f"the application has no secret `{id}`")
-        if id is None:
-            await self._tokens.revoke(application)
         return done
 
     async def list(self) -> list[JsonObject]:
