@@ -33,6 +33,7 @@ demo: $(RUNTIME)
 	$(BIN)/flowner demo
 
 test: $(DEV)
+	tools/browser.sh
 	$(BIN)/python -m pytest -q
 
 check: $(DEV)

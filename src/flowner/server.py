@@ -1,3 +1,4 @@
+# over budget: it names every part of the house once, and grows by one line with each of them
 """The composition root: the one module that knows every other."""
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import uvicorn
+from starlette.routing import Mount
 
 from flowner.api.app import build
 from flowner.api.doors import Doors
@@ -32,6 +34,8 @@ from flowner.directory.passwords import Passwords
 from flowner.directory.people import Directory
 from flowner.directory.providers import Providers
 from flowner.directory.provisioning import Provisioning
+from flowner.directory.roster import Roster
+from flowner.directory.sessions import Sessions
 from flowner.directory.tokens import Tokens
 from flowner.engine.children import Callbacks, Children
 from flowner.engine.dispatch import Dispatcher
@@ -40,18 +44,26 @@ from flowner.engine.replies import Replies
 from flowner.engine.worker import Worker
 from flowner.errors import Refused
 from flowner.flows.apps import Apps
+from flowner.flows.audience import Audience
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
+from flowner.flows.drafting import Drafting
+from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
 from flowner.flows.listing import Listing
+from flowner.flows.portfolio import Portfolio
+from flowner.flows.publishing import Publishing
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
 from flowner.flows.turning import Turning
+from flowner.flows.wiring import Wiring
 from flowner.journal.store import Journal, open_journal
 from flowner.journal.wakes import Wakes
+from flowner.portal.app import build as build_portal
+from flowner.portal.rooms import Rooms as Parlours
 from flowner.rows.making import Making
 from flowner.rows.metadata import Metadata
 from flowner.rows.reading import Reading
@@ -105,6 +117,8 @@ class House:
     store: Store
     metadata: Metadata
     directory: Directory
+    roster: Roster
+    sessions: Sessions
     tokens: Tokens
     applications: Applications
     providers: Providers
@@ -122,6 +136,12 @@ class House:
     consent: Consent
     apps: Apps
     explain: Explain
+    audience: Audience
+    estate: Estate
+    portfolio: Portfolio
+    publishing: Publishing
+    drafting: Drafting
+    wiring: Wiring
     running: Running
     history: History
     resubmitting: Resubmitting
@@ -218,6 +238,7 @@ def _build(
     directory, tokens = Directory(database), Tokens(database, clock)
     providers = Providers(settings.providers, clock)
     bearers = Bearers(database, providers, clock)
+    drafting = Drafting(database, published, clock)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
     replies = Replies()
@@ -248,6 +269,8 @@ def _build(
         store=store,
         metadata=Metadata(database, store.catalogue),
         directory=directory,
+        roster=Roster(database),
+        sessions=Sessions(database, clock),
         tokens=tokens,
         applications=Applications(database, tokens, clock),
         providers=providers,
@@ -267,6 +290,12 @@ def _build(
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
         explain=Explain(database, facts, published),
+        audience=Audience(database, published, clock),
+        estate=Estate(database, published),
+        portfolio=Portfolio(database, published, journal),
+        publishing=Publishing(database, published, clock),
+        drafting=drafting,
+        wiring=Wiring(database, drafting, connectors(), clock),
         running=Running(database, starter, facts, published, clock),
         history=history,
         resubmitting=Resubmitting(history, starter),
@@ -287,12 +316,14 @@ def _build(
 
 
 @asynccontextmanager
-async def serve(house: House, *, tls: bool = False) -> AsyncIterator[str]:
-    """Serve the API while the block lasts; yields its address. Port 0 takes a free one.
+async def serve(house: House, *, tls: bool = False, demo: str | None = None) -> AsyncIterator[str]:
+    """Serve API and portal while the block lasts; yields their address. Port 0 takes a free one.
 
     ``tls``: over TLS, with a certificate of the server's own under ``tls`` in the data folder.
+    ``demo``: the name of a company whose people anybody may sign in as; on loopback alone.
     """
-    app = build(_doors(house))
+    pages = build_portal(_parlours(house, demo))
+    app = build(_doors(house), beside=[Mount("/", pages)])
     listening = _listen(house.settings)
     certificates = _certificates(house) if tls else None
     config = uvicorn.Config(
@@ -334,6 +365,39 @@ def _doors(house: House) -> Doors:
         signature=house.signature,
         callback_signature=house.address.callback_signature,
         public_url=house.settings.public_url,
+    )
+
+
+def _parlours(house: House, demo: str | None) -> Parlours:
+    if demo is not None and house.settings.host not in ("127.0.0.1", "::1", "localhost"):
+        raise Refused("a demo is served on loopback alone: everybody may be anybody in it")
+    return Parlours(
+        clock=house.clock,
+        sessions=house.sessions,
+        tokens=house.tokens,
+        roster=house.roster,
+        directory=house.directory,
+        portfolio=house.portfolio,
+        history=house.history,
+        explain=house.explain,
+        running=house.running,
+        resubmitting=house.resubmitting,
+        replies=house.replies,
+        turning=house.turning,
+        sharing=house.sharing,
+        audience=house.audience,
+        connections=house.connections,
+        consent=house.consent,
+        apps=house.apps,
+        publishing=house.publishing,
+        drafting=house.drafting,
+        wiring=house.wiring,
+        importer=house.importer,
+        estate=house.estate,
+        connectors=connectors(),
+        tenant=demo or "The organization",
+        is_demo=demo is not None,
+        address_of=lambda flow: f"{house.address.base}/hooks/{flow}?sig={house.signature(flow)}",
     )
 
 

@@ -287,7 +287,7 @@ def test_a_text_that_no_database_holds_is_refused(door: Door, flow: FlowId, esca
 
 
 def test_no_address_and_no_method_but_ours(door: Door) -> None:
-    says(door.ask("GET", "/nowhere", "rik"), 404, "NotFound")
+    says(door.ask("GET", "/api/nowhere", "rik"), 404, "NotFound")
     says(door.ask("DELETE", "/api/runs", "rik"), 405, "BadRequest")
 
 

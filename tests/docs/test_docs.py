@@ -127,7 +127,6 @@ def test_every_package_and_contract_is_in_the_architecture() -> None:
 
 SOURCE = ROOT / "src" / "flowner"
 MISSING = {
-    ("README.md", "the portal"): (SOURCE / "portal").exists,
     ("README.md", "approvals"): lambda: any("approval" in id for id in connectors()),
     ("README.md", "parking a run"): lambda: "Parked(" in of_the_engine("invoke.py"),
     ("docs/explanation/in-whose-name.md", "waiting is planned"): lambda: (

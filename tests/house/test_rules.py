@@ -53,6 +53,7 @@ RULES = {
             "directory/passwords.py": "hashes a password, to know it again",
             "directory/openid.py": "proves this server to a provider, and a browser to this server",
             "directory/applications.py": "hashes a secret, to know it again",
+            "portal/pages/sign_in.py": "gives a session's secret to the browser that begins it",
             "demo/main.py": "shows the demo's own token, once",
         },
     ),

@@ -176,7 +176,7 @@ async def children_go_with_their_parent(s: Stage) -> None:
     await s.user("sib", "buX", BOTH)
     went: dict[str, list[bool]] = {}
     for how in ("Cascade", "UserOwned", "Active", "NoCascade"):
-        await s.t.execute("DELETE FROM rows.relationshipcascade")
+        await s.t.execute("DELETE FROM rows.relationshipmetadata")
         await s.relationship("contact", "parentcustomerid", "account", assign=how)
         parent = await s.row("account", "me")
         children = [

@@ -14,12 +14,14 @@ endpoint in `oauth`, SCIM in `scim`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from flowner.api import hooks, oauth, webapi
@@ -31,9 +33,11 @@ from flowner.flows.explain import Supposed, explanation_json
 from flowner.flows.running import Press
 from flowner.values import AppId, Json, RunId
 
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
-def build(doors: Doors) -> Starlette:
-    """Return the application."""
+
+def build(doors: Doors, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
+    """Return the application. ``beside``: what answers at all other addresses."""
     app = Starlette(
         routes=[
             Route("/api/flows/{flow}/run", _run, methods=["POST"]),
@@ -46,6 +50,8 @@ def build(doors: Doors) -> Starlette:
             Mount("/scim/v2", app=_scim),
             *oauth.routes,
             Route("/health", _health, methods=["GET"]),
+            Route("/api/{rest:path}", _nothing, methods=_METHODS),
+            *beside,
         ],
         exception_handlers={
             FlownerError: answer,
@@ -66,6 +72,12 @@ async def _scim(scope: Scope, receive: Receive, send: Send) -> None:
 async def _health(request: Request) -> JSONResponse:
     del request
     return JSONResponse({"status": "up"})
+
+
+async def _nothing(request: Request) -> Response:
+    """Say what is wrong with an address of the API: where it is known, its method."""
+    known = (route.matches(request.scope)[0] for route in request.app.routes)
+    raise HTTPException(405 if Match.PARTIAL in known else 404)
 
 
 async def _run(request: Request) -> Response:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote_plus
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -136,6 +137,12 @@ async def _authorize(request: Request) -> Response:
     )
 
 
+async def _by_post(request: Request) -> Response:
+    """Say that tokens are asked for by POST: what stands beside the API would know no such page."""
+    del request
+    raise HTTPException(405, headers={"Allow": "POST"})
+
+
 async def _discovery(request: Request) -> Response:
     """Say what is true of this server, in the fields that clients look for.
 
@@ -156,9 +163,11 @@ async def _discovery(request: Request) -> Response:
 
 
 _WELL_KNOWN: Final = ".well-known/openid-configuration"
+_OTHERS: Final = ["GET", "PUT", "PATCH", "DELETE"]
+_TOKEN: Final = ("/oauth2/v2.0/token", "/{tenant}/oauth2/v2.0/token")
 routes = [
-    Route("/oauth2/v2.0/token", _token, methods=["POST"]),
-    Route("/{tenant}/oauth2/v2.0/token", _token, methods=["POST"]),
+    *(Route(at, _token, methods=["POST"]) for at in _TOKEN),
+    *(Route(at, _by_post, methods=_OTHERS) for at in _TOKEN),
     Route("/oauth2/v2.0/authorize", _authorize),
     Route("/{tenant}/oauth2/v2.0/authorize", _authorize),
     Route("/{tenant}/oauth2/authorize", _authorize),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from flowner.sdk.connector import Connector, ParameterForm, Repeat
+from flowner.sdk.connector import Connector, Credentials, Lookup, ParameterForm, Repeat, SignIn
 from flowner.sdk.context import Answer, OperationContext, People, Person, Rejected
 from flowner.values import Json, JsonObject
 
@@ -28,13 +28,31 @@ def _route(method: str, path: str) -> tuple[str, JsonObject] | None:
     return f"{operation}{version}", {"id": unquote(match["id"])}
 
 
-connector = Connector(ids=("shared_office365users",), title="People", legacy_route=_route)
+connector = Connector(
+    ids=("shared_office365users",),
+    title="People",
+    summary="Reads the directory as the connection's owner sees it.",
+    credentials=(Credentials(id="own", title="My own identity", sign_in=SignIn.OWN_IDENTITY),),
+    legacy_route=_route,
+)
 
-_WHO = ParameterForm(name="id", title="User (UPN)", required=True)
+_WHO = ParameterForm(name="id", title="User (UPN)", required=True, lookup=Lookup.PEOPLE)
+_PROFILE = (
+    ("displayName", "Display Name"),
+    ("mail", "Email"),
+    ("userPrincipalName", "User Principal Name"),
+    ("id", "Id"),
+    ("givenName", "Given Name"),
+    ("surname", "Surname"),
+    ("jobTitle", "Job Title"),
+    ("department", "Department"),
+    ("mobilePhone", "Mobile Phone"),
+)
 _MOST = 1000
 
 
-@connector.operation("MyProfile_V2", title="Get my profile", repeat=Repeat.HARMLESS)
+@connector.operation("MyProfile_V2", title="Get my profile", repeat=Repeat.HARMLESS,
+                     answers=_PROFILE)  # fmt: skip
 async def my_profile(parameters: JsonObject, context: OperationContext) -> Answer:
     """Return the profile of whom the action acts for.
 
@@ -45,7 +63,7 @@ async def my_profile(parameters: JsonObject, context: OperationContext) -> Answe
 
 
 @connector.operation("UserProfile_V2", title="Get user profile", repeat=Repeat.HARMLESS,
-                     parameters=(_WHO,))  # fmt: skip
+                     parameters=(_WHO,), answers=_PROFILE)  # fmt: skip
 async def user_profile(parameters: JsonObject, context: OperationContext) -> Answer:
     """Return somebody's profile; 404 when there is nobody.
 
@@ -54,7 +72,8 @@ async def user_profile(parameters: JsonObject, context: OperationContext) -> Ans
     return Answer(body=_selected(_shown(await _found(parameters, context)), parameters))
 
 
-@connector.operation("Manager_V2", title="Get manager", repeat=Repeat.HARMLESS, parameters=(_WHO,))
+@connector.operation("Manager_V2", title="Get manager", repeat=Repeat.HARMLESS,
+                     parameters=(_WHO,), answers=_PROFILE)  # fmt: skip
 async def manager(parameters: JsonObject, context: OperationContext) -> Answer:
     """Return the profile of somebody's manager; 404 when there is none.
 
@@ -68,7 +87,7 @@ async def manager(parameters: JsonObject, context: OperationContext) -> Answer:
 
 
 @connector.operation("DirectReports_V2", title="Get direct reports", repeat=Repeat.HARMLESS,
-                     parameters=(_WHO,))  # fmt: skip
+                     parameters=(_WHO,), answers=(("value[]", "value"),))  # fmt: skip
 async def direct_reports(parameters: JsonObject, context: OperationContext) -> Answer:
     """Return the profiles of those who report to somebody.
 
@@ -78,7 +97,10 @@ async def direct_reports(parameters: JsonObject, context: OperationContext) -> A
     return Answer(body=_page(found))
 
 
-@connector.operation("SearchUserV2", title="Search for users", repeat=Repeat.HARMLESS)
+@connector.operation("SearchUserV2", title="Search for users", repeat=Repeat.HARMLESS,
+                     parameters=(ParameterForm(name="searchTerm", title="Search term"),
+                                 ParameterForm(name="top", title="Top", type="integer")),
+                     answers=(("value[]", "value"),))  # fmt: skip
 async def search(parameters: JsonObject, context: OperationContext) -> Answer:
     """Return profiles whose name, UPN or mail fits; all of them for an empty text.
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from flowner.demo import pages
 from flowner.demo.company import make_mailbox, settle
-from flowner.demo.mailbox import Message
+from flowner.demo.mailbox import Mailbox, Message
 from flowner.demo.report import Reporter, RunReport
 from flowner.demo.story import Story
 from flowner.server import House, at_work, open_house, serve
@@ -40,7 +40,7 @@ async def opened(settings: Settings, folder: Path) -> AsyncIterator[tuple[House,
         port=0,
         concurrency=settings.concurrency,
     )
-    async with open_house(own) as house, at_work(house), serve(house) as address:
+    async with open_house(own) as house, at_work(house), serve(house, demo="Fernwood") as address:
         yield house, address
 
 
@@ -48,30 +48,36 @@ async def _told(
     house: House, address: str, said: Callable[[RunReport], None]
 ) -> tuple[list[RunReport], list[Message]]:
     async with make_mailbox() as mailbox:
-        company = await settle(house, mailbox)
-        reporter = Reporter(house, company, mailbox)
-        reports = []
-        async for scene in Story(house, company, address).scenes():
-            report = await reporter.report(scene)
-            reports.append(report)
-            said(report)
-        return reports, list(mailbox.messages)
+        return await _told_to(house, address, mailbox, said)
+
+
+async def _told_to(
+    house: House, address: str, mailbox: Mailbox, said: Callable[[RunReport], None]
+) -> tuple[list[RunReport], list[Message]]:
+    company = await settle(house, mailbox)
+    reporter = Reporter(house, company, mailbox)
+    reports = []
+    async for scene in Story(house, company, address).scenes():
+        report = await reporter.report(scene)
+        reports.append(report)
+        said(report)
+    return reports, list(mailbox.messages)
 
 
 async def show(settings: Settings, console: Console) -> None:
     """Run the demo, show it, and serve until stopped."""
     console.print("[bold]Flowner[/bold] · building a small company on a real PostgreSQL …")
     with tempfile.TemporaryDirectory(prefix="flowner-demo-") as folder:
-        async with opened(settings, Path(folder)) as (house, address):
-            reports, messages = await _told(
-                house, address, lambda report: pages.print_run(console, report)
+        async with opened(settings, Path(folder)) as (house, address), make_mailbox() as mailbox:
+            reports, messages = await _told_to(
+                house, address, mailbox, lambda report: pages.print_run(console, report)
             )
             pages.print_sum(console, reports, messages)
             token = await house.tokens.issue(await house.running.somebody("bob@fernwood.example"),
                                              "demo")  # fmt: skip
             console.print(
-                f"\nThe API answers at [bold]{address}[/bold] until you stop it with Ctrl-C."
-                " As Bob:\n",
+                f"\nOpen [bold]{address}[/bold] and be anybody of Fernwood, until you stop it with"
+                " Ctrl-C. Or ask its API, as Bob:\n",
             )
             console.print(
                 f"  curl -H 'Authorization: Bearer {token.reveal()}' {address}/api/runs",

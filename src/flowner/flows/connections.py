@@ -12,8 +12,9 @@ from flowner.flows.asking import connection_permit, principal
 from flowner.flows.pointing import Moved, point, using
 from flowner.identity.world import PrincipalKind
 from flowner.rows import registry
+from flowner.rows.lending import read_lends
 from flowner.triggers.published import Published
-from flowner.values import ConnectionId, FlowId, Json, PrincipalId, Secret
+from flowner.values import ConnectionId, FlowId, Json, JsonObject, PrincipalId, Secret
 from flowner.vault.store import Vault
 
 _ROLES = {ConnectionRole.CAN_USE: 1, ConnectionRole.CAN_SHARE: 2, ConnectionRole.CAN_EDIT: 3}
@@ -133,6 +134,11 @@ class Connections:
             await self._vault.forget(transaction, id)
             await registry.delete(transaction, "connectioninstance", where)
             return sorted(left.values(), key=lambda one: one.name)
+
+    async def lent(self, owner: PrincipalId) -> list[JsonObject]:
+        """Return what acts in somebody's name: the flows that their connections are lent to."""
+        async with self._database.connection() as connection:
+            return await read_lends(connection, owner)
 
     async def moves(self, reference: str) -> list[Moved]:
         """Say which flows a change of this connection reference would move."""

@@ -3,16 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from flowner.access.vocabulary import ConnectionAction, ConnectionFacts
+from flowner.access.decide import require_flow
+from flowner.access.vocabulary import ConnectionAction, ConnectionFacts, FlowAction, FlowFacts
 from flowner.database import Database, Transaction
+from flowner.definitions.flow import Binding, Source
 from flowner.errors import Code, Refused
-from flowner.flows.asking import connection_permit
+from flowner.flows.asking import connection_permit, principal
+from flowner.identity.acting import ROW_CONNECTORS, bound_connection
+from flowner.identity.activation import used_bindings
+from flowner.identity.verdict import Refusal
+from flowner.identity.world import World
 from flowner.rows import registry
-from flowner.rows.facts import read_flow_facts
+from flowner.rows.facts import own_connections, read_flow_facts, read_world
+from flowner.rows.lending import read_choices
 from flowner.sdk.connector import Connector
 from flowner.triggers.published import Published
-from flowner.values import AppId, ConnectionId, FlowId, PrincipalId
+from flowner.values import AppId, ConnectionId, FlowId, JsonObject, PrincipalId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One connection of a flow, or of an app's flows, as who runs it is asked about it."""
+
+    key: str
+    connector: str
+    provided: bool
+    """It is theirs to provide; else it is fixed, and they are only told."""
+    account: str | None
+    """As whom it acts: chosen, or fixed."""
+    owner_name: str | None
+    follows: bool
+    """Fixed, and acts for them, with the rights that both have."""
+    connection: ConnectionId | None
+    """What they chose."""
+    choices: tuple[ConnectionFacts, ...] = ()
+    """Their own connections that would do."""
+    flows: tuple[str, ...] = ()
+    """The names of the flows that use it."""
+
+    @property
+    def is_settled(self) -> bool:
+        return self.account is not None
 
 
 class Consent:
@@ -61,6 +94,28 @@ class Consent:
             }
             await registry.insert(transaction, "invokerchoice", choice, by=person)
 
+    async def asked(
+        self, person: PrincipalId, of: FlowId | AppId, *, for_app: bool = False
+    ) -> list[Asked]:
+        """Return what somebody is asked, or told, before they run a flow or open an app.
+
+        By key; what they have to provide first. They may run what they ask about (`NotFound`).
+        """
+        async with self._database.transaction() as transaction:
+            found: dict[str, Asked] = {}
+            for flow in await self._carried(transaction, of, for_app=for_app):
+                app = AppId(of) if for_app else None
+                for one in await self._of_flow(transaction, person, FlowId(flow), app):
+                    known = found.get(one.key)
+                    flows = (*known.flows, *one.flows) if known else one.flows
+                    found[one.key] = replace(known or one, flows=flows)
+        return sorted(found.values(), key=lambda one: (not one.provided, one.key))
+
+    async def given(self, person: PrincipalId) -> list[JsonObject]:
+        """Return what somebody has chosen for which flow or app, the newest first."""
+        async with self._database.transaction() as transaction:
+            return await read_choices(transaction, person)
+
     async def withdraw(self, person: PrincipalId, of: FlowId | AppId) -> int:
         """Forget what a person chose for a flow or an app; answers how many choices."""
         async with self._database.transaction() as transaction:
@@ -74,22 +129,69 @@ class Consent:
         known = self._connectors.get(connector)
         return (connector,) if known is None else known.ids
 
+    async def _carried(self, transaction: Transaction, of: str, *, for_app: bool) -> list[str]:
+        if not for_app:
+            return [of]
+        carried = await registry.select(transaction, "canvasappflow", {"canvasappid": of})
+        return [row["workflowid"] for row in carried]
+
+    async def _of_flow(
+        self, transaction: Transaction, person: PrincipalId, flow: FlowId, app: AppId | None
+    ) -> list[Asked]:
+        who = await principal(transaction, person)
+        facts = await read_flow_facts(transaction, flow)
+        require_flow(who.who, FlowAction.RUN, facts, within=app)
+        version = await self._published.get(flow, facts.version, within=transaction)
+        world = await read_world(transaction, facts, [person], version.references)
+        own = await own_connections(transaction, person)
+        found = []
+        for binding in used_bindings(version.flow):
+            ids = self._ids(binding.connector)
+            fitting = tuple(one for one in own if one.connector in ids and one.connected)
+            found.append(_asked(facts, binding, person, world, fitting))
+        return found
+
     async def _asked_for(
         self, transaction: Transaction, of: str, key: str, *, for_app: bool
     ) -> set[str]:
         """Return the connectors that the key stands for in the flow, or in the app's flows."""
-        flows = [of]
-        if for_app:
-            carried = await registry.select(transaction, "canvasappflow", {"canvasappid": of})
-            flows = [row["workflowid"] for row in carried]
         found = set()
-        for flow in flows:
+        for flow in await self._carried(transaction, of, for_app=for_app):
             facts = await read_flow_facts(transaction, FlowId(flow))
             version = await self._published.get(facts.id, facts.version, within=transaction)
             binding = version.flow.bindings.get(key)
             if binding is not None:
                 found.add(binding.connector)
         return found
+
+
+def _asked(
+    facts: FlowFacts,
+    binding: Binding,
+    person: PrincipalId,
+    world: World,
+    fitting: tuple[ConnectionFacts, ...],
+) -> Asked:
+    provided = binding.source is Source.INVOKER
+    if provided:
+        chosen = world.choices.get((person, binding.key))
+        connection = None if chosen is None else world.connections.get(chosen)
+        fits = connection is not None and connection.owner == person and connection.connected
+        taken = connection if fits else None
+    else:
+        bound = bound_connection(facts, binding, world)
+        taken = None if isinstance(bound, Refusal) else bound
+    return Asked(
+        key=binding.key,
+        connector=binding.connector,
+        provided=provided,
+        account=None if taken is None else taken.account,
+        owner_name=None if taken is None else world.name_of(taken.owner),
+        follows=not provided and binding.impersonates and binding.connector in ROW_CONNECTORS,
+        connection=taken.id if provided and taken is not None else None,
+        choices=fitting if provided else (),
+        flows=(facts.name,),
+    )
 
 
 def _refuse_unfit(facts: ConnectionFacts, person: PrincipalId) -> None:

@@ -14,7 +14,7 @@ from flowner.database import Database, Transaction
 from flowner.errors import Code, Conflict, Invalid, NotFound, Refused
 from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Table
 from flowner.rows.describing import STORED_AS, Described, Kind, Option, Relation
-from flowner.rows.metadata import CREATE, add_statement, check_name
+from flowner.rows.metadata import add_statement, check_name, create
 
 _INDEXED: Final = {Kind.LOOKUP, Kind.CUSTOMER}
 
@@ -29,6 +29,8 @@ class NewTable:
     collection_name: str
     primary_name: str
     description: str = ""
+    owned: bool = True
+    """Whether every row has an owner; else all are the organisation's."""
     columns: Mapping[str, Described] = field(default_factory=dict)
     """By logical name; the primary name's column is among them."""
 
@@ -40,19 +42,14 @@ class Making:
         self._database, self._catalogue = database, catalogue
 
     async def create_table(self, new: NewTable) -> None:
-        """Make a table with an owner for every row. `Conflict` when there is one of its name."""
+        """Make a table. `Conflict` when there is one of its name."""
         name = new.schema_name.lower()
         for given in (name, new.set_name, *new.columns):
             check_name(given)
         if name in SYSTEM_TABLES or new.set_name in SYSTEM_TABLES.values():
             raise Conflict(f"there is a table `{name}` already", code=Code.ROW_DUPLICATE)
         async with self._changing() as t:
-            await t.execute(
-                sql.SQL(CREATE).format(table=sql.Identifier(name), key=sql.Identifier(f"{name}id"))
-            )
-            await t.execute(
-                sql.SQL("CREATE INDEX ON rows.{} (ownerid)").format(sql.Identifier(name))
-            )
+            await create(t, name, owned=new.owned)
             await t.execute(
                 "INSERT INTO rows.tablemetadata (logicalname, entitysetname, displayname,"
                 " primaryname, schemaname, collectionname, description)"

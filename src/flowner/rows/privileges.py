@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flowner.database import Transaction
-from flowner.rows.facts import ACT_FOR_OTHERS, ADMINISTRATOR_ROLE
+from flowner.rows.facts import ACT_FOR_OTHERS
+from flowner.rows.seed import SYSTEM_ADMINISTRATOR
 from flowner.values import PrincipalId
 
 PROVISION = "prvProvisionDirectory"
@@ -16,9 +17,16 @@ SELECT 1 AS one FROM rows.roleassignment a JOIN rows.roleprivilege p USING (role
 WHERE a.principalid = %s AND p.privilegename = %s LIMIT 1
 """
 _ADMINISTRATOR = """
+WITH RECURSIVE inside(grp) AS (
+    SELECT securitygroupid FROM rows.groupmembership WHERE memberid = %(id)s
+    UNION
+    SELECT m.securitygroupid FROM inside i JOIN rows.groupmembership m ON m.memberid = i.grp
+)
 SELECT 1 AS one FROM rows.roleassignment a JOIN rows.role r USING (roleid)
-WHERE r.name = %(role)s AND (a.principalid = %(id)s OR a.principalid IN
-    (SELECT teamid FROM rows.teammembership WHERE systemuserid = %(id)s)) LIMIT 1
+WHERE coalesce(r.parentrootroleid, r.roleid) = %(role)s
+  AND (a.principalid = %(id)s OR a.principalid IN
+    (SELECT teamid FROM rows.teammembership WHERE systemuserid = %(id)s
+     UNION SELECT t.teamid FROM rows.team t JOIN inside ON t.securitygroupid = grp)) LIMIT 1
 """
 _BY_ID = "SELECT systemuserid::text AS id FROM rows.systemuser WHERE systemuserid::text = %s"
 # A user whom nobody gave an object id is known by their own.
@@ -42,7 +50,9 @@ async def may_provision(transaction: Transaction, principal: PrincipalId) -> boo
 
 async def administers(transaction: Transaction, principal: PrincipalId) -> bool:
     """Say whether the principal, or a team of theirs, is System Administrator."""
-    found = await transaction.execute(_ADMINISTRATOR, {"id": principal, "role": ADMINISTRATOR_ROLE})
+    found = await transaction.execute(
+        _ADMINISTRATOR, {"id": principal, "role": SYSTEM_ADMINISTRATOR}
+    )
     return await found.fetchone() is not None
 
 

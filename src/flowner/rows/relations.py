@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from flowner.access.cascades import Cascade, Relationship
 from flowner.database import Transaction
 from flowner.rows.describing import Described, Kind, Option, Relation
 from flowner.rows.types import Type
@@ -66,6 +67,28 @@ async def read_relations(transaction: Transaction) -> list[Relation]:
         )
         for row in await found.fetchall()
     ]
+
+
+def carried(relation: Relation) -> Relationship:
+    """Return what a relationship carries on: what its maker said, and links that are removed."""
+    said = relation.cascade
+    return Relationship(
+        parent=relation.referenced,
+        child=relation.referencing,
+        column=relation.attribute,
+        assign=Cascade(said.get("Assign", Cascade.NONE)),
+        share=Cascade(said.get("Share", Cascade.NONE)),
+        unshare=Cascade(said.get("Unshare", Cascade.NONE)),
+        reparent=Cascade(said.get("Reparent", Cascade.NONE)),
+        delete=Cascade(said.get("Delete", Cascade.REMOVE_LINK)),
+    )
+
+
+def links_only(relations: Iterable[Relation]) -> Iterator[Relationship]:
+    """Return the relationships that nobody has made, for the lookups that tables have by name."""
+    for one in relations:
+        if one.attribute not in _USUAL:
+            yield carried(one)
 
 
 def usual_relations(tables: Mapping[str, Mapping[str, Type]]) -> Iterator[Relation]:

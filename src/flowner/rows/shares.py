@@ -34,6 +34,7 @@ async def share(
     Whoever shares needs Share on the row, and every right that they give; the owner is given
     nothing (0x80040214).
     """
+    _require_owned(asking)
     given = list(rights)
     if not given and adds:
         raise Invalid("no right to share was named")
@@ -49,6 +50,11 @@ async def share(
     await _require_principal(asking, holder)
     await write_share(asking, key, holder, mask_of(given), adds=adds)
     await pass_on(asking, key, lambda one: one.inherits)
+
+
+def _require_owned(asking: Asking) -> None:
+    if not asking.table.owned:
+        raise Refused(f"the rows of `{asking.table.name}` are the organisation's: none is shared")
 
 
 async def unshare(asking: Asking, id: str, principal: str) -> None:

@@ -29,6 +29,18 @@ class Repeat(Enum):
     """It would be done twice. After a crash the outcome is unknown and a person must look."""
 
 
+class Lookup(Enum):
+    """What a form offers to choose a parameter's value from; any other may be typed."""
+
+    NOTHING = auto()
+    TABLES = auto()
+    """Tables of rows, by set name."""
+    PEOPLE = auto()
+    """People of the directory, by UPN."""
+    COLUMNS = auto()
+    """The columns of the table that the parameter before names, each filled in by itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterForm:
     """One parameter, as a form shows it."""
@@ -38,6 +50,33 @@ class ParameterForm:
     type: str = "string"
     required: bool = False
     description: str = ""
+    choices: tuple[str, ...] = ()
+    """The values there are; none: any."""
+    lookup: Lookup = Lookup.NOTHING
+
+
+class SignIn(Enum):
+    """How the one who makes a connection proves whom it acts as."""
+
+    OWN_IDENTITY = auto()
+    """They are signed in to this server: the connection acts as they do, without any secret."""
+    SECRETS = auto()
+    """They give what the outside asks for: user and password, or a key."""
+    OAUTH = auto()
+    """They sign in where the outside asks them to: OAuth 2.0, code with PKCE."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """One way to make a connection, as a form shows it."""
+
+    id: str
+    title: str
+    sign_in: SignIn
+    settings: tuple[ParameterForm, ...] = ()
+    """What is no secret: hosts, ports. Kept where everybody who may see the connection reads it."""
+    secrets: tuple[ParameterForm, ...] = ()
+    """What goes to the vault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +88,14 @@ class Operation:
     repeat: Repeat
     perform: Perform
     parameters: tuple[ParameterForm, ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
+    """What the body of the answer holds, for formulas: name and title; ``value[]`` is an array."""
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of what the operation's author says of it."""
+        said = (self.perform.__doc__ or "").strip().partition("\n\n")[0]
+        return " ".join(said.split())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +104,9 @@ class Connector:
 
     ids: tuple[str, ...]
     title: str
+    summary: str = ""
+    credentials: tuple[Credentials, ...] = ()
+    """The ways to make a connection; the first is offered first."""
     needs_connection: bool = True
     legacy_route: Callable[[str, str], tuple[str, JsonObject] | None] | None = None
     """Maps a legacy call's method (upper case) and evaluated path to operation and parameters."""
@@ -66,7 +116,13 @@ class Connector:
     operations: dict[str, Operation] = field(default_factory=dict)
 
     def operation(
-        self, id: str, *, title: str, repeat: Repeat, parameters: tuple[ParameterForm, ...] = ()
+        self,
+        id: str,
+        *,
+        title: str,
+        repeat: Repeat,
+        parameters: tuple[ParameterForm, ...] = (),
+        answers: tuple[tuple[str, str], ...] = (),
     ) -> Callable[[Perform], Perform]:
         """Register the coroutine below as operation ``id``."""
 
@@ -74,7 +130,12 @@ class Connector:
             if id in self.operations:
                 raise ValueError(f"connector {self.title} declares operation {id} twice")
             self.operations[id] = Operation(
-                id=id, title=title, repeat=repeat, perform=perform, parameters=parameters
+                id=id,
+                title=title,
+                repeat=repeat,
+                perform=perform,
+                parameters=parameters,
+                answers=answers,
             )
             return perform
 

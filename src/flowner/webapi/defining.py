@@ -23,6 +23,19 @@ _KINDS: Final = {
         Kind.BOOLEAN, Kind.MOMENT, Kind.CHOICE, Kind.CHOICES, Kind.FILE,
     )
 }  # fmt: skip
+_SPREADS: Final = ("NoCascade", "Cascade", "Active", "UserOwned")
+_CASCADES: Final = {
+    "Assign": _SPREADS,
+    "Share": _SPREADS,
+    "Unshare": _SPREADS,
+    "Reparent": _SPREADS,
+    "Merge": ("NoCascade", "Cascade"),
+    "Delete": ("Cascade", "RemoveLink", "Restrict"),
+}
+"""What may be said of each behavior of a relationship.
+
+Source: https://learn.microsoft.com/power-apps/developer/data-platform/configure-entity-relationship-cascading-behavior
+"""
 _KEPT: Final = ("MaxLength", "MinValue", "MaxValue", "Precision")
 
 
@@ -157,8 +170,6 @@ async def _relation(call: Call, body: JsonObject, lookup: JsonObject, *, several
     referencing = (await call.named(_text(body, "ReferencingEntity"))).name
     navigation = body.get("ReferencingEntityNavigationPropertyName")
     collection = body.get("ReferencedEntityNavigationPropertyName")
-    cascade = body.get("CascadeConfiguration")
-    given = cascade if isinstance(cascade, dict) else {}
     return Relation(
         schema_name=schema_name,
         referencing=referencing,
@@ -166,15 +177,36 @@ async def _relation(call: Call, body: JsonObject, lookup: JsonObject, *, several
         referenced=referenced,
         navigation=str(navigation or (f"{name}_{referenced}" if several else name)),
         collection=str(collection or schema_name),
-        cascade={key: str(value) for key, value in given.items() if isinstance(value, str)},
+        cascade=_cascade(body.get("CascadeConfiguration")),
     )
+
+
+def _cascade(given: Json) -> dict[str, str]:
+    if given is None:
+        return {}
+    said: dict[str, str] = {}
+    for what, how in _object(given, "CascadeConfiguration").items():
+        known = _CASCADES.get(what)
+        if known is None or how is None or what.startswith("@"):
+            continue
+        if how not in known:
+            fitting = ", ".join(f"`{one}`" for one in known)
+            raise Invalid(
+                f"`{how}` is no behavior of `{what}`: take one of {fitting}",
+                code=Code.BAD_BODY,
+                pointer=f"/CascadeConfiguration/{what}",
+            )
+        said[what] = str(how)
+    return said
 
 
 async def _new_table(call: Call, body: JsonObject) -> NewTable:
     schema_name = _text(body, "SchemaName")
     owned = body.get("OwnershipType", "UserOwned")
-    if owned not in ("UserOwned", "None"):
-        raise Invalid(f"tables are `UserOwned` here, not `{owned}`", code=Code.BAD_BODY)
+    if owned not in ("UserOwned", "OrganizationOwned", "None"):
+        raise Invalid(
+            f"a table is `UserOwned` or `OrganizationOwned`, not `{owned}`", code=Code.BAD_BODY
+        )
     attributes = body.get("Attributes")
     given = [_object(one, "Attributes") for one in attributes] if isinstance(
         attributes, list) else []  # fmt: skip
@@ -194,6 +226,7 @@ async def _new_table(call: Call, body: JsonObject) -> NewTable:
         collection_name=_label(body.get("DisplayCollectionName"), plural(title)),
         primary_name=primary[0],
         description=_label(body.get("Description"), ""),
+        owned=owned != "OrganizationOwned",
         columns=columns,
     )
 

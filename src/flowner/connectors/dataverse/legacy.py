@@ -17,7 +17,7 @@ from flowner.connectors.dataverse.values import (
     rows_of,
     text,
 )
-from flowner.sdk.connector import Connector, ParameterForm, Repeat
+from flowner.sdk.connector import Connector, Credentials, ParameterForm, Repeat, SignIn
 from flowner.sdk.context import Answer, OperationContext
 from flowner.values import JsonObject
 
@@ -45,6 +45,8 @@ def _route(method: str, path: str) -> tuple[str, JsonObject] | None:
 connector: Final = Connector(
     ids=("shared_commondataserviceforapps", "shared_commondataservice"),
     title="Dataverse",
+    summary="Reads and writes rows with exactly the rights of whom it acts as.",
+    credentials=(Credentials(id="own", title="My own identity", sign_in=SignIn.OWN_IDENTITY),),
     legacy_route=_route,
     next_page=next_page,
     operations=operations.operations,

@@ -19,7 +19,7 @@ from flowner.connectors.dataverse.values import (
     step_id,
     text,
 )
-from flowner.sdk.connector import Connector, ParameterForm, Perform, Repeat
+from flowner.sdk.connector import Connector, Lookup, ParameterForm, Perform, Repeat
 from flowner.sdk.context import Answer, OperationContext, Rejected
 from flowner.values import JsonObject
 
@@ -30,10 +30,16 @@ ABSENT: Final = "0x80040217"
 
 operations: Final = Connector(ids=(), title="Dataverse")
 
-_TABLE: Final = ParameterForm(name="entityName", title="Table name", required=True)
+_TABLE: Final = ParameterForm(
+    name="entityName", title="Table name", required=True, lookup=Lookup.TABLES
+)
 _ROW: Final = ParameterForm(name="recordId", title="Row ID", required=True)
 _ITEM: Final = ParameterForm(
-    name="item", title="Columns", type="object", description="each column as `item/name`"
+    name="item",
+    title="Columns",
+    type="object",
+    description="each column as `item/name`",
+    lookup=Lookup.COLUMNS,
 )
 _SELECT: Final = ParameterForm(name="$select", title="Select columns")
 _EXPAND: Final = ParameterForm(name="$expand", title="Expand query")
@@ -52,7 +58,11 @@ _QUERY: Final = (
 
 
 @operations.operation(
-    "ListRecords", title="List rows", repeat=Repeat.HARMLESS, parameters=(_TABLE, *_QUERY)
+    "ListRecords",
+    title="List rows",
+    repeat=Repeat.HARMLESS,
+    parameters=(_TABLE, *_QUERY),
+    answers=(("value[]", "List of items"), ("@odata.nextLink", "Next link")),
 )
 async def list_records(parameters: JsonObject, context: OperationContext) -> Answer:
     """Answer the rows of a table that the query asks for and the acting identity may read.

@@ -41,7 +41,11 @@ def _next_page(body: JsonObject, parameters: JsonObject) -> JsonObject | None:
 
 
 connector: Final = Connector(
-    ids=("http",), title="HTTP", needs_connection=False, next_page=_next_page
+    ids=("http",),
+    title="HTTP",
+    summary="Sends requests to anywhere that the server may reach.",
+    needs_connection=False,
+    next_page=_next_page,
 )
 
 _FORMS: Final = (

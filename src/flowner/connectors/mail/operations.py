@@ -6,7 +6,7 @@ from typing import Final
 
 from flowner.connectors.mail.message import write_letter
 from flowner.connectors.mail.relay import Relay, hand_over
-from flowner.sdk.connector import Connector, ParameterForm, Repeat
+from flowner.sdk.connector import Connector, Credentials, Lookup, ParameterForm, Repeat, SignIn
 from flowner.sdk.context import Answer, OperationContext
 from flowner.values import JsonObject
 
@@ -20,6 +20,31 @@ def _route(method: str, path: str) -> tuple[str, JsonObject] | None:
 connector: Final = Connector(
     ids=("shared_office365", "shared_outlook", "shared_sendmail", "shared_smtp"),
     title="Mail",
+    summary="Sends mail from the connection's account, through its relay.",
+    credentials=(
+        Credentials(
+            id="relay",
+            title="Mail relay",
+            sign_in=SignIn.SECRETS,
+            settings=(
+                ParameterForm(name="host", title="Host", required=True),
+                ParameterForm(name="port", title="Port", type="integer"),
+                ParameterForm(
+                    name="security", title="Security", choices=("starttls", "tls", "none")
+                ),
+                ParameterForm(
+                    name="sendAs",
+                    title="May also send as",
+                    type="array",
+                    description="other senders that the relay lets this account use",
+                ),
+            ),
+            secrets=(
+                ParameterForm(name="user", title="User name"),
+                ParameterForm(name="password", title="Password", type="password"),
+            ),
+        ),
+    ),
     legacy_route=_route,
 )
 
@@ -27,7 +52,13 @@ connector: Final = Connector(
 def _forms(prefix: str, *, sender: str = "From") -> tuple[ParameterForm, ...]:
     lists = "addresses separated by semicolons"
     return (
-        ParameterForm(name=f"{prefix}/To", title="To", required=True, description=lists),
+        ParameterForm(
+            name=f"{prefix}/To",
+            title="To",
+            required=True,
+            description=lists,
+            lookup=Lookup.PEOPLE,
+        ),
         ParameterForm(name=f"{prefix}/Subject", title="Subject", required=True),
         ParameterForm(name=f"{prefix}/Body", title="Body", type="html", required=True),
         ParameterForm(
@@ -39,7 +70,7 @@ def _forms(prefix: str, *, sender: str = "From") -> tuple[ParameterForm, ...]:
         ParameterForm(name=f"{prefix}/Bcc", title="Bcc", description=lists),
         ParameterForm(name=f"{prefix}/ReplyTo", title="Reply to", description=lists),
         ParameterForm(
-            name=f"{prefix}/Importance", title="Importance", description="Low, Normal or High"
+            name=f"{prefix}/Importance", title="Importance", choices=("Low", "Normal", "High")
         ),
         ParameterForm(
             name=f"{prefix}/Attachments",

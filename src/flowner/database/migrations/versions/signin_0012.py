@@ -8,7 +8,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0012"
-down_revision = "0007"
+down_revision = "0010"
 
 _PROVISIONER = "00000000-0000-4000-8000-0000000000aa"
 _STATEMENTS = (

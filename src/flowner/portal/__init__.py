@@ -1,0 +1,1 @@
+"""The portal: web pages for people, rendered by the server."""

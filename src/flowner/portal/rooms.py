@@ -1,0 +1,67 @@
+"""What the pages need of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flowner.clock import Clock
+from flowner.directory.people import Directory
+from flowner.directory.roster import Roster
+from flowner.directory.sessions import Sessions
+from flowner.directory.tokens import Tokens
+from flowner.engine.replies import Replies
+from flowner.flows.apps import Apps
+from flowner.flows.audience import Audience
+from flowner.flows.connections import Connections
+from flowner.flows.consent import Consent
+from flowner.flows.drafting import Drafting
+from flowner.flows.estate import Estate
+from flowner.flows.explain import Explain
+from flowner.flows.history import History
+from flowner.flows.importing import Importer
+from flowner.flows.portfolio import Portfolio
+from flowner.flows.publishing import Publishing
+from flowner.flows.resubmitting import Resubmitting
+from flowner.flows.running import Running
+from flowner.flows.sharing import Sharing
+from flowner.flows.turning import Turning
+from flowner.flows.wiring import Wiring
+from flowner.sdk.connector import Connector
+from flowner.values import FlowId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """The services behind the pages. Each asks the law itself: pages decide nothing."""
+
+    clock: Clock
+    sessions: Sessions
+    tokens: Tokens
+    roster: Roster
+    directory: Directory
+    portfolio: Portfolio
+    history: History
+    explain: Explain
+    running: Running
+    resubmitting: Resubmitting
+    replies: Replies
+    turning: Turning
+    sharing: Sharing
+    audience: Audience
+    connections: Connections
+    consent: Consent
+    apps: Apps
+    publishing: Publishing
+    drafting: Drafting
+    wiring: Wiring
+    importer: Importer
+    estate: Estate
+    connectors: Mapping[str, Connector]
+    """By every id that flows know them by."""
+    tenant: str
+    """What the organisation is called, in the top bar."""
+    is_demo: bool
+    """Whether anybody may choose whom to sign in as. True on loopback, in the demo, alone."""
+    address_of: Callable[[FlowId], str]
+    """The signed address of a flow's HTTP trigger."""

@@ -1,0 +1,16 @@
+"""The pages that there are: looked at by the tests, and by people in ``build/screens``.
+
+Whoever makes a page adds it here: by whom it is seen, and at which address. Addresses may name
+flows of the demo (``{flow[greet]}``) and runs (``{run[greet]}``), people (``{people[ada]}``).
+"""
+
+from __future__ import annotations
+
+PAGES: dict[str, tuple[str, str]] = {
+    "flows-mine": ("ada", "/flows?tab=mine"),
+    "flows-run-only": ("bob", "/flows?tab=runonly"),
+    "flows-all": ("ada", "/flows?tab=all"),
+    "flow-instant": ("ada", "/flows/{flow[announce]}"),
+    "flow-run-only": ("bob", "/flows/{flow[greet]}"),
+    "not-found": ("ada", "/nowhere"),
+}
