@@ -375,6 +375,8 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         clock=house.clock,
         sessions=house.sessions,
         tokens=house.tokens,
+        passwords=house.passwords,
+        openid=house.openid,
         roster=house.roster,
         directory=house.directory,
         portfolio=house.portfolio,
@@ -396,6 +398,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         estate=house.estate,
         connectors=connectors(),
         tenant=demo or "The organization",
+        base=lambda: house.address.base,
         is_demo=demo is not None,
         address_of=lambda flow: f"{house.address.base}/hooks/{flow}?sig={house.signature(flow)}",
     )

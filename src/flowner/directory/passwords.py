@@ -21,6 +21,7 @@ from flowner.database import Database
 from flowner.errors import AccessDenied, Code, Invalid, Refused
 from flowner.rows import passwords as kept
 from flowner.rows import registry
+from flowner.rows.sessions import delete_sessions_of
 from flowner.values import PrincipalId, Secret
 
 SHORTEST, LONGEST = 12, 256
@@ -46,7 +47,7 @@ class Passwords:
         self._nobodys: str | None = None
 
     async def set(self, person: PrincipalId, password: Secret) -> None:
-        """Give somebody a password, or another one.
+        """Give somebody a password, or another one; their sessions end.
 
         Raises:
             Invalid: it is too short or too long, or is the account's name.
@@ -66,6 +67,7 @@ class Passwords:
             await kept.write_password(
                 transaction, principal=person, hash=hash, now=self._clock.now()
             )
+            await delete_sessions_of(transaction, person)
 
     async def remove(self, person: PrincipalId) -> bool:
         """Take somebody's password away; answers whether they had one."""
