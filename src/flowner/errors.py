@@ -79,6 +79,7 @@ class Code(StrEnum):
     NOT_FOUND = "NotFound"
     ACCESS_DENIED = "AccessDenied"
     UNAUTHENTICATED = "Unauthenticated"
+    TOO_MANY_SIGN_INS = "TooManySignIns"
     CONFLICT = "Conflict"
     BAD_REQUEST = "BadRequest"
     TOO_LARGE = "RequestEntityTooLarge"

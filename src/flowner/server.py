@@ -1,3 +1,4 @@
+# over budget: it names every part of the house once, and grows by one line with each of them
 """The composition root: the one module that knows every other."""
 
 from __future__ import annotations
@@ -23,8 +24,16 @@ from flowner.api.doors import Doors
 from flowner.api.tls import Certificates, keep_certificates
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
+from flowner.directory.applications import Applications
+from flowner.directory.arriving import Arrivals
+from flowner.directory.bearers import Bearers
 from flowner.directory.facts import Facts
+from flowner.directory.groups import ProvidedGroups
+from flowner.directory.openid import OpenIdSignIn
+from flowner.directory.passwords import Passwords
 from flowner.directory.people import Directory
+from flowner.directory.providers import Providers
+from flowner.directory.provisioning import Provisioning
 from flowner.directory.roster import Roster
 from flowner.directory.sessions import Sessions
 from flowner.directory.tokens import Tokens
@@ -111,6 +120,13 @@ class House:
     roster: Roster
     sessions: Sessions
     tokens: Tokens
+    applications: Applications
+    providers: Providers
+    bearers: Bearers
+    passwords: Passwords
+    openid: OpenIdSignIn
+    provided_groups: ProvidedGroups
+    provisioning: Provisioning
     facts: Facts
     published: Published
     importer: Importer
@@ -219,6 +235,9 @@ def _build(
     store = Store(database, clock)
     making = Making(database, store.catalogue)
     facts, published = Facts(database), Published(database)
+    directory, tokens = Directory(database), Tokens(database, clock)
+    providers = Providers(settings.providers, clock)
+    bearers = Bearers(database, providers, clock)
     drafting = Drafting(database, published, clock)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
@@ -249,10 +268,19 @@ def _build(
         journal=journal,
         store=store,
         metadata=Metadata(database, store.catalogue),
-        directory=Directory(database),
+        directory=directory,
         roster=Roster(database),
         sessions=Sessions(database, clock),
-        tokens=Tokens(database, clock),
+        tokens=tokens,
+        applications=Applications(database, tokens, clock),
+        providers=providers,
+        bearers=bearers,
+        passwords=Passwords(database, clock),
+        openid=OpenIdSignIn(
+            database, providers, bearers, Arrivals(database, directory, clock), clock
+        ),
+        provided_groups=ProvidedGroups(database, providers),
+        provisioning=Provisioning(database, clock),
         facts=facts,
         published=published,
         importer=Importer(database, published, clock),
@@ -324,6 +352,9 @@ async def serve(house: House, *, tls: bool = False, demo: str | None = None) -> 
 def _doors(house: House) -> Doors:
     return Doors(
         tokens=house.tokens,
+        bearers=house.bearers,
+        applications=house.applications,
+        provisioning=house.provisioning,
         running=house.running,
         history=house.history,
         resubmitting=house.resubmitting,
@@ -333,6 +364,7 @@ def _doors(house: House) -> Doors:
         webapi=house.webapi,
         signature=house.signature,
         callback_signature=house.address.callback_signature,
+        public_url=house.settings.public_url,
     )
 
 
@@ -343,6 +375,8 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         clock=house.clock,
         sessions=house.sessions,
         tokens=house.tokens,
+        passwords=house.passwords,
+        openid=house.openid,
         roster=house.roster,
         directory=house.directory,
         portfolio=house.portfolio,
@@ -364,6 +398,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         estate=house.estate,
         connectors=connectors(),
         tenant=demo or "The organization",
+        base=lambda: house.address.base,
         is_demo=demo is not None,
         address_of=lambda flow: f"{house.address.base}/hooks/{flow}?sig={house.signature(flow)}",
     )

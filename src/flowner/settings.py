@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowner.directory.provider_file import read_provider_file
+from flowner.directory.providers import Provider
 from flowner.errors import Invalid
 from flowner.values import Secret
 
@@ -28,6 +30,8 @@ class Settings:
     """Runs that one process moves at the same time."""
     allow_private_addresses: bool = False
     """Whether the HTTP connector may reach loopback and private addresses."""
+    providers: tuple[Provider, ...] = ()
+    """OpenID providers whose tokens are taken, and with whom people sign in."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -45,7 +49,18 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         public_url=(given.get("FLOWNER_PUBLIC_URL") or "").rstrip("/") or None,
         concurrency=_whole(given, "FLOWNER_CONCURRENCY", default.concurrency, 1, 1000),
         allow_private_addresses=_yes(given, "FLOWNER_ALLOW_PRIVATE_ADDRESSES"),
+        providers=_providers(given.get("FLOWNER_PROVIDERS")),
     )
+
+
+def _providers(path: str | None) -> tuple[Provider, ...]:
+    if not path:
+        return ()
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise Invalid(f"`FLOWNER_PROVIDERS` is `{path}`, which cannot be read") from None
+    return read_provider_file(text)
 
 
 def _whole(given: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -24,6 +24,7 @@ from flowner.access.vocabulary import (
 from flowner.cli import app
 from flowner.errors import Code
 from flowner.rows.facts import ACT_FOR_OTHERS
+from flowner.rows.privileges import PROVISION
 from flowner.sdk.connector import Connector, Repeat
 from flowner.sdk.context import Answer, OperationContext
 from flowner.server import connectors
@@ -266,6 +267,6 @@ def test_every_permission_has_a_heading_and_every_heading_is_one() -> None:
             for one in ConnectionAction
         ],
         "Rows": [right.value for right in Right],
-        "Privileges": [f"`{ACT_FOR_OTHERS}`"],
+        "Privileges": [f"`{ACT_FOR_OTHERS}`", f"`{PROVISION}`"],
     }
     assert all(f"*{depth.name.lower()}*" in page("permissions") for depth in Depth)

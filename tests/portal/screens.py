@@ -12,5 +12,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "flows-all": ("ada", "/flows?tab=all"),
     "flow-instant": ("ada", "/flows/{flow[announce]}"),
     "flow-run-only": ("bob", "/flows/{flow[greet]}"),
+    "designer": ("ada", "/flows/{flow[greet]}/edit"),
+    "designer-panel": (
+        "ada",
+        "/flows/{flow[as_modifier]}/edit?card=When_a_request_changes&tab=runs-as",
+    ),
     "not-found": ("ada", "/nowhere"),
 }

@@ -7,7 +7,8 @@ GET  /api/runs/{run}           one of them, with its actions
 POST /api/runs/{run}/resubmit  run its trigger again, as whom it ran
 GET  /health                   whether the server is up
 
-The addresses that flows give out are in `hooks`, Dataverse's Web API is in `webapi`.
+The addresses that flows give out are in `hooks`, Dataverse's Web API is in `webapi`, the token
+endpoint in `oauth`, SCIM in `scim`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import Receive, Scope, Send
 
-from flowner.api import hooks, webapi
+from flowner.api import hooks, oauth, webapi
 from flowner.api.doors import GUID, REPLY_SECONDS, Doors, person_of
 from flowner.api.problems import answer, no_route, our_fault
 from flowner.api.reading import read_object
@@ -45,6 +47,8 @@ def build(doors: Doors, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
             Route("/api/runs/{run}/resubmit", _resubmit, methods=["POST"]),
             *hooks.routes,
             *webapi.routes,
+            Mount("/scim/v2", app=_scim),
+            *oauth.routes,
             Route("/health", _health, methods=["GET"]),
             Route("/api/{rest:path}", _nothing, methods=_METHODS),
             *beside,
@@ -57,6 +61,12 @@ def build(doors: Doors, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
     )
     app.state.doors = doors
     return app
+
+
+async def _scim(scope: Scope, receive: Receive, send: Send) -> None:
+    from flowner.api import scim  # noqa: PLC0415 - most of a second, and few ever ask
+
+    await scim.router(scope, receive, send)
 
 
 async def _health(request: Request) -> JSONResponse:

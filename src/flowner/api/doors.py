@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from flowner.directory.applications import TENANT, Applications
+from flowner.directory.bearers import Bearers
+from flowner.directory.provisioning import Provisioning
 from flowner.directory.tokens import Tokens
 from flowner.engine.children import Callbacks
 from flowner.engine.replies import Replies
@@ -29,6 +32,9 @@ class Doors:
     """What the routes need."""
 
     tokens: Tokens
+    bearers: Bearers
+    applications: Applications
+    provisioning: Provisioning
     running: Running
     history: History
     resubmitting: Resubmitting
@@ -41,12 +47,40 @@ class Doors:
     callback_signature: Callable[[RunId, str], str]
     """Signs the address at which an action of a run is answered."""
 
+    public_url: str | None = None
+    """Where others reach this server; None: where they happened to."""
+
 
 async def person_of(request: Request) -> PrincipalId:
-    """Return whose bearer token the request carries; `AccessDenied` when it carries none."""
+    """Return whose bearer token the request carries: one of ours, or of a provider.
+
+    Raises:
+        AccessDenied: it carries none that stands, or theirs who is disabled.
+        Unavailable: the keys of the token's provider cannot be had.
+    """
     doors: Doors = request.app.state.doors
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    person = await doors.tokens.recognise(token) if scheme.lower() == "bearer" else None
-    if person is None:
-        raise AccessDenied("sign in with a bearer token", code=Code.UNAUTHENTICATED)
-    return person
+    if scheme.lower() == "bearer":
+        person = await doors.tokens.recognise(token) or await doors.bearers.recognise(token)
+        if person is not None:
+            return person
+    raise AccessDenied("sign in with a bearer token", code=Code.UNAUTHENTICATED)
+
+
+def base_of(request: Request) -> str:
+    """Return the beginning of our addresses as whoever asks knows it; no slash behind."""
+    doors: Doors = request.app.state.doors
+    return doors.public_url or f"{request.url.scheme}://{request.url.netloc}"
+
+
+def challenge(request: Request) -> str:
+    """Return the `WWW-Authenticate` of a 401: where a program signs in, and for what.
+
+    Clients cut `/oauth2/authorize` off to find the authority. Sources:
+    https://learn.microsoft.com/power-apps/developer/data-platform/authenticate-oauth
+    https://www.rfc-editor.org/rfc/rfc6750#section-3
+    """
+    base = base_of(request)
+    where = f'authorization_uri="{base}/{TENANT}/oauth2/authorize", resource_id="{base}/"'
+    wrong = ', error="invalid_token"' if "authorization" in request.headers else ""
+    return f"Bearer {where}{wrong}"

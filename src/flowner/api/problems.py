@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from flowner.api.doors import challenge
 from flowner.errors import (
     AccessDenied,
     Code,
@@ -27,12 +28,11 @@ _STATUS: dict[type[FlownerError], int] = {
 }
 
 
-_BY_CODE = {Code.UNAUTHENTICATED: 401, Code.TOO_LARGE: 413}
+_BY_CODE = {Code.UNAUTHENTICATED: 401, Code.TOO_LARGE: 413, Code.TOO_MANY_SIGN_INS: 429}
 
 
 def answer(request: Request, error: Exception) -> JSONResponse:
     """Return the response for an error of ours, in the shape of the Web API."""
-    del request
     if not isinstance(error, FlownerError):
         raise error
     status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), 400)
@@ -42,7 +42,8 @@ def answer(request: Request, error: Exception) -> JSONResponse:
         for name, value in (("pointer", error.pointer), ("file", error.file))
         if value is not None
     }
-    headers = {"WWW-Authenticate": "Bearer"} if error.code is Code.UNAUTHENTICATED else {}
+    is_nobody = error.code is Code.UNAUTHENTICATED
+    headers = {"WWW-Authenticate": challenge(request)} if is_nobody else {}
     return JSONResponse(
         {"error": said}, status_code=_BY_CODE.get(error.code, status), headers=headers
     )

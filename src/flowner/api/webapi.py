@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from flowner.api.doors import Doors, person_of
+from flowner.api.doors import Doors, challenge, person_of
 from flowner.api.reading import read_bytes
-from flowner.errors import FlownerError
+from flowner.errors import Code, FlownerError
 from flowner.webapi import requests
 from flowner.webapi.problems import problem
 from flowner.webapi.requests import Answer
@@ -27,7 +27,10 @@ async def _answer(request: Request) -> Response:
         person = await person_of(request)
         asked = await _read(request)
     except FlownerError as error:
-        return _response(problem(error))
+        refused = _response(problem(error))
+        if error.code is Code.UNAUTHENTICATED:
+            refused.headers["WWW-Authenticate"] = challenge(request)
+        return refused
     return _response(await doors.webapi.answer(asked, person))
 
 

@@ -1,4 +1,4 @@
-"""People, service accounts, applications and groups."""
+"""People, service accounts and groups."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from flowner.access.rights import Depth, Right
-from flowner.cli.opening import AsJson, in_house, pairs, print_list, say
+from flowner.cli.opening import AsJson, ask_secret, in_house, pairs, print_list, say
 from flowner.directory.people import NewPerson
 from flowner.errors import Invalid
 from flowner.server import House
 
-people = typer.Typer(no_args_is_help=True, help="People, service accounts and applications.")
+people = typer.Typer(no_args_is_help=True, help="People and service accounts.")
 roles = typer.Typer(no_args_is_help=True, help="Security roles: rights on tables of rows.")
 groups = typer.Typer(no_args_is_help=True, help="Security groups.")
 
@@ -48,23 +48,6 @@ def add(
     in_house(work)
 
 
-@people.command("add-application")
-def add_application(
-    name: Annotated[str, typer.Argument(help="The name to show.")],
-    application: Annotated[str, typer.Argument(help="The application id, a GUID.")],
-    role: Annotated[
-        list[str] | None, typer.Option(help="A security role besides Basic User; may be repeated.")
-    ] = None,
-) -> None:
-    """Add an application (service principal)."""
-
-    async def work(house: House) -> None:
-        roles = await house.directory.roles((*_DEFAULT_ROLES, *(role or ())))
-        say(await house.directory.add_application(name, application, roles=roles))
-
-    in_house(work)
-
-
 @people.command("list")
 def list_people(as_json: AsJson = False) -> None:
     """List everybody."""
@@ -91,14 +74,58 @@ def enable(who: Who) -> None:
 @people.command("token")
 def token(
     who: Who,
+    name: Annotated[str, typer.Option(help="What it is for.")] = "command line",
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it stands.")] = 90,
 ) -> None:
     """Make a personal access token, and print it: it is shown this once."""
 
     async def work(house: House) -> None:
         person = await house.running.somebody(who)
-        made = await house.tokens.issue(person, "command line", life=timedelta(days=days))
+        made = await house.tokens.issue(person, name, life=timedelta(days=days))
         typer.echo(made.reveal())
+
+    in_house(work)
+
+
+@people.command("tokens")
+def tokens(who: Who, as_json: AsJson = False) -> None:
+    """List somebody's personal access tokens that stand; never what they are."""
+
+    async def work(house: House) -> None:
+        found = await house.tokens.list(await house.running.somebody(who))
+        print_list("tokens", found, as_json=as_json, empty="no tokens: flowner people token")
+
+    in_house(work)
+
+
+@people.command("revoke")
+def revoke(
+    who: Who,
+    token: Annotated[str | None, typer.Option(help="One token's id; absent: all of them.")] = None,
+) -> None:
+    """Revoke somebody's personal access tokens: they open nothing from now on."""
+
+    async def work(house: House) -> None:
+        done = await house.tokens.revoke(await house.running.somebody(who), token)
+        say(f"{done} revoked")
+
+    in_house(work)
+
+
+@people.command("password")
+def password(
+    who: Who,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the password away.")] = False,
+) -> None:
+    """Give somebody a password to sign in with; it is asked for, or read from a pipe."""
+
+    async def work(house: House) -> None:
+        person = await house.running.somebody(who)
+        if remove:
+            if not await house.passwords.remove(person):
+                raise Invalid("they have no password")
+            return
+        await house.passwords.set(person, ask_secret("password"))
 
     in_house(work)
 
@@ -153,6 +180,31 @@ def leave(group: Group, member: Who) -> None:
         await house.directory.remove_member(
             await house.running.somebody(group), await house.running.somebody(member)
         )
+
+    in_house(work)
+
+
+@groups.command("follow")
+def follow(
+    group: Group,
+    provider: Annotated[str, typer.Argument(help="A provider's name.")],
+    value: Annotated[str, typer.Argument(help="What its groups claim holds for members.")],
+) -> None:
+    """Let a group's members come from an OpenID provider: its claim says who is in."""
+
+    async def work(house: House) -> None:
+        await house.provided_groups.follow(await house.running.somebody(group), provider, value)
+
+    in_house(work)
+
+
+@groups.command("unfollow")
+def unfollow(group: Group) -> None:
+    """Let a group come from no provider; its members stay."""
+
+    async def work(house: House) -> None:
+        if not await house.provided_groups.unfollow(await house.running.somebody(group)):
+            raise Invalid("the group follows no provider")
 
     in_house(work)
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from flowner.cli import commands, connections, directory, flows, simulating, tables
+from flowner.cli import applications, commands, connections, directory, flows, simulating, tables
 from flowner.errors import FlownerError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command("simulate")(simulating.simulate)
 app.add_typer(directory.people, name="people")
 app.add_typer(directory.roles, name="roles")
 app.add_typer(directory.groups, name="groups")
+app.add_typer(applications.applications, name="applications")
 app.add_typer(connections.connections, name="connections")
 app.add_typer(connections.references, name="references")
 app.add_typer(flows.flows, name="flows")

@@ -178,6 +178,17 @@ def without_member(flow: Flow, name: str, path: tuple[str, ...]) -> Flow:
     return with_node(flow, node, lambda source: _drop(source, path))
 
 
+def with_source(flow: Flow, name: str, source: JsonObject) -> Flow:
+    """Replace all that a document says of an action, with all inside it."""
+    action = _action(flow, name)
+
+    def change(before: JsonObject) -> None:
+        before.clear()
+        before.update(copied_object(source))
+
+    return with_node(flow, action, change)
+
+
 def with_case(flow: Flow, switch: str, case: str, value: Json) -> Flow:
     """Add a case to a Switch, or change the value that one is compared with."""
     node = _of_type(flow, switch, "Switch")

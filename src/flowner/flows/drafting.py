@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flowner.access.vocabulary import FlowAction, FlowFacts
@@ -13,7 +13,10 @@ from flowner.definitions.codec import read_flow, write_flow
 from flowner.definitions.flow import Flow
 from flowner.errors import Conflict
 from flowner.flows.asking import flow_permit
+from flowner.flows.families import look_over, read_family
 from flowner.flows.publishing import publish
+from flowner.identity.save import Finding
+from flowner.identity.world import World
 from flowner.rows.drafts import (
     Step,
     add_step,
@@ -22,6 +25,7 @@ from flowner.rows.drafts import (
     read_draft,
     show_step,
 )
+from flowner.rows.facts import read_world
 from flowner.rows.versions import read_version
 from flowner.triggers.published import Published
 from flowner.values import FlowId, PrincipalId
@@ -31,7 +35,7 @@ from flowner.values import FlowId, PrincipalId
 class Draft:
     """A flow as it is being edited."""
 
-    id: FlowId
+    facts: FlowFacts
     flow: Flow
     step: int
     """Moves with every edit; 0 is what is published."""
@@ -46,8 +50,22 @@ class Draft:
     can_redo: bool = False
 
     @property
+    def id(self) -> FlowId:
+        return self.facts.id
+
+    @property
     def is_changed(self) -> bool:
+        """Whether it may differ from what is published."""
         return self.step > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a draft depends on, and what is to be said of it."""
+
+    world: World
+    findings: tuple[Finding, ...]
+    """Those that refuse it come first."""
 
 
 class Drafting:
@@ -65,7 +83,7 @@ class Drafting:
                 return _draft(facts, step)
             document = await read_version(transaction, id, facts.version)
             return Draft(
-                id=id,
+                facts=facts,
                 flow=read_flow(document, name=facts.name),
                 step=0,
                 label="",
@@ -74,6 +92,20 @@ class Drafting:
                 based_on=facts.version,
                 version=facts.version,
             )
+
+    async def look(self, draft: Draft, by: PrincipalId) -> Looked:
+        """Return what a draft's identities depend on now, and what is wrong with it."""
+        async with self._database.transaction() as transaction:
+            (await flow_permit(transaction, by, FlowAction.READ, draft.id)).to(FlowAction.READ)
+            references = {
+                name
+                for binding in draft.flow.bindings.values()
+                if (name := binding.reference or binding.connection) is not None
+            }
+            world = await read_world(transaction, draft.facts, [by], references)
+            flow = replace(draft.flow, guid=draft.id)
+            family = await read_family(transaction, self._published, [flow])
+        return Looked(world=world, findings=look_over(flow, family))
 
     async def edit(
         self,
@@ -168,7 +200,7 @@ class Drafting:
 
 def _draft(facts: FlowFacts, step: Step) -> Draft:
     return Draft(
-        id=facts.id,
+        facts=facts,
         flow=read_flow(step.document, name=facts.name),
         step=step.number,
         label=step.label,

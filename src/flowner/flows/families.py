@@ -57,18 +57,28 @@ def examine(flow: Flow, family: Family) -> tuple[Finding, ...]:
 
     Raises `InvalidDefinition` with every finding that refuses it.
     """
-    found = list(findings(flow, family.flows))
-    for action in flow.walk():
-        child = family.flows.get(child_guid(action) or "")
-        if child is not None:
-            found += child_findings(flow, action.pointer, child)
-    found += called_findings(flow, list(family.callers(flow)))
+    found = _relatives(flow, family)
     refusing = [finding for finding in found if finding.refuses]
     if refusing:
         raise InvalidDefinition([_problem(flow, finding) for finding in refusing])
     # What keeps a flow from being turned on keeps nobody from bringing it here to mend it.
     kept = (replace(of_problem(problem), refuses=False) for problem in problems(flow))
     return (*found, *kept)
+
+
+def look_over(flow: Flow, family: Family) -> tuple[Finding, ...]:
+    """Return all that is to be said of a flow, what keeps it from being turned on first."""
+    found = [*_relatives(flow, family), *map(of_problem, problems(flow))]
+    return tuple(sorted(found, key=lambda finding: not finding.refuses))
+
+
+def _relatives(flow: Flow, family: Family) -> list[Finding]:
+    found = list(findings(flow, family.flows))
+    for action in flow.walk():
+        child = family.flows.get(child_guid(action) or "")
+        if child is not None:
+            found += child_findings(flow, action.pointer, child)
+    return [*found, *called_findings(flow, list(family.callers(flow)))]
 
 
 def _problem(flow: Flow, finding: Finding) -> Problem:

@@ -73,6 +73,7 @@ def _templates() -> Environment:
         "query": lambda values: urlencode({k: v for k, v in values.items() if v not in (None, "")}),
         "segment": lambda text: quote(str(text), safe=""),
         "count": counted,
+        "begun": lambda text: str(text)[:1].upper() + str(text)[1:],
     }
     return made
 

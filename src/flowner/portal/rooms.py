@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flowner.clock import Clock
+from flowner.directory.openid import OpenIdSignIn
+from flowner.directory.passwords import Passwords
 from flowner.directory.people import Directory
 from flowner.directory.roster import Roster
 from flowner.directory.sessions import Sessions
@@ -38,6 +40,8 @@ class Rooms:
     clock: Clock
     sessions: Sessions
     tokens: Tokens
+    passwords: Passwords
+    openid: OpenIdSignIn
     roster: Roster
     directory: Directory
     portfolio: Portfolio
@@ -61,6 +65,8 @@ class Rooms:
     """By every id that flows know them by."""
     tenant: str
     """What the organisation is called, in the top bar."""
+    base: Callable[[], str]
+    """Where the portal is reached, without a slash at the end."""
     is_demo: bool
     """Whether anybody may choose whom to sign in as. True on loopback, in the demo, alone."""
     address_of: Callable[[FlowId], str]

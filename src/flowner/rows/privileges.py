@@ -14,6 +14,9 @@ from flowner.rows.facts import ACT_FOR_OTHERS
 from flowner.rows.seed import SYSTEM_ADMINISTRATOR
 from flowner.values import PrincipalId
 
+PROVISION = "prvProvisionDirectory"
+"""The right to keep people and groups from outside."""
+
 # Rights of teams do not let one act for others. Source:
 # https://learn.microsoft.com/power-apps/developer/data-platform/impersonate-another-user
 _DELEGATE = """
@@ -97,6 +100,12 @@ async def held_by(
 async def may_act_for_others(transaction: Transaction, principal: PrincipalId) -> bool:
     """Say whether a role of the principal's own lets them act on behalf of others."""
     found = await transaction.execute(_DELEGATE, (principal, ACT_FOR_OTHERS))
+    return await found.fetchone() is not None
+
+
+async def may_provision(transaction: Transaction, principal: PrincipalId) -> bool:
+    """Say whether a role of the principal's own lets them keep people and groups."""
+    found = await transaction.execute(_DELEGATE, (principal, PROVISION))
     return await found.fetchone() is not None
 
 

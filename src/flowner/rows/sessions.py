@@ -45,6 +45,11 @@ async def find_session(
     return None if row is None else PrincipalId(row["id"])
 
 
+async def delete_sessions_of(transaction: Transaction, principal: PrincipalId) -> None:
+    """End every session of somebody."""
+    await transaction.execute("DELETE FROM rows.websession WHERE principalid = %s", (principal,))
+
+
 async def delete_session(transaction: Transaction, hashed: bytes) -> None:
     """End a session."""
     await transaction.execute("DELETE FROM rows.websession WHERE sessionhash = %s", (hashed,))

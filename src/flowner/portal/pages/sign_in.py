@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from flowner.errors import AccessDenied
+from flowner.errors import AccessDenied, Refused
 from flowner.identity.world import PrincipalKind
+from flowner.portal.problems import sentence
 from flowner.portal.rendering import bare_page
 from flowner.portal.rooms import Rooms
 from flowner.portal.visiting import (
@@ -25,7 +26,9 @@ from flowner.portal.visiting import (
     set_theme,
     visit_of,
 )
-from flowner.values import PrincipalId
+from flowner.values import PrincipalId, Secret
+
+_BROWSER = "flowner_sign_in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +58,8 @@ async def _page(request: Request, *, wrong: str = "", status: int = 200) -> Resp
         "sign_in.html",
         status=status,
         people=people,
-        providers=(),
-        passwords=False,
+        providers=rooms.openid.offered(),
+        passwords=not rooms.is_demo,
         wrong=wrong,
         next=local(request.query_params.get("next", "/flows")),
     )
@@ -81,12 +84,65 @@ def _arriving(path: str, who: Callable[[Rooms, Form], Awaitable[PrincipalId | No
             if person is None:
                 said = "That is not right, or it does not stand any more."
                 return await _page(request, wrong=said, status=403)
-            response = RedirectResponse(local(form.text("next", "/flows")), status_code=303)
-            secret = await rooms.sessions.begin(person)
-            set_cookie(response, request, secret.reveal())
-            return response
+            return await _entered(request, person, form.text("next", "/flows"))
 
     return Route(path, endpoint, methods=["POST"])
+
+
+async def _by_password(request: Request) -> Response:
+    rooms: Rooms = request.app.state.rooms
+    async with request.form() as data:
+        form = Form(data)
+        address = request.client.host if request.client else ""
+        try:
+            person = await rooms.passwords.check(
+                form.text("upn"), Secret(form.text("password")), address=address
+            )
+        except AccessDenied as error:
+            return await _page(request, wrong=sentence(error.message), status=403)
+        except Refused as error:
+            return await _page(request, wrong=sentence(error.message), status=429)
+        return await _entered(request, person, form.text("next", "/flows"))
+
+
+async def _to_provider(request: Request) -> Response:
+    rooms: Rooms = request.app.state.rooms
+    begun = await rooms.openid.begin(
+        request.path_params["provider"],
+        redirect_uri=f"{rooms.base()}/sign-in/back",
+        return_to=local(request.query_params.get("next", "/flows")),
+    )
+    response = RedirectResponse(begun.url, status_code=303)
+    response.set_cookie(
+        _BROWSER,
+        begun.browser.reveal(),
+        max_age=int(begun.life.total_seconds()),
+        path="/sign-in",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+async def _from_provider(request: Request) -> Response:
+    rooms: Rooms = request.app.state.rooms
+    browser = Secret(request.cookies.get(_BROWSER, ""))
+    try:
+        who = await rooms.openid.finish(dict(request.query_params), browser)
+    except AccessDenied as error:
+        return await _page(request, wrong=sentence(error.message), status=403)
+    response = await _entered(request, who.person, who.return_to)
+    response.delete_cookie(_BROWSER, path="/sign-in")
+    return response
+
+
+async def _entered(request: Request, person: PrincipalId, then: str) -> Response:
+    rooms: Rooms = request.app.state.rooms
+    secret = await rooms.sessions.begin(person)
+    response = RedirectResponse(local(then), status_code=303)
+    set_cookie(response, request, secret.reveal())
+    return response
 
 
 async def _by_token(rooms: Rooms, form: Form) -> PrincipalId | None:
@@ -118,6 +174,9 @@ async def _theme(visit: Visit, form: Form) -> Response:
 routes = [
     Route("/sign-in", _open, methods=["GET"]),
     _arriving("/sign-in/token", _by_token),
+    Route("/sign-in/password", _by_password, methods=["POST"]),
+    Route("/sign-in/with/{provider}", _to_provider, methods=["GET"]),
+    Route("/sign-in/back", _from_provider, methods=["GET"]),
     _arriving("/sign-in/demo", _as_demo),
     post("/sign-out", _sign_out),
     post("/theme", _theme),

@@ -1,0 +1,162 @@
+"""Forms of actions: what a definition says, as fields; and what was filled in, as a definition.
+
+A field that was not touched is not written: it is sent back as it was shown, and what stood there
+stays, whatever its type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flowner.definitions import forms, palette
+from flowner.definitions.flow import Action, Flow, Trigger
+from flowner.definitions.forms import Field, Kind
+from flowner.definitions.steps import with_member, without_member
+from flowner.errors import Invalid
+from flowner.sdk.connector import Lookup, Operation, ParameterForm
+from flowner.values import Json, JsonObject
+
+_TYPES = {
+    "integer": Kind.VALUE,
+    "number": Kind.VALUE,
+    "boolean": Kind.VALUE,
+    "object": Kind.VALUE,
+    "array": Kind.VALUE,
+    "any": Kind.VALUE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One field, as it is filled in now."""
+
+    field: Field
+    id: str
+    """Its name in the form: the path."""
+    text: str
+    lookup: Lookup = Lookup.NOTHING
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is worth several lines."""
+        long_kinds = (Kind.JSON, Kind.SCHEMA, Kind.CONDITION)
+        return self.field.kind in long_kinds or len(self.text) > 60 or "\n" in self.text
+
+
+def fields_of(node: Action | Trigger, operation: Operation | None) -> tuple[Shown, ...]:
+    """Return the fields of an action's form, or of the trigger's: what is required first.
+
+    ``operation`` is the connector's, where it is known. Parameters that no form knows come last.
+    """
+    step = palette.step_of(node)
+    if step is not None:
+        return tuple(_shown(node.source, field) for field in step.fields)
+    if node.call is None:
+        return (_shown(node.source, Field(path=("inputs",), title="Inputs", kind=Kind.VALUE)),)
+    if node.call.legacy:
+        return (_shown(node.source, Field(path=("inputs",), title="Inputs", kind=Kind.JSON)),)
+    known = operation.parameters if operation else ()
+    ordered = sorted(known, key=lambda form: not form.required)
+    found = [
+        _shown(node.source, _field_of(form), form.lookup)
+        for form in ordered
+        if form.lookup is not Lookup.COLUMNS
+    ]
+    names = {form.name for form in known}
+    for name in node.call.parameters:
+        if name not in names:
+            path = ("inputs", "parameters", name)
+            title = name.rpartition("/")[2]
+            field = Field(path=path, title=title, kind=Kind.VALUE, required=False)
+            found.append(_shown(node.source, field))
+    return tuple(found)
+
+
+def columns_form(operation: Operation | None) -> ParameterForm | None:
+    """Return the parameter that is filled in column by column, if there is one."""
+    known = operation.parameters if operation else ()
+    return next((form for form in known if form.lookup is Lookup.COLUMNS), None)
+
+
+def filled(flow: Flow, name: str, shown: tuple[Shown, ...], given: Mapping[str, str]) -> Flow:
+    """Return the flow with a form's fields filled in. ``given`` is by the fields' ids.
+
+    Raises `Invalid`, with the field's id as pointer, for what a field cannot hold.
+    """
+    for one in shown:
+        text = given.get(one.id)
+        if text is None or text == one.text:
+            continue
+        if text == "" and not one.field.required:
+            flow = without_member(flow, name, one.field.path)
+        else:
+            flow = with_member(flow, name, one.field.path, read_text(one.field, text, one.id))
+    return flow
+
+
+def read_text(field: Field, text: str, id: str) -> Json:
+    """Return the value that a text means in a field."""
+    match field.kind:
+        case Kind.TEXT | Kind.CHOICE:
+            return text
+        case Kind.LIST:
+            return _value(text)
+        case Kind.NUMBER | Kind.CODE:
+            if text.lstrip("-").isdecimal():
+                return int(text)
+            if field.kind is Kind.NUMBER and text.startswith("@"):
+                return text
+            raise Invalid(f"*{field.title}* is a number, not `{text[:40]}`", pointer=id)
+        case Kind.VALUE | Kind.CONDITION:
+            return _value(text)
+        case Kind.JSON | Kind.SCHEMA | Kind.INPUTS:
+            if text.startswith("@"):
+                return text
+            return _json(field.title, text, id)
+
+
+def written(value: Json) -> str:
+    """Return a value as a field shows it: texts as they are, anything else as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _shown(source: JsonObject, field: Field, lookup: Lookup = Lookup.NOTHING) -> Shown:
+    id = "/".join(token.replace("~", "~0").replace("/", "~1") for token in field.path)
+    return Shown(field=field, id=id, text=written(forms.read(source, field)), lookup=lookup)
+
+
+def _field_of(form: ParameterForm) -> Field:
+    kind = Kind.CHOICE if form.choices else _TYPES.get(form.type, Kind.TEXT)
+    return Field(
+        path=("inputs", "parameters", form.name),
+        title=form.title,
+        kind=kind,
+        required=form.required,
+        choices=form.choices,
+        help=form.description,
+    )
+
+
+def _value(text: str) -> Json:
+    """Read JSON where a text is some; else it is the text itself."""
+    if text.startswith("@") or not text:
+        return text
+    try:
+        found: Json = json.loads(text)
+    except ValueError:
+        return text
+    return found
+
+
+def _json(title: str, text: str, id: str) -> Json:
+    try:
+        found: Json = json.loads(text)
+    except ValueError as error:
+        raise Invalid(f"*{title}* is no JSON: {error}", pointer=id) from None
+    return found
