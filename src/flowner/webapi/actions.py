@@ -17,6 +17,7 @@ from flowner.webapi import defining, rows
 from flowner.webapi.addresses import Segment, read_link
 from flowner.webapi.bodies import read_values
 from flowner.webapi.calls import Call, no_method
+from flowner.webapi.deep import Nest
 from flowner.webapi.fetching import answer_fetch
 from flowner.webapi.labels import ENGLISH, SPACE
 from flowner.webapi.queries import read_criteria
@@ -78,12 +79,10 @@ async def bulk_delete(call: Call) -> Answer:
 
 async def create_multiple(call: Call, table: Table) -> Answer:
     """Answer ``CreateMultiple``: all of the rows, or none."""
+    nest = Nest(call)
     ids: list[Json] = []
     for target in _targets(call):
-        values = await read_values(call, table, target)
-        row = await call.rooms.store.create(
-            call.caller, table.name, values, within=call.transaction
-        )
+        row = await nest.create(table, target)
         ids.append(row[table.key])
     said = f"{SPACE}CreateMultipleResponse"
     return Answer(content={"@odata.context": context(call, said), "Ids": ids})
@@ -104,20 +103,19 @@ async def update_multiple(call: Call, table: Table) -> Answer:
 
 async def upsert_multiple(call: Call, table: Table) -> Answer:
     """Answer ``UpsertMultiple``: each row is changed, or made where there is none."""
+    nest = Nest(call)
     results: list[Json] = []
     for target in _targets(call):
         id, said = await _target_id(call, table, target)
-        values = await read_values(call, table, {**target, **said})
         there = id is not None and await call.rooms.reading.exists(table, id, call.transaction)
         if there and id is not None:
+            values = await read_values(call, table, {**target, **said})
             row = await call.rooms.store.update(
                 call.caller, table.name, id, values, within=call.transaction
             )
         else:
             key: JsonObject = {} if id is None else {table.key: id}
-            row = await call.rooms.store.create(
-                call.caller, table.name, {**values, **key}, within=call.transaction
-            )
+            row = await nest.create(table, {**target, **said}, key)
         link: JsonObject = {"@odata.type": f"#{SPACE}{table.name}", table.key: row[table.key]}
         results.append({"RecordCreated": not there, "Target": link})
     answer = f"{SPACE}UpsertMultipleResponse"
@@ -130,7 +128,7 @@ async def delete_multiple(call: Call, table: Table) -> Answer:
         id, _ = await _target_id(call, table, target)
         if id is None:
             raise Invalid(f"a target has neither `{table.key}` nor a key", code=Code.BAD_BODY)
-        await rows.remove(call, table, id)
+        await call.rooms.store.delete(call.caller, table.name, id, within=call.transaction)
     return Answer(status=204)
 
 
@@ -181,7 +179,9 @@ async def _delete_found(call: Call, table: Table, query: JsonObject) -> None:
         for row in page.rows:
             try:
                 async with apart(call.transaction):
-                    await rows.remove(call, table, str(row[table.key]))
+                    await call.rooms.store.delete(
+                        call.caller, table.name, str(row[table.key]), within=call.transaction
+                    )
             except AccessDenied:
                 continue  # the job goes on with the rows that its owner may delete
         if page.last is None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import related_by
-from flowner.rows.files import drop_files
 from flowner.values import Json, JsonObject
 from flowner.webapi.addresses import Segment
 from flowner.webapi.bodies import linked, read_values
 from flowner.webapi.calls import Call, need
+from flowner.webapi.deep import Nest
 from flowner.webapi.lists import Listing, applied, expanded, read_options
 from flowner.webapi.requests import Answer
 from flowner.webapi.shaping import context, formatted
@@ -31,9 +31,7 @@ async def read_row(call: Call, table: Table, segment: Segment) -> Answer:
 
 async def create_row(call: Call, table: Table) -> Answer:
     """Answer ``POST accounts``: 204, or 201 with the row where that is preferred."""
-    listing = _single(call, table)
-    values = await read_values(call, table, call.request.json())
-    return await _create(call, table, values, listing)
+    return await _create(call, table, {}, _single(call, table))
 
 
 async def write_row(call: Call, table: Table, segment: Segment) -> Answer:
@@ -43,7 +41,6 @@ async def write_row(call: Call, table: Table, segment: Segment) -> Answer:
     """
     listing = _single(call, table)
     id, said = await call.key(table, segment)
-    values = await read_values(call, table, call.request.json())
     there = id is not None and await call.rooms.reading.exists(table, id, call.transaction)
     if_match = call.request.header("if-match")
     if there and call.request.header("if-none-match") == "*":
@@ -52,7 +49,8 @@ async def write_row(call: Call, table: Table, segment: Segment) -> Answer:
         _absent(table, need(table, id))
     if not there or id is None:
         key: JsonObject = {} if id is None else {table.key: id}
-        return await _create(call, table, {**values, **said, **key}, listing)
+        return await _create(call, table, {**said, **key}, listing)
+    values = await read_values(call, table, call.request.json())
     for name, value in values.items():
         if name == table.key and str(value).lower() != id:
             raise Invalid("the id in the body is another than in the address", code=Code.BAD_BODY)
@@ -74,14 +72,8 @@ async def delete_row(call: Call, table: Table, segment: Segment) -> Answer:
                 "the version of the existing record doesn't match the version given",
                 code=Code.ROW_VERSION,
             )
-    await remove(call, table, id)
-    return Answer(status=204)
-
-
-async def remove(call: Call, table: Table, id: str) -> None:
-    """Remove a row with its files."""
     await call.rooms.store.delete(call.caller, table.name, id, within=call.transaction)
-    await drop_files(call.transaction, table.name, id, None)
+    return Answer(status=204)
 
 
 async def read_column(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
@@ -211,8 +203,8 @@ async def _navigate(call: Call, table: Table, id: str, name: str) -> Answer:
     return Answer(status=204)
 
 
-async def _create(call: Call, table: Table, values: JsonObject, listing: Listing) -> Answer:
-    row = await call.rooms.store.create(call.caller, table.name, values, within=call.transaction)
+async def _create(call: Call, table: Table, said: JsonObject, listing: Listing) -> Answer:
+    row = await Nest(call).create(table, call.request.json(), said)
     return await _written(call, table, row, listing, 201)
 
 
