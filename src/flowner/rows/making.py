@@ -73,7 +73,7 @@ class Making:
             )
         async with self._changing() as t:
             await t.execute(sql.SQL("DROP TABLE rows.{}").format(sql.Identifier(table.name)))
-            for kept in ("filecontent", "rowshare"):
+            for kept in ("filecontent", "rowshare", "trackedtable", "trackedchange"):
                 await t.execute(
                     sql.SQL("DELETE FROM rows.{} WHERE tablename = %s").format(
                         sql.Identifier(kept)

@@ -81,7 +81,7 @@ def show_table(table: Table) -> JsonObject:
         "IsValidForAdvancedFind": True,
         "HasActivities": False,
         "HasNotes": False,
-        "ChangeTrackingEnabled": False,
+        "ChangeTrackingEnabled": not table.is_system,
         "IsOptimisticConcurrencyEnabled": True,
         "IsAuditEnabled": _managed(False),
         "IsCustomizable": _managed(not table.is_system),

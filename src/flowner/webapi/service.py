@@ -11,7 +11,7 @@ from flowner.errors import Code, FlownerError, Invalid, NotFound
 from flowner.rows.catalogue import Table
 from flowner.rows.refusing import telling
 from flowner.values import PrincipalId
-from flowner.webapi import actions, batch, definitions, files, lists, rows
+from flowner.webapi import actions, batch, definitions, files, lists, rows, tracking
 from flowner.webapi.addresses import Segment, read_path
 from flowner.webapi.calls import Call, Rooms, caller_of, no_method
 from flowner.webapi.problems import fault, problem
@@ -99,6 +99,8 @@ async def _of_set(call: Call, path: list[Segment]) -> Answer:
             text = call.request.options()
             if "fetchXml" in text or "sql" in text:
                 return await actions.answer_text_query(call, table)
+            if tracking.is_tracked(call):
+                return await tracking.answer_tracked(call, table)
             return await lists.answer_list(call, table)
         return await rows.create_row(call, table) if method == "POST" else no_method(call.request)
     last = path[1].name
