@@ -135,11 +135,12 @@ async def delete_multiple(call: Call, table: Table) -> Answer:
 async def answer_text_query(call: Call, table: Table) -> Answer:
     """Answer ``accounts?fetchXml=…`` and ``accounts?sql=…``."""
     options = call.request.options()
-    if len(options) > 1:
-        other = sorted(set(options) - {"fetchXml", "sql"})
-        raise Invalid(f"`{(other or ['sql'])[0][:40]}` does not go with it", code=Code.BAD_QUERY)
+    allowed = {"sql", "$skiptoken"} if "sql" in options else {"fetchXml"}
+    other = sorted(set(options) - allowed)
+    if other:
+        raise Invalid(f"`{other[0][:40]}` does not go with it", code=Code.BAD_QUERY)
     if "sql" in options:
-        return await answer_sql(call, table, options["sql"])
+        return await answer_sql(call, table, options)
     return await answer_fetch(call, table, options["fetchXml"])
 
 

@@ -99,6 +99,13 @@ async def _of_set(call: Call, path: list[Segment]) -> Answer:
             text = call.request.options()
             if "fetchXml" in text or "sql" in text:
                 return await actions.answer_text_query(call, table)
+            for view in ("savedQuery", "userQuery"):
+                if view in text:
+                    raise Invalid(
+                        f"`{view}` names a view, and no views are kept here: send what it asks"
+                        " for as `fetchXml`",
+                        code=Code.BAD_QUERY,
+                    )
             if tracking.is_tracked(call):
                 return await tracking.answer_tracked(call, table)
             return await lists.answer_list(call, table)
