@@ -199,6 +199,8 @@ def _build(
     address = Address(key=signing, base=settings.public_url or here)
     store = Store(database, clock)
     making = Making(database, store.catalogue)
+    rooms = Rooms(store=store, reading=Reading(store, clock), making=making, clock=clock)
+    webapi = WebApi(database, rooms)
     facts, published = Facts(database), Published(database)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
@@ -211,6 +213,7 @@ def _build(
             database=database,
             facts=facts,
             store=store,
+            webapi=webapi,
             vault=vault,
             clock=clock,
             connectors=connectors(),
@@ -252,10 +255,7 @@ def _build(
         listing=Listing(database, published),
         address=address,
         making=making,
-        webapi=WebApi(
-            database,
-            Rooms(store=store, reading=Reading(store, clock), making=making, clock=clock),
-        ),
+        webapi=webapi,
     )
 
 

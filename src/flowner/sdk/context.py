@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -140,6 +141,19 @@ class Rows(Protocol):
     async def associate(self, table: str, id: str, relationship: str, other: str) -> None: ...
 
     async def disassociate(self, table: str, id: str, relationship: str, other: str) -> None: ...
+
+    async def act(
+        self, action: str, values: JsonObject, *, table: str | None = None, id: str | None = None
+    ) -> JsonObject:
+        """Call an action of the Web API: unbound, bound to a table, or to one of its rows.
+
+        Returns what it answers; empty where it answers nothing.
+        """
+        ...
+
+    def together(self) -> AbstractAsyncContextManager[Rows]:
+        """Return rows whose writes come to pass together when the block ends, or not at all."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import related_by
+from flowner.rows.describing import Relation
 from flowner.values import Json, JsonObject
 from flowner.webapi.addresses import Segment
 from flowner.webapi.bodies import linked, read_values
@@ -127,9 +128,13 @@ async def write_column(call: Call, table: Table, path: tuple[Segment, Segment]) 
 
 
 async def relate(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
-    """Answer ``…/$ref``: ``POST`` and ``PUT`` relate two rows, ``DELETE`` parts them."""
+    """Answer ``…/$ref``: ``POST`` and ``PUT`` relate two rows, ``DELETE`` parts them.
+
+    Where ``DELETE`` names the other row by ``$id``, it is `NotFound` unless it is that one.
+    """
     row_segment, nav_segment = path
-    (relation, backwards), *_ = related_by(nav_segment.name, table)
+    relations = _related(table, nav_segment.name)
+    relation, backwards = relations[0]
     id = need(table, (await call.key(table, row_segment))[0])
     removing = call.request.method == "DELETE"
     options = call.request.options()
@@ -142,18 +147,43 @@ async def relate(call: Call, table: Table, path: tuple[Segment, Segment]) -> Ans
         given = f"{(await call.named(relation.referencing)).set_name}({nav_segment.key})"
     if not isinstance(given, str) and (backwards or not removing):
         raise Invalid("there is no link to the other row in `@odata.id`", code=Code.BAD_BODY)
-    targets = {one.referencing if back else one.referenced
-               for one, back in related_by(nav_segment.name, table)}  # fmt: skip
+    targets = {one.referencing if back else one.referenced for one, back in relations} - {""}
     link = await linked(call, given, targets) if isinstance(given, str) else None
     if backwards:
         await _set(call, relation.referencing, str(link), (relation.attribute, table, id), removing)
     else:
-        bind = f"{nav_segment.name}@odata.bind"
+        if removing and link is not None:
+            await _require_related(call, table, id, (relation.attribute, link))
+        named = {one.navigation for one, _ in relations}
+        bind = f"{nav_segment.name if nav_segment.name in named else relation.attribute}@odata.bind"
         await call.rooms.store.update(
             call.caller, table.name, id, {bind: None if removing else link},
             within=call.transaction,
         )  # fmt: skip
     return Answer(status=204)
+
+
+def _related(table: Table, name: str) -> list[tuple[Relation, bool]]:
+    """Return the relationships that two rows are related by.
+
+    They are named by a navigation property, by their schema name, or by a lookup of which nobody
+    has said where it points. `Invalid` where there is none.
+    """
+    found = [(one, False) for one in table.outgoing if one.schema_name == name]
+    column = table.navigated(name)
+    if column == name and table.columns[name] is Type.LOOKUP and not table.targets(name):
+        return [(Relation(schema_name=name, referencing=table.name, attribute=name, referenced="",
+                          navigation=name, collection=name), False)]  # fmt: skip
+    if found and all(one.collection != name for one in table.incoming):
+        return found
+    return related_by(name, table)
+
+
+async def _require_related(call: Call, table: Table, id: str, pointing: tuple[str, str]) -> None:
+    attribute, link = pointing
+    row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    if row.get(f"_{attribute}_value") != link.partition("(")[2].removesuffix(")"):
+        raise NotFound("the two rows are not related so", code=Code.ROW_NOT_FOUND)
 
 
 async def _set(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import quote, urlencode
 
 from flowner.database import Database, Transaction
-from flowner.errors import Code, FlownerError, Invalid, NotFound
+from flowner.errors import Code, FlownerError, Invalid, NotFound, Refused
+from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table
 from flowner.rows.refusing import telling
-from flowner.values import PrincipalId
+from flowner.values import JsonObject, PrincipalId
 from flowner.webapi import actions, batch, definitions, files, lists, rows, tracking
 from flowner.webapi.addresses import Segment, read_path
 from flowner.webapi.calls import Call, Rooms, caller_of, no_method
@@ -21,11 +26,25 @@ _LOG: Final = logging.getLogger(__name__)
 _SPACE: Final = "Microsoft.Dynamics.CRM."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """A request of the server's own."""
+
+    method: str
+    path: str
+    """Behind the table's set where there is a table, else behind the service. Escaped."""
+    table: str | None = None
+    """By set name or logical name."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    body: JsonObject | None = None
+    prefer: str = ""
+
+
 class WebApi:
     """Answers requests in the name of those who send them."""
 
     def __init__(self, database: Database, rooms: Rooms) -> None:
-        self._database, self._rooms = database, rooms
+        self.database, self._rooms = database, rooms
 
     async def answer(self, request: Request, person: PrincipalId) -> Answer:
         """Answer one request; what goes wrong is an answer, too, and undoes what was written."""
@@ -35,8 +54,8 @@ class WebApi:
                     f"the address has more than {MOST_IN_URL} characters", code=Code.BAD_QUERY
                 )
             if request.path.strip("/") == "$batch":
-                return await batch.answer_batch(self._database, self._opened, request, person)
-            async with self._database.transaction() as transaction:
+                return await batch.answer_batch(self.database, self._opened, request, person)
+            async with self.database.transaction() as transaction:
                 return await self._opened(request, person, transaction, None)
         except FlownerError as error:
             return problem(error)
@@ -52,12 +71,48 @@ class WebApi:
         made: dict[str, str] | None,
     ) -> Answer:
         """Answer within a transaction. Raises what goes wrong."""
+        with telling():
+            caller = await caller_of(request, person, transaction)
+        return await self._answered(request, caller, transaction, made)
+
+    async def perform(self, own: Own, caller: Caller, within: Transaction | None) -> JsonObject:
+        """Answer what the server itself asks in a caller's name; empty where there is no answer.
+
+        Links in it are relative to the service. Raises what goes wrong.
+        """
+        async with AsyncExitStack() as stack:
+            transaction = within
+            if transaction is None:
+                transaction = await stack.enter_async_context(self.database.transaction())
+            path = own.path
+            if own.table is not None:
+                found = await self._rooms.store.catalogue.table(own.table, transaction)
+                path = f"{found.set_name}{path}"
+            request = Request(
+                method=own.method,
+                service="",
+                path=path,
+                query=urlencode(own.options, quote_via=quote),
+                headers={"prefer": own.prefer},
+                body=b"" if own.body is None else json.dumps(own.body).encode(),
+            )
+            answer = await self._answered(request, caller, transaction, None)
+            if answer.status == 405:
+                raise Refused(f"`{own.method}` is not offered at `{path}`")
+            return answer.content if isinstance(answer.content, dict) else {}
+
+    async def _answered(
+        self,
+        request: Request,
+        caller: Caller,
+        transaction: Transaction,
+        made: dict[str, str] | None,
+    ) -> Answer:
         try:
             path = read_path(request.path)
         except UnicodeDecodeError:
             raise Invalid("the address is not UTF-8", code=Code.BAD_QUERY) from None
         with telling():
-            caller = await caller_of(request, person, transaction)
             call = Call(
                 rooms=self._rooms,
                 request=request,
