@@ -32,6 +32,7 @@ SYSTEM_TABLES: Final = {
     "callbackregistration": "callbackregistrations",
     "environmentvariabledefinition": "environmentvariabledefinitions",
     "environmentvariablevalue": "environmentvariablevalues",
+    "asyncoperation": "asyncoperations",
 }
 """Our own tables that can be read as rows, with their set names. They are written by the modules
 that own their rules, never through the store."""

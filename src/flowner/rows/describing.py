@@ -82,6 +82,16 @@ _USUAL: Final = {
     "statecode": Kind.STATE,
     "statuscode": Kind.STATUS,
 }
+_JOB: Final = {
+    "statecode": {0: "Ready", 1: "Suspended", 2: "Locked", 3: "Completed"},
+    "statuscode": {
+        0: "Waiting For Resources", 10: "Waiting", 20: "In Progress", 21: "Pausing",
+        22: "Canceling", 30: "Succeeded", 31: "Failed", 32: "Canceled",
+    },
+    "operationtype": {13: "Bulk Delete"},
+}  # fmt: skip
+"""Of jobs. Source:
+https://learn.microsoft.com/power-apps/developer/data-platform/reference/entities/asyncoperation"""
 _STATES: Final = {"statecode": ("Active", "Inactive"), "statuscode": ("", "Active", "Inactive")}
 
 
@@ -129,6 +139,9 @@ def described(name: str, type: Type, key: str) -> Described:
     options = tuple(
         Option(value, label) for value, label in enumerate(_STATES.get(name, ())) if label
     )
+    if key == "asyncoperationid" and name in _JOB:
+        options = tuple(Option(value, label) for value, label in _JOB[name].items())
+        kind = Kind.CHOICE if kind is Kind.WHOLE else kind
     return Described(kind=kind, schema_name=name, display_name=name, options=options)
 
 

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from flowner.database.savepoints import apart
-from flowner.errors import AccessDenied, Code, Invalid
+from flowner.errors import AccessDenied, Code, Invalid, NotFound, Refused
 from flowner.rows import seed
 from flowner.rows.catalogue import Table
+from flowner.rows.jobs import BULK_DELETE, keep_job
 from flowner.rows.privileges import business_unit_of
 from flowner.rows.reading import Asked
 from flowner.values import Json, JsonObject
@@ -55,7 +56,10 @@ async def publish(call: Call) -> Answer:
 
 
 async def bulk_delete(call: Call) -> Answer:
-    """Answer ``BulkDelete``: the rows that the queries find and the caller may delete are gone."""
+    """Answer ``BulkDelete``: the rows that the queries find and the caller may delete are gone.
+
+    The job behind ``JobId`` is a row that has ended, and says how many they were.
+    """
     if call.request.method != "POST":
         return no_method(call.request)
     body = call.request.json()
@@ -64,15 +68,25 @@ async def bulk_delete(call: Call) -> Answer:
         raise Invalid("rows are deleted at once here, and once", code=Code.BAD_BODY)
     if not isinstance(queries, list) or not queries:
         raise Invalid("`QuerySet` is a list of queries", code=Code.BAD_BODY)
+    started, gone, kept = call.rooms.clock.now(), 0, 0
     for query in queries:
         if not isinstance(query, dict):
             raise Invalid("a query of `QuerySet` is no object", code=Code.BAD_BODY)
         table = await call.named(str(query.get("EntityName", "")))
         rows.refuse_system(table)
-        await _delete_found(call, table, query)
+        deleted, refused = await _delete_found(call, table, query)
+        gone, kept = gone + deleted, kept + refused
+    job = await keep_job(
+        call.transaction,
+        call.caller,
+        (BULK_DELETE, str(body.get("JobName") or "Bulk delete")[:200], table.name),
+        started=started,
+        ended=call.rooms.clock.now(),
+        message=f"{gone} rows are deleted, {kept} could not be",
+    )
     content: JsonObject = {
         "@odata.context": context(call, f"{SPACE}BulkDeleteResponse"),
-        "JobId": call.rooms.clock.fresh_guid(),
+        "JobId": job,
     }
     return Answer(content=content)
 
@@ -168,12 +182,13 @@ async def _target_id(call: Call, table: Table, target: JsonObject) -> tuple[str 
     return guid, {}
 
 
-async def _delete_found(call: Call, table: Table, query: JsonObject) -> None:
+async def _delete_found(call: Call, table: Table, query: JsonObject) -> tuple[int, int]:
+    """Delete what a query finds; answers how many rows are gone, and how many could not be."""
     criteria = query.get("Criteria")
     if not isinstance(criteria, dict):
         raise Invalid("a query of `QuerySet` has no `Criteria`", code=Code.BAD_BODY)
     after: tuple[str | None, ...] | None = None
-    wanted = read_criteria(criteria)
+    wanted, gone, kept = read_criteria(criteria), 0, 0
     while True:
         asked = Asked(columns=[table.key, "versionnumber"], wanted=wanted, after=after)
         page = await call.rooms.reading.page(call.caller, table.name, asked, call.transaction)
@@ -183,10 +198,11 @@ async def _delete_found(call: Call, table: Table, query: JsonObject) -> None:
                     await call.rooms.store.delete(
                         call.caller, table.name, str(row[table.key]), within=call.transaction
                     )
-            except AccessDenied:
-                continue  # the job goes on with the rows that its owner may delete
+                gone += 1
+            except (AccessDenied, NotFound, Refused):
+                kept += 1  # the job goes on with the rows that its owner may delete
         if page.last is None:
-            return
+            return gone, kept
         after = page.last
 
 
