@@ -36,6 +36,7 @@ class Kind(StrEnum):
     KEY = "Uniqueidentifier"
     NAME = "EntityName"
     FILE = "File"
+    IMAGE = "Image"
     JSON = "Json"
 
 
@@ -60,6 +61,7 @@ STORED_AS: Final[dict[Kind, Type]] = {
     Kind.KEY: Type.LOOKUP,
     Kind.NAME: Type.TEXT,
     Kind.FILE: Type.TEXT,
+    Kind.IMAGE: Type.TEXT,
     Kind.JSON: Type.JSON,
 }
 """How the values of each kind are stored."""

@@ -15,6 +15,7 @@ from flowner.errors import Code, Conflict, Invalid, NotFound, Refused
 from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Table
 from flowner.rows.describing import STORED_AS, Described, Kind, Option, Relation
 from flowner.rows.metadata import CREATE, add_statement, check_name
+from flowner.rows.pictures import beside
 
 _INDEXED: Final = {Kind.LOOKUP, Kind.CUSTOMER}
 
@@ -97,24 +98,29 @@ class Making:
         _own(table)
         if column not in table.described or column == table.primary_name:
             raise Refused(f"the column `{column}` of `{table.name}` cannot be removed")
+        if "AttributeOf" in table.described[column].details:
+            raise Refused(f"the column `{column}` goes with the image that it is of")
         if any(column in columns for columns in table.keys.values()):
             raise Refused(f"an alternate key of `{table.name}` needs the column `{column}`")
         async with self._changing() as t:
-            await t.execute(
-                sql.SQL("ALTER TABLE rows.{} DROP COLUMN {}").format(
-                    sql.Identifier(table.name), sql.Identifier(column)
-                )
-            )
-            for kept, name in (
-                ("columnmetadata", "tablename"),
-                ("filecontent", "tablename"),
-            ):
+            is_image = table.described[column].kind is Kind.IMAGE
+            dropped = [column, *(beside(column, table.described[column]) if is_image else ())]
+            for one in dropped:
                 await t.execute(
-                    sql.SQL("DELETE FROM rows.{} WHERE {} = %s AND columnname = %s").format(
-                        sql.Identifier(kept), sql.Identifier(name)
-                    ),
-                    (table.name, column),
+                    sql.SQL("ALTER TABLE rows.{} DROP COLUMN {}").format(
+                        sql.Identifier(table.name), sql.Identifier(one)
+                    )
                 )
+            await t.execute(
+                "DELETE FROM rows.columnmetadata WHERE tablename = %s AND columnname = ANY(%s)",
+                (table.name, dropped),
+            )
+            # Thumbnails, and files of which not all has come, are kept under longer names.
+            await t.execute(
+                "DELETE FROM rows.filecontent WHERE tablename = %s"
+                " AND split_part(columnname, ' ', 1) = %s",
+                (table.name, column),
+            )
             await t.execute(
                 "DELETE FROM rows.relationshipmetadata WHERE referencing = %s AND attribute = %s",
                 (table.name, column),
@@ -222,6 +228,9 @@ def _options(options: Sequence[Option]) -> Jsonb:
 
 
 async def _add_column(t: Transaction, table: str, column: str, about: Described) -> None:
+    if about.kind is Kind.IMAGE:
+        for name, one in beside(column, about).items():
+            await _add_column(t, table, name, one)
     await t.execute(add_statement(table, column, STORED_AS[about.kind]))
     if about.kind in _INDEXED:
         await t.execute(
