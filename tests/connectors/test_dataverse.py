@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 from flowner.connectors.dataverse import connector
 from flowner.directory.people import NewPerson
 from flowner.engine.rows_as import RowsAs
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Type
+from flowner.rows.describing import Described, Kind
 from flowner.rows.seed import BASIC_USER
 from flowner.sdk.connector import Repeat
 from flowner.sdk.context import OperationContext, Rejected
@@ -239,8 +243,9 @@ def test_relations_are_made_and_ended_once(shop: Shop) -> None:
 
 def test_what_harmless_operations_are_is_that_they_read() -> None:
     reads = {name for name, one in connector.operations.items() if one.repeat is Repeat.HARMLESS}
-    twins = {f"{name}WithOrganization" for name in ("ListRecords", "GetItem")}
-    assert reads == {"ListRecords", "GetItem", "GetItems_V2", "GetItem_V2"} | twins
+    own = {"ListRecords", "GetItem", "GetEntityFileImageFieldContent"}
+    twins = {f"{name}WithOrganization" for name in own}
+    assert reads == own | {"GetItems_V2", "GetItem_V2"} | twins
     never = {name for name, one in connector.operations.items() if one.repeat is Repeat.NEVER}
     acts = ("PerformUnboundAction", "PerformBoundAction")
     assert never == {*acts, *(f"{name}WithOrganization" for name in acts)}
@@ -492,3 +497,43 @@ def test_a_changeset_is_carried_out_whole_or_not_at_all(shop: Shop) -> None:
     assert answer.body[2]["body"]["s_name"] == "New"
     for wrong in ("ListRecords", "ExecuteChangeset", "SendEmailV2"):
         assert shop.refused("ExecuteChangeset", changes((wrong, {}))).status == 400
+
+
+def test_files_and_images_are_read_and_written(shop: Shop) -> None:
+    async def widen() -> None:
+        async with shop.house.database.transaction() as t:
+            table = await shop.house.store.catalogue.table("s_order", t)
+        for kind, name in ((Kind.FILE, "s_paper"), (Kind.IMAGE, "s_photo")):
+            about = Described(kind=kind, schema_name=name, display_name=name,
+                              details={"CanStoreFullImage": True})  # fmt: skip
+            await shop.house.making.add_column(table, name, about)
+
+    shop.run(widen())
+    id = shop.order("Papers")
+    place = {"entityName": "s_orders", "recordId": id, "fileImageFieldName": "s_paper"}
+    assert shop.ask("GetEntityFileImageFieldContent", place).status == 204
+    sent = {
+        "item": {"$content-type": "text/plain", "$content": "aGk="},
+        "x-ms-file-name": "ä b.txt",
+    }
+    assert shop.ask("UpdateEntityFileImageFieldContent", place | sent).status == 204
+    answer = shop.ask("GetEntityFileImageFieldContent", place)
+    assert answer.body == sent["item"]
+    assert answer.headers["x-ms-file-name"] == "ä b.txt"
+    shop.ask("UpdateEntityFileImageFieldContent", place | {"item": "plain", "x-ms-file-name": "x"})
+    answer = shop.ask("GetEntityFileImageFieldContent", place)
+    assert base64.b64decode(answer.body["$content"]) == b"plain"
+    written = io.BytesIO()
+    Image.new("RGB", (200, 200)).save(written, "PNG")
+    content = {"$content": base64.b64encode(written.getvalue()).decode()}
+    named = {"fileImageFieldName": "s_photo", "x-ms-file-name": "a.png"}
+    image = place | named | {"item": content}
+    shop.ask("UpdateEntityFileImageFieldContent", image)
+    whole = shop.ask("GetEntityFileImageFieldContent", image | {"size": "full"}).body
+    assert base64.b64decode(whole["$content"]) == written.getvalue()
+    small = shop.ask("GetEntityFileImageFieldContent", image).body
+    assert small["$content-type"] == "image/jpeg"
+    assert shop.refused("GetEntityFileImageFieldContent", place, by="ben").code == ROW
+    assert shop.refused("UpdateEntityFileImageFieldContent", place | sent, by="ben").status == 403
+    for wrong in ({"item": 5}, {"item": {"$content": "!"}}, {"fileImageFieldName": "../x"}):
+        assert shop.refused("UpdateEntityFileImageFieldContent", place | sent | wrong).status == 400

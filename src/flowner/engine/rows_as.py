@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 from flowner.database import Transaction
@@ -23,11 +24,11 @@ from flowner.errors import (
 from flowner.odata.parser import parse_filter
 from flowner.rows.callers import Caller
 from flowner.rows.store import Store
-from flowner.sdk.context import Person, Rejected, Transient
+from flowner.sdk.context import File, Person, Rejected, Transient
 from flowner.values import Json, JsonObject
 from flowner.webapi.service import Own, WebApi
 
-_ANNOTATED: Final = 'odata.include-annotations="*"'
+_ANNOTATED: Final = {"prefer": 'odata.include-annotations="*"'}
 _SPACE: Final = "Microsoft.Dynamics.CRM."
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,200}")
 _STATUS = {Invalid: 400, AccessDenied: 403, NotFound: 404, Conflict: 412}
@@ -63,7 +64,7 @@ class RowsAs:
         options = {name: text for name, text in named.items() if text}
         with _as_rejections():
             path = f"({_guid(id, table)})"
-            row = await self._perform("GET", path, table, options=options, prefer=_ANNOTATED)
+            row = await self._perform("GET", path, table, options=options)
         return {**row, "@odata.id": f"{table}({id})"}
 
     async def update(self, table: str, id: str, values: JsonObject, *, upsert: bool) -> JsonObject:
@@ -78,7 +79,7 @@ class RowsAs:
 
     async def list(self, table: str, options: Mapping[str, str]) -> JsonObject:
         with _as_rejections():
-            page = await self._perform("GET", "", table, options=options, prefer=_ANNOTATED)
+            page = await self._perform("GET", "", table, options=options)
         found = self.store.catalogue.known(table)
         key = "" if found is None else found.key
         rows = page.get("value")
@@ -110,6 +111,30 @@ class RowsAs:
             bare = _name(action.removeprefix(_SPACE))
             return await self._perform("POST", f"{place}/{_SPACE}{bare}", table, body=values)
 
+    async def read_file(
+        self, table: str, id: str, column: str, *, whole: bool = False
+    ) -> File | None:
+        with _as_rejections():
+            own = Own(
+                method="GET",
+                path=f"({_guid(id, table)})/{_name(column)}/$value",
+                table=table,
+                options={"size": "full"} if whole else {},
+            )
+            answer = await self.webapi.perform(own, self.caller, self.within)
+        if not isinstance(answer.content, bytes):
+            return None
+        name = unquote(answer.headers.get("x-ms-file-name", column))
+        return File(name=name, media_type=answer.media_type, content=answer.content)
+
+    async def write_file(self, table: str, id: str, column: str, file: File) -> None:
+        with _as_rejections():
+            name = quote(file.name, safe="")
+            headers = {"x-ms-file-name": name, "content-type": file.media_type}
+            path = f"({_guid(id, table)})/{_name(column)}"
+            own = Own(method="PUT", path=path, table=table, headers=headers, body=file.content)
+            await self.webapi.perform(own, self.caller, self.within)
+
     @asynccontextmanager
     async def together(self) -> AsyncIterator[RowsAs]:
         async with self.webapi.database.transaction() as transaction:
@@ -123,12 +148,17 @@ class RowsAs:
         *,
         options: Mapping[str, str] | None = None,
         body: JsonObject | None = None,
-        prefer: str = "",
     ) -> JsonObject:
         own = Own(
-            method=method, path=path, table=table, options=options or {}, body=body, prefer=prefer
+            method=method,
+            path=path,
+            table=table,
+            options=options or {},
+            headers=_ANNOTATED,
+            body=b"" if body is None else body,
         )
-        return await self.webapi.perform(own, self.caller, self.within)
+        answer = await self.webapi.perform(own, self.caller, self.within)
+        return answer.content if isinstance(answer.content, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

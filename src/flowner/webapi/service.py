@@ -36,8 +36,9 @@ class Own:
     table: str | None = None
     """By set name or logical name."""
     options: Mapping[str, str] = field(default_factory=dict)
-    body: JsonObject | None = None
-    prefer: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By name in lower case."""
+    body: JsonObject | bytes = b""
 
 
 class WebApi:
@@ -75,8 +76,8 @@ class WebApi:
             caller = await caller_of(request, person, transaction)
         return await self._answered(request, caller, transaction, made)
 
-    async def perform(self, own: Own, caller: Caller, within: Transaction | None) -> JsonObject:
-        """Answer what the server itself asks in a caller's name; empty where there is no answer.
+    async def perform(self, own: Own, caller: Caller, within: Transaction | None) -> Answer:
+        """Answer what the server itself asks in a caller's name.
 
         Links in it are relative to the service. Raises what goes wrong.
         """
@@ -93,13 +94,13 @@ class WebApi:
                 service="",
                 path=path,
                 query=urlencode(own.options, quote_via=quote),
-                headers={"prefer": own.prefer},
-                body=b"" if own.body is None else json.dumps(own.body).encode(),
+                headers=own.headers,
+                body=own.body if isinstance(own.body, bytes) else json.dumps(own.body).encode(),
             )
             answer = await self._answered(request, caller, transaction, None)
             if answer.status == 405:
                 raise Refused(f"`{own.method}` is not offered at `{path}`")
-            return answer.content if isinstance(answer.content, dict) else {}
+            return answer
 
     async def _answered(
         self,

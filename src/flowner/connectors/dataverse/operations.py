@@ -11,6 +11,8 @@ from typing import Final
 
 from flowner.connectors.dataverse.values import (
     addressed,
+    content_of,
+    file_of,
     query_options,
     reference,
     require_own,
@@ -41,6 +43,7 @@ _EXPAND: Final = ParameterForm(name="$expand", title="Expand query")
 _PARTITION: Final = ParameterForm(
     name="partitionId", title="Partition ID", description="passed over: no table has partitions"
 )
+_FILE: Final = ParameterForm(name="fileImageFieldName", title="Column name", required=True)
 _ACTION: Final = ParameterForm(name="actionName", title="Action name", required=True)
 _VALUES: Final = ParameterForm(
     name="item", title="Parameters", type="object", description="each parameter as `item/name`"
@@ -270,6 +273,57 @@ async def perform_bound_action(parameters: JsonObject, context: OperationContext
 
 def _acted(answer: JsonObject) -> Answer:
     return Answer(body=answer) if answer else Answer(status=204, has_body=False)
+
+
+@operations.operation(
+    "GetEntityFileImageFieldContent",
+    title="Download a file or an image",
+    repeat=Repeat.HARMLESS,
+    parameters=(
+        _TABLE,
+        _ROW,
+        _FILE,
+        ParameterForm(name="size", title="Image size", description="`full`, or the thumbnail"),
+    ),
+)
+async def get_file(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Answer the file or image of a row's column.
+
+    Called twice: it reads twice.
+    """
+    table, id = text(parameters, "entityName"), row_id(parameters, "recordId")
+    column, whole = text(parameters, "fileImageFieldName"), parameters.get("size") == "full"
+    file = await rows_of(context).read_file(table, id, column, whole=whole)
+    if file is None:
+        return Answer(status=204, has_body=False)
+    return Answer(
+        headers={"Content-Type": file.media_type, "x-ms-file-name": file.name},
+        body=content_of(file),
+    )
+
+
+@operations.operation(
+    "UpdateEntityFileImageFieldContent",
+    title="Upload a file or an image",
+    repeat=Repeat.WITH_KEY,
+    parameters=(
+        _TABLE,
+        _ROW,
+        _FILE,
+        ParameterForm(name="item", title="Content", required=True),
+        ParameterForm(name="x-ms-file-name", title="Content name", required=True),
+        ParameterForm(name="content-type", title="Content type"),
+    ),
+)
+async def update_file(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Keep a file or image in a row's column, in place of the one that is there.
+
+    Called twice: the same content is written a second time.
+    """
+    table, id = text(parameters, "entityName"), row_id(parameters, "recordId")
+    column = text(parameters, "fileImageFieldName")
+    await rows_of(context).write_file(table, id, column, file_of(parameters))
+    return Answer(status=204, has_body=False)
 
 
 @operations.operation(
