@@ -234,6 +234,8 @@ def _build(
     address = Address(key=signing, base=settings.public_url or here)
     store = Store(database, clock)
     making = Making(database, store.catalogue)
+    rooms = Rooms(store=store, reading=Reading(store, clock), making=making, clock=clock)
+    webapi = WebApi(database, rooms)
     facts, published = Facts(database), Published(database)
     directory, tokens = Directory(database), Tokens(database, clock)
     providers = Providers(settings.providers, clock)
@@ -250,6 +252,7 @@ def _build(
             database=database,
             facts=facts,
             store=store,
+            webapi=webapi,
             vault=vault,
             clock=clock,
             connectors=connectors(),
@@ -308,10 +311,7 @@ def _build(
         listing=Listing(database, published),
         address=address,
         making=making,
-        webapi=WebApi(
-            database,
-            Rooms(store=store, reading=Reading(store, clock), making=making, clock=clock),
-        ),
+        webapi=webapi,
     )
 
 

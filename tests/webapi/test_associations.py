@@ -97,6 +97,20 @@ def test_rows_are_related_from_either_side_and_parted(door: Door) -> None:
 
 
 @pytest.mark.usefixtures("related")
+def test_a_new_row_is_related_by_its_body(door: Door) -> None:
+    there = door.make("contacts", fullname="There")
+    new = [{"fullname": "New one"}, {"fullname": "New two", NAV: [{"name": "Behind"}]}]
+    bound = {f"{NAV}@odata.bind": [f"/contacts({there})"]}
+    one = door.make("accounts", name="Nests", **{NAV: new}, **bound)
+    rows = door.value(f"accounts({one})/{NAV}?$orderby=fullname&$expand={NAV}($select=name)")
+    assert [row["fullname"] for row in rows] == ["New one", "New two", "There"]
+    assert {row["name"] for row in rows[1][NAV]} == {"Behind", "Nests"}
+    for bad in ({"fullname": "x"}, ["x"], "x"):
+        refused(door.ask("POST", "accounts", json={"name": "Unmade", NAV: bad}), 400)
+    assert door.value("accounts?$filter=name eq 'Unmade'", "admin") == []
+
+
+@pytest.mark.usefixtures("related")
 def test_they_are_expanded_and_filtered_by(door: Door) -> None:
     names = ("Amber", "Beryl")
     ids = {name: door.make("accounts", name=name) for name in names}

@@ -152,6 +152,98 @@ def _lookups(text: str) -> set[str]:
     return set(re.findall(r'"_parentaccountid_value":\s?"([0-9a-f-]{36})"', text))
 
 
+ENDS = {"up": ("accountid", "parentaccountid"), "down": ("parentaccountid", "accountid")}
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kind", ["inner", "outer"])
+@pytest.mark.parametrize("end", sorted(ENDS))
+def test_joins_pair_what_the_law_opens(
+    door: Door, run: Callable[..., Any], reader: str, kind: str, end: str
+) -> None:
+    """Two tables joined, in FetchXML and SQL, are the pairs of the rows that lists show."""
+    caller = Caller(PrincipalId(door.people[reader]))
+    if reader == "guest":
+        assert door.get(f"accounts?sql={quote('SELECT name FROM account')}", reader).is_error
+        return
+    listed = run(door.house.store.list(caller, "accounts", {}))["value"]
+    rows = {row["accountid"]: row["_parentaccountid_value"] for row in listed}
+    pairs = {(id, up) for id, up in rows.items() if up in rows}
+    if end == "down":
+        pairs = {(up, id) for id, up in pairs}
+    if kind == "outer":
+        pairs |= {(id, None) for id in rows if id not in {one for one, _ in pairs}}
+    here, there = ENDS[end]
+    fetch = (
+        "<fetch><entity name='account'><attribute name='accountid'/><link-entity name='account'"
+        f" from='{here}' to='{there}' alias='o' link-type='{kind}'><attribute name='accountid'/>"
+        "</link-entity></entity></fetch>"
+    )
+    found = door.value(f"accounts?fetchXml={quote(fetch)}", reader)
+    assert {(row["accountid"], row["o.accountid"]) for row in found} == pairs
+    assert len(found) == len(pairs)
+    word = "LEFT JOIN" if kind == "outer" else "JOIN"
+    text = (
+        f"SELECT a.accountid, o.accountid AS other FROM account a {word} account o"
+        f" ON o.{here} = a.{there}"
+    )
+    found = door.value(f"accounts?sql={quote(text)}", reader)
+    assert {(row["accountid"], row["other"]) for row in found} == pairs
+    counted = text.replace("a.accountid, o.accountid AS other", "COUNT(o.accountid) AS n")
+    (total,) = door.value(f"accounts?sql={quote(counted)}", reader)
+    assert total["n"] == len([one for _, one in pairs if one is not None])
+
+
+links = st.recursive(
+    st.just(""),
+    lambda inner: st.builds(
+        "<link-entity name='account' from='{}' to='{}' link-type='{}' alias='{}'>"
+        "<attribute name='{}'/>{}{}</link-entity>".format,
+        st.sampled_from(("accountid", "parentaccountid", "name")),
+        st.sampled_from(("parentaccountid", "accountid", "nothing")),
+        st.sampled_from(("inner", "outer", "any", "not any", "all", "exists", "sideways",
+                         "matchfirstrowusingcrossapply")),
+        st.sampled_from(("a", "b", "c", "d")),
+        st.sampled_from(("accountid", "accountid", "revenue", "nothing")),
+        st.sampled_from(("", "<order attribute='name'/>",
+                         "<filter><condition attribute='revenue' operator='not-null'/></filter>",
+                         "<filter><condition attribute='name' operator='in'/></filter>")),
+        inner,
+    ),
+    max_leaves=4,
+)  # fmt: skip
+words = st.lists(
+    st.sampled_from((
+        "SELECT", "DISTINCT", "TOP 2", "a.accountid", "b.accountid AS x", "COUNT(*) AS n", ",",
+        "FROM account a", "JOIN account b ON a.accountid = b.parentaccountid", "LEFT", "WHERE",
+        "b.revenue > 1", "AND", "a.name = b.name", "GROUP BY a.accountid", "ORDER BY", "x", "(",
+    )),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+def test_no_join_fails_and_none_shows_what_is_hidden(
+    door: Door, world: dict[str, str], run: Callable[..., Any], data: st.DataObject
+) -> None:
+    reader = data.draw(st.sampled_from(READERS))
+    attributes = data.draw(st.sampled_from(("", " distinct='true'", " count='2'", " top='1'")))
+    inside = data.draw(links)
+    text = f"<fetch{attributes}><entity name='account'>{inside}</entity></fetch>"
+    query = f"fetchXml={quote(text)}"
+    if data.draw(st.booleans()):
+        query = f"sql={quote(' '.join(('SELECT a.accountid', *data.draw(words))))}"
+    answer = door.get(f"accounts?{query}", reader)
+    assert answer.status_code < 500, (query, answer.text)
+    if answer.status_code == 200:
+        caller = Caller(PrincipalId(door.people[reader]))
+        hidden = set(world) - _open(door, run, caller)
+        assert not [id for id in hidden if id in answer.text and id not in _lookups(answer.text)]
+
+
 bodies = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8),
               st.floats(allow_nan=False, allow_infinity=False)),

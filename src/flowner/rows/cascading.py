@@ -15,6 +15,7 @@ from flowner.access.rights import Right, Standing, mask_of
 from flowner.errors import Code, Refused
 from flowner.rows.asking import Asking, announce, execute, fetch
 from flowner.rows.compiling import columns_of
+from flowner.rows.files import drop_files
 from flowner.rows.inheriting import children, inherit
 from flowner.rows.owners import organization_says, owned_by
 from flowner.rows.relations import links_only
@@ -66,7 +67,7 @@ async def _reassign(
 
 
 async def remove(asking: Asking, key: str, passed: set[tuple[str, str]]) -> None:
-    """Delete a row on which that was judged, after what points at it."""
+    """Delete a row on which that was judged, with its files, after what points at it."""
     if (asking.table.name, key) in passed:
         return
     passed.add((asking.table.name, key))
@@ -78,8 +79,9 @@ async def remove(asking: Asking, key: str, passed: set[tuple[str, str]]) -> None
         sql.Identifier(asking.table.name), sql.Identifier(asking.table.key)
     )
     await asking.transaction.execute(statement, (key,))
-    await forget_shares(asking, key)
     await announce(asking, "Delete", shown(row, asking.table), [])
+    await forget_shares(asking, key)
+    await drop_files(asking.transaction, asking.table.name, key, None)
 
 
 async def _let_go(

@@ -39,6 +39,7 @@ SYSTEM_TABLES: Final = {
     "roleprivileges": "roleprivilegescollection",
     "fieldsecurityprofile": "fieldsecurityprofiles",
     "fieldpermission": "fieldpermissions",
+    "asyncoperation": "asyncoperations",
 }
 """Our own tables that can be read as rows, with their set names. They are written by the modules
 that own their rules, never through the store. What each is called besides is in
@@ -113,6 +114,11 @@ class Table:
             if one.navigation == navigation:
                 return one
         return None
+
+    def association(self, schema_name: str) -> Association | None:
+        """Return the relationship of many to many of this name, from its first side if of two."""
+        found = [one for one in self.associations if one.schema_name == schema_name]
+        return next((one for one in found if one.is_first), found[0] if found else None)
 
     @property
     def key(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, assert_never
@@ -54,8 +54,8 @@ EXISTS (SELECT 1 FROM rows.rowshare s WHERE s.tablename = {table} AND s.rowid = 
 """
 _SEEN = """
 CASE WHEN EXISTS (SELECT 1 FROM rows.columnshare s WHERE s.tablename = {table}
-    AND s.rowid = r.{key} AND s.columnname = {name} AND s.readaccess
-    AND s.principalid = ANY({holders}::uuid[])) THEN r.{column} END AS {column}
+    AND s.rowid = {row}.{key} AND s.columnname = {name} AND s.readaccess
+    AND s.principalid = ANY({holders}::uuid[])) THEN {row}.{column} END
 """
 _DEEPEST: Final = 12
 
@@ -68,6 +68,9 @@ class Around:
     law: Callable[[Table], Predicate] = lambda _table: TRUE
     alias: str = "r"
     depth: int = 0
+    linked: Mapping[str, tuple[str, Table]] = field(default_factory=dict)
+    """Tables that the statement joins: their alias in it, by the name that the query gives them.
+    Their columns are called ``name.column``."""
 
     @property
     def row(self) -> sql.Composable:
@@ -167,6 +170,7 @@ def _related(
 ) -> sql.Composable:
     if around.depth >= _DEEPEST:
         raise Invalid(f"a path leads over more than {_DEEPEST} tables", position=position)
+    path, table, around = _placed(path, table, around)
     there = replace(around, alias=f"n{around.depth + 1}", depth=around.depth + 1)
     association = table.associated(path)
     if association is not None:
@@ -227,6 +231,7 @@ def compile_path(path: str, table: Table, around: Around = _ALONE) -> tuple[sql.
     step, slash, rest = path.partition("/")
     if not slash:
         return _column(Column(path), table, around)
+    step, table, around = _placed(step, table, around)
     relations = related_by(step, table)
     other = around.find(relations[0][0].referenced)
     if len(relations) > 1 or relations[0][1] or other is None or around.depth >= _DEEPEST:
@@ -276,14 +281,18 @@ def compared(name: str, table: Table, position: int | None = None) -> str:
 def columns_of(columns: Sequence[str] | None, table: Table) -> sql.Composable:
     """Return columns of the row ``r``, null where the caller may not see them; None: all."""
     wanted = sorted(table.columns) if columns is None else columns
-    return sql.SQL(", ").join(_shown(name, table) for name in wanted)
+    return sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(value_of(name, table), sql.Identifier(name)) for name in wanted
+    )
 
 
-def _shown(name: str, table: Table) -> sql.Composable:
+def value_of(name: str, table: Table, around: Around = _ALONE) -> sql.Composable:
+    """Return a column's value, null where the caller may not see it."""
     column = sql.Identifier(name)
     if name not in table.hidden.columns:
-        return sql.SQL("r.{}").format(column)
+        return sql.SQL("{}.{}").format(around.row, column)
     return sql.SQL(_SEEN).format(
+        row=around.row,
         table=_quoted(table.name),
         key=sql.Identifier(table.key),
         name=_quoted(name),
@@ -317,8 +326,20 @@ def _compare(
 
 
 def _column(column: Column, table: Table, around: Around) -> tuple[sql.Composable, Type]:
-    name = compared(column.name, table, column.position)
+    name, table, around = _placed(column.name, table, around)
+    name = compared(name, table, column.position)
     return sql.SQL("{}.{}").format(around.row, sql.Identifier(name)), table.columns[name]
+
+
+def _placed(name: str, table: Table, around: Around) -> tuple[str, Table, Around]:
+    """Return a name without the linked table before it, and that table with its surroundings."""
+    link, dot, rest = name.rpartition(".")
+    if not dot:
+        return name, table, around
+    found = around.linked.get(link)
+    if found is None:
+        raise Invalid(f"there is no linked table `{link}` for `{name}`")
+    return rest, found[1], replace(around, alias=found[0])
 
 
 def _literal(value: Value, type: Type, column: str) -> sql.Composable:

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     KEY = "Uniqueidentifier"
     NAME = "EntityName"
     FILE = "File"
+    IMAGE = "Image"
     JSON = "Json"
 
 
@@ -60,6 +61,7 @@ STORED_AS: Final[dict[Kind, Type]] = {
     Kind.KEY: Type.LOOKUP,
     Kind.NAME: Type.TEXT,
     Kind.FILE: Type.TEXT,
+    Kind.IMAGE: Type.TEXT,
     Kind.JSON: Type.JSON,
 }
 """How the values of each kind are stored."""
@@ -83,6 +85,16 @@ _USUAL: Final = {
     "statuscode": Kind.STATUS,
 }
 _KEYS: Final = {"roleprivileges": "roleprivilegeid"}
+_JOB: Final = {
+    "statecode": {0: "Ready", 1: "Suspended", 2: "Locked", 3: "Completed"},
+    "statuscode": {
+        0: "Waiting For Resources", 10: "Waiting", 20: "In Progress", 21: "Pausing",
+        22: "Canceling", 30: "Succeeded", 31: "Failed", 32: "Canceled",
+    },
+    "operationtype": {13: "Bulk Delete"},
+}  # fmt: skip
+"""Of jobs. Source:
+https://learn.microsoft.com/power-apps/developer/data-platform/reference/entities/asyncoperation"""
 _STATES: Final = {"statecode": ("Active", "Inactive"), "statuscode": ("", "Active", "Inactive")}
 
 
@@ -135,6 +147,9 @@ def described(name: str, type: Type, key: str) -> Described:
     options = tuple(
         Option(value, label) for value, label in enumerate(_STATES.get(name, ())) if label
     )
+    if key == "asyncoperationid" and name in _JOB:
+        options = tuple(Option(value, label) for value, label in _JOB[name].items())
+        kind = Kind.CHOICE if kind is Kind.WHOLE else kind
     return Described(kind=kind, schema_name=name, display_name=name, options=options)
 
 

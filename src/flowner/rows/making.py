@@ -16,6 +16,7 @@ from flowner.rows.associations import Association, read_associations
 from flowner.rows.catalogue import STAMPS, SYSTEM_TABLES, Catalogue, Table
 from flowner.rows.describing import STORED_AS, Described, Kind, Option, Relation
 from flowner.rows.metadata import add_statement, check_name, create
+from flowner.rows.pictures import beside
 
 _PAIRS: Final = """
 CREATE TABLE rows.{table} (
@@ -81,7 +82,7 @@ class Making:
             for one in table.associations:
                 await _drop_pairs(t, one)
             await t.execute(sql.SQL("DROP TABLE rows.{}").format(sql.Identifier(table.name)))
-            for kept in ("filecontent", "rowshare"):
+            for kept in ("filecontent", "rowshare", "trackedtable", "trackedchange"):
                 await t.execute(
                     sql.SQL("DELETE FROM rows.{} WHERE tablename = %s").format(
                         sql.Identifier(kept)
@@ -105,24 +106,29 @@ class Making:
         _own(table)
         if column not in table.described or column == table.primary_name:
             raise Refused(f"the column `{column}` of `{table.name}` cannot be removed")
+        if "AttributeOf" in table.described[column].details:
+            raise Refused(f"the column `{column}` goes with the image that it is of")
         if any(column in columns for columns in table.keys.values()):
             raise Refused(f"an alternate key of `{table.name}` needs the column `{column}`")
         async with self._changing() as t:
-            await t.execute(
-                sql.SQL("ALTER TABLE rows.{} DROP COLUMN {}").format(
-                    sql.Identifier(table.name), sql.Identifier(column)
-                )
-            )
-            for kept, name in (
-                ("columnmetadata", "tablename"),
-                ("filecontent", "tablename"),
-            ):
+            is_image = table.described[column].kind is Kind.IMAGE
+            dropped = [column, *(beside(column, table.described[column]) if is_image else ())]
+            for one in dropped:
                 await t.execute(
-                    sql.SQL("DELETE FROM rows.{} WHERE {} = %s AND columnname = %s").format(
-                        sql.Identifier(kept), sql.Identifier(name)
-                    ),
-                    (table.name, column),
+                    sql.SQL("ALTER TABLE rows.{} DROP COLUMN {}").format(
+                        sql.Identifier(table.name), sql.Identifier(one)
+                    )
                 )
+            await t.execute(
+                "DELETE FROM rows.columnmetadata WHERE tablename = %s AND columnname = ANY(%s)",
+                (table.name, dropped),
+            )
+            # Thumbnails, and files of which not all has come, are kept under longer names.
+            await t.execute(
+                "DELETE FROM rows.filecontent WHERE tablename = %s"
+                " AND split_part(columnname, ' ', 1) = %s",
+                (table.name, column),
+            )
             await t.execute(
                 "DELETE FROM rows.relationshipmetadata WHERE referencing = %s AND attribute = %s",
                 (table.name, column),
@@ -350,6 +356,9 @@ async def _drop_pairs(t: Transaction, one: Association) -> None:
 
 
 async def _add_column(t: Transaction, table: str, column: str, about: Described) -> None:
+    if about.kind is Kind.IMAGE:
+        for name, one in beside(column, about).items():
+            await _add_column(t, table, name, one)
     await t.execute(add_statement(table, column, STORED_AS[about.kind]))
     if about.kind in _INDEXED:
         await t.execute(

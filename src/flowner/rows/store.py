@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Catalogue, Table
 from flowner.rows.inheriting import inherit
 from flowner.rows.owners import organization_says, owned_by, owner_of
+from flowner.rows.pictures import Picture, image_columns, keep_pictures, take_pictures
 from flowner.rows.query import read_query, selected
 from flowner.rows.shapes import named, shown, stored
 from flowner.rows.standing import Standings
@@ -58,6 +59,7 @@ class Store:
             given = stored(values, asking.table)
             if id is not None and not given.get(asking.table.key):
                 given[asking.table.key] = id
+            pictures = await self._pictures(asking, given, given.get(asking.table.key))
             found = await relating.pointers(asking, values, given)
             relating.require_privileges(asking, found)
             owning, facts = await _owning(asking, given)
@@ -67,6 +69,7 @@ class Store:
             columns.require_created(asking, given)
             row = given | owning | stamps(caller, "created") | stamps(caller, "modified")
             document = await insert(asking, row)
+            await keep_pictures(asking, str(document[asking.table.key]), pictures)
             if found:
                 await inherit(asking, str(document[asking.table.key]))
             await announce(asking, "Create", document, named(values, asking.table))
@@ -113,6 +116,8 @@ class Store:
             _match(before, if_match)
             change = stored(values, asking.table)
             change.pop(asking.table.key, None)
+            pictures = await self._pictures(asking, change, key)
+            await keep_pictures(asking, key, pictures)
             document = await _change(asking, key, before, change, values)
             return await columns.as_seen(asking, document)
 
@@ -243,6 +248,17 @@ class Store:
         async with self._asking(caller, one[0], within) as asking:
             second = await asking.about(other[0])
             await relating.require_association((asking, one[1]), (second, other[1]))
+
+    async def _pictures(
+        self, asking: Asking, given: dict[str, Any], key: object
+    ) -> Sequence[Picture]:
+        """Take the images out of what is to be written; a row that is made so gets its id here."""
+        images = image_columns(asking.table)
+        if not images:
+            return []
+        if key is None and any(given.get(column) for column in images):
+            key = given[asking.table.key] = self._clock.fresh_guid()
+        return await take_pictures(asking, given, str(key), self._clock)
 
     @asynccontextmanager
     async def _asking(

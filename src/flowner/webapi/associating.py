@@ -31,12 +31,18 @@ async def pair(call: Call, table: Table, path: tuple[Segment, Segment], one: Ass
     if not isinstance(given, str):
         raise Invalid("there is no link to the other row in `@odata.id`", code=Code.BAD_BODY)
     other = read_link(await linked(call, given, {one.other})).guid or ""
+    if not removing:
+        await tie(call, one, id, other)
+        return Answer(status=204)
     async with call.rooms.store.asking(call.caller, table.name, call.transaction) as asking:
-        if removing:
-            await disassociate(asking, one, id, other)
-        else:
-            await associate(asking, one, id, other)
+        await disassociate(asking, one, id, other)
     return Answer(status=204)
+
+
+async def tie(call: Call, one: Association, id: str, other: str) -> None:
+    """Relate a row of ``one.table`` and one of ``one.other``."""
+    async with call.rooms.store.asking(call.caller, one.table, call.transaction) as asking:
+        await associate(asking, one, id, other)
 
 
 async def add_members(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:

@@ -21,9 +21,17 @@ _KINDS: Final = {
     for kind in (
         Kind.TEXT, Kind.MEMO, Kind.WHOLE, Kind.BIG, Kind.DECIMAL, Kind.MONEY, Kind.FLOAT,
         Kind.BOOLEAN, Kind.MOMENT, Kind.CHOICE, Kind.CHOICES, Kind.FILE,
+        Kind.IMAGE,
     )
 }  # fmt: skip
-_KEPT: Final = ("MaxLength", "MinValue", "MaxValue", "Precision")
+_KEPT: Final = (
+    "MaxLength",
+    "MinValue",
+    "MaxValue",
+    "Precision",
+    "MaxSizeInKB",
+    "CanStoreFullImage",
+)
 
 
 async def create_table(call: Call) -> Answer:

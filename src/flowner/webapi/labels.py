@@ -8,6 +8,7 @@ from typing import Final
 from flowner.rows.associations import Association
 from flowner.rows.catalogue import STAMPS, Table, Type
 from flowner.rows.describing import Described, Kind, Option, Relation, metadata_id
+from flowner.rows.pictures import SIDE, USUAL_KB, image_columns
 from flowner.rows.privileges import Privilege, privileges_on
 from flowner.values import Json, JsonObject
 
@@ -17,6 +18,7 @@ _TYPE_NAMES: Final = {Kind.DAY: "DateTime", Kind.MONEY: "Money", Kind.JSON: "Mem
 _ATTRIBUTES: Final = {
     Kind.CHOICES: "Virtual",
     Kind.FILE: "Virtual",
+    Kind.IMAGE: "Virtual",
     Kind.DAY: "DateTime",
     Kind.JSON: "Memo",
 }
@@ -65,7 +67,7 @@ def show_table(table: Table) -> JsonObject:
         "CollectionSchemaName": table.set_name,
         "PrimaryIdAttribute": table.key,
         "PrimaryNameAttribute": table.primary_name,
-        "PrimaryImageAttribute": None,
+        "PrimaryImageAttribute": next(iter(sorted(image_columns(table))), None),
         "DisplayName": label(table.display_name),
         "DisplayCollectionName": label(table.collection_name),
         "Description": label(table.description),
@@ -83,7 +85,7 @@ def show_table(table: Table) -> JsonObject:
         "IsValidForAdvancedFind": True,
         "HasActivities": False,
         "HasNotes": False,
-        "ChangeTrackingEnabled": False,
+        "ChangeTrackingEnabled": not table.is_system,
         "IsOptimisticConcurrencyEnabled": True,
         "Privileges": [_privilege(one) for one in privileges_on(table)],
         "IsAuditEnabled": _managed(False),
@@ -143,7 +145,7 @@ def show_column(table: Table, name: str) -> JsonObject:
             "CanBeChanged": written,
             "ManagedPropertyLogicalName": "canmodifyrequirementlevelsettings",
         },
-        "AttributeOf": None,
+        "AttributeOf": about.details.get("AttributeOf"),
         "ColumnNumber": sorted(table.columns).index(name) + 1,
         "IntroducedVersion": "1.0",
         "SourceType": 0,
@@ -306,6 +308,10 @@ def _of_kind(table: Table, name: str, about: Described) -> JsonObject:
     if kind in (Kind.MOMENT, Kind.DAY):
         found["Format"] = "DateOnly" if kind is Kind.DAY else "DateAndTime"
         found["DateTimeBehavior"] = {"Value": "DateOnly" if kind is Kind.DAY else "UserLocal"}
+    if kind is Kind.IMAGE:
+        found |= {"MaxHeight": SIDE, "MaxWidth": SIDE, "IsPrimaryImage": False,
+                  "MaxSizeInKB": said.get("MaxSizeInKB", USUAL_KB),
+                  "CanStoreFullImage": bool(said.get("CanStoreFullImage"))}  # fmt: skip
     if kind in (Kind.LOOKUP, Kind.OWNER, Kind.CUSTOMER):
         found["Targets"] = [one.referenced for one in table.targets(name)]
     return found

@@ -99,7 +99,7 @@ def read_options(
     top = _number(options["$top"], "$top") if "$top" in options else None
     if options.get("$count", "false") not in ("true", "false"):
         raise Invalid("`$count` is `true` or `false`", code=Code.BAD_QUERY)
-    page, after = _cookie(options["$skiptoken"]) if "$skiptoken" in options else (1, None)
+    page, after = read_cookie(options["$skiptoken"]) if "$skiptoken" in options else (1, None)
     columns = read_select(options, table)
     expands = parse_expand(options["$expand"]) if options.get("$expand") else []
     size = min(page_size or MOST, MOST)
@@ -269,7 +269,8 @@ def cookie_of(page: int, last: Sequence[str | None]) -> str:
     return f'<cookie pagenumber="{page}" pagingcookie="{inner}" istracking="False" />'
 
 
-def _cookie(text: str) -> tuple[int, tuple[str | None, ...]]:
+def read_cookie(text: str) -> tuple[int, tuple[str | None, ...]]:
+    """Return the number of a page, and the values of the last row before it."""
     match = _COOKIE.fullmatch(text)
     if match is None:
         raise Invalid("`$skiptoken` is none that `@odata.nextLink` gave", code=Code.BAD_QUERY)

@@ -40,6 +40,7 @@ _SAID: Final = {
     Code.CANNOT_ACT_ON_BEHALF: "0x8004a110",
     Code.INVALID_JSON: "0x80048d19",
     Code.UNAVAILABLE: "0x80072321",
+    Code.TOO_LARGE: "0x80044a02",
 }
 """Dataverse's codes for those of ours that it spells otherwise."""
 

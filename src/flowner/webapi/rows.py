@@ -8,12 +8,13 @@ from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
 from flowner.odata.syntax import And, Column, Compare, Comparison, Predicate, Related
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import related_by
-from flowner.rows.files import drop_files
+from flowner.rows.describing import Relation
 from flowner.values import Json, JsonObject
 from flowner.webapi.addresses import Segment
 from flowner.webapi.associating import pair
 from flowner.webapi.bodies import linked, read_values
 from flowner.webapi.calls import Call, need
+from flowner.webapi.deep import Nest
 from flowner.webapi.lists import (
     Listing,
     answer_count,
@@ -40,9 +41,7 @@ async def read_row(call: Call, table: Table, segment: Segment) -> Answer:
 
 async def create_row(call: Call, table: Table) -> Answer:
     """Answer ``POST accounts``: 204, or 201 with the row where that is preferred."""
-    listing = _single(call, table)
-    values = await read_values(call, table, call.request.json())
-    return await _create(call, table, values, listing)
+    return await _create(call, table, {}, _single(call, table))
 
 
 async def write_row(call: Call, table: Table, segment: Segment) -> Answer:
@@ -52,7 +51,6 @@ async def write_row(call: Call, table: Table, segment: Segment) -> Answer:
     """
     listing = _single(call, table)
     id, said = await call.key(table, segment)
-    values = await read_values(call, table, call.request.json())
     there = id is not None and await call.rooms.reading.exists(table, id, call.transaction)
     if_match = call.request.header("if-match")
     if there and call.request.header("if-none-match") == "*":
@@ -61,7 +59,8 @@ async def write_row(call: Call, table: Table, segment: Segment) -> Answer:
         _absent(table, need(table, id))
     if not there or id is None:
         key: JsonObject = {} if id is None else {table.key: id}
-        return await _create(call, table, {**values, **said, **key}, listing)
+        return await _create(call, table, {**said, **key}, listing)
+    values = await read_values(call, table, call.request.json())
     for name, value in values.items():
         if name == table.key and str(value).lower() != id:
             raise Invalid("the id in the body is another than in the address", code=Code.BAD_BODY)
@@ -83,14 +82,8 @@ async def delete_row(call: Call, table: Table, segment: Segment) -> Answer:
                 "the version of the existing record doesn't match the version given",
                 code=Code.ROW_VERSION,
             )
-    await remove(call, table, id)
-    return Answer(status=204)
-
-
-async def remove(call: Call, table: Table, id: str) -> None:
-    """Remove a row with its files."""
     await call.rooms.store.delete(call.caller, table.name, id, within=call.transaction)
-    await drop_files(call.transaction, table.name, id, None)
+    return Answer(status=204)
 
 
 async def read_column(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
@@ -144,12 +137,16 @@ async def write_column(call: Call, table: Table, path: tuple[Segment, Segment]) 
 
 
 async def relate(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
-    """Answer ``…/$ref``: ``POST`` and ``PUT`` relate two rows, ``DELETE`` parts them."""
+    """Answer ``…/$ref``: ``POST`` and ``PUT`` relate two rows, ``DELETE`` parts them.
+
+    Where ``DELETE`` names the other row by ``$id``, it is `NotFound` unless it is that one.
+    """
     row_segment, nav_segment = path
-    association = table.associated(nav_segment.name)
+    association = table.associated(nav_segment.name) or table.association(nav_segment.name)
     if association is not None:
         return await pair(call, table, path, association)
-    (relation, backwards), *_ = related_by(nav_segment.name, table)
+    relations = _related(table, nav_segment.name)
+    relation, backwards = relations[0]
     id = need(table, (await call.key(table, row_segment))[0])
     removing = call.request.method == "DELETE"
     options = call.request.options()
@@ -162,18 +159,43 @@ async def relate(call: Call, table: Table, path: tuple[Segment, Segment]) -> Ans
         given = f"{(await call.named(relation.referencing)).set_name}({nav_segment.key})"
     if not isinstance(given, str) and (backwards or not removing):
         raise Invalid("there is no link to the other row in `@odata.id`", code=Code.BAD_BODY)
-    targets = {one.referencing if back else one.referenced
-               for one, back in related_by(nav_segment.name, table)}  # fmt: skip
+    targets = {one.referencing if back else one.referenced for one, back in relations} - {""}
     link = await linked(call, given, targets) if isinstance(given, str) else None
     if backwards:
         await _set(call, relation.referencing, str(link), (relation.attribute, table, id), removing)
     else:
-        bind = f"{nav_segment.name}@odata.bind"
+        if removing and link is not None:
+            await _require_related(call, table, id, (relation.attribute, link))
+        named = {one.navigation for one, _ in relations}
+        bind = f"{nav_segment.name if nav_segment.name in named else relation.attribute}@odata.bind"
         await call.rooms.store.update(
             call.caller, table.name, id, {bind: None if removing else link},
             within=call.transaction,
         )  # fmt: skip
     return Answer(status=204)
+
+
+def _related(table: Table, name: str) -> list[tuple[Relation, bool]]:
+    """Return the relationships that two rows are related by.
+
+    They are named by a navigation property, by their schema name, or by a lookup of which nobody
+    has said where it points. `Invalid` where there is none.
+    """
+    found = [(one, False) for one in table.outgoing if one.schema_name == name]
+    column = table.navigated(name)
+    if column == name and table.columns[name] is Type.LOOKUP and not table.targets(name):
+        return [(Relation(schema_name=name, referencing=table.name, attribute=name, referenced="",
+                          navigation=name, collection=name), False)]  # fmt: skip
+    if found and all(one.collection != name for one in table.incoming):
+        return found
+    return related_by(name, table)
+
+
+async def _require_related(call: Call, table: Table, id: str, pointing: tuple[str, str]) -> None:
+    attribute, link = pointing
+    row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    if row.get(f"_{attribute}_value") != link.partition("(")[2].removesuffix(")"):
+        raise NotFound("the two rows are not related so", code=Code.ROW_NOT_FOUND)
 
 
 async def _set(
@@ -303,8 +325,8 @@ async def count_behind(call: Call, table: Table, path: tuple[Segment, Segment]) 
     return await answer_count(call, other, among)
 
 
-async def _create(call: Call, table: Table, values: JsonObject, listing: Listing) -> Answer:
-    row = await call.rooms.store.create(call.caller, table.name, values, within=call.transaction)
+async def _create(call: Call, table: Table, said: JsonObject, listing: Listing) -> Answer:
+    row = await Nest(call).create(table, call.request.json(), said)
     return await _written(call, table, row, listing, 201)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import quote, urlencode
 
 from flowner.database import Database, Transaction
-from flowner.errors import Code, FlownerError, Invalid, NotFound
+from flowner.errors import Code, FlownerError, Invalid, NotFound, Refused
+from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table
 from flowner.rows.refusing import telling
-from flowner.values import PrincipalId
-from flowner.webapi import actions, batch, definitions, files, lists, operations, rows
+from flowner.values import JsonObject, PrincipalId
+from flowner.webapi import actions, batch, definitions, files, lists, operations, rows, tracking
 from flowner.webapi.addresses import Segment, read_path
 from flowner.webapi.calls import Call, Rooms, caller_of, no_method
 from flowner.webapi.parameters import read_parameters
@@ -23,11 +28,26 @@ _SPACE: Final = "Microsoft.Dynamics.CRM."
 _MOST_STEPS: Final = 12
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """A request of the server's own."""
+
+    method: str
+    path: str
+    """Behind the table's set where there is a table, else behind the service. Escaped."""
+    table: str | None = None
+    """By set name or logical name."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By name in lower case."""
+    body: JsonObject | bytes = b""
+
+
 class WebApi:
     """Answers requests in the name of those who send them."""
 
     def __init__(self, database: Database, rooms: Rooms) -> None:
-        self._database, self._rooms = database, rooms
+        self.database, self._rooms = database, rooms
 
     async def answer(self, request: Request, person: PrincipalId) -> Answer:
         """Answer one request; what goes wrong is an answer, too, and undoes what was written."""
@@ -37,8 +57,8 @@ class WebApi:
                     f"the address has more than {MOST_IN_URL} characters", code=Code.BAD_QUERY
                 )
             if request.path.strip("/") == "$batch":
-                return await batch.answer_batch(self._database, self._opened, request, person)
-            async with self._database.transaction() as transaction:
+                return await batch.answer_batch(self.database, self._opened, request, person)
+            async with self.database.transaction() as transaction:
                 return await self._opened(request, person, transaction, None)
         except FlownerError as error:
             return problem(error)
@@ -54,12 +74,48 @@ class WebApi:
         made: dict[str, str] | None,
     ) -> Answer:
         """Answer within a transaction. Raises what goes wrong."""
+        with telling():
+            caller = await caller_of(request, person, transaction)
+        return await self._answered(request, caller, transaction, made)
+
+    async def perform(self, own: Own, caller: Caller, within: Transaction | None) -> Answer:
+        """Answer what the server itself asks in a caller's name.
+
+        Links in it are relative to the service. Raises what goes wrong.
+        """
+        async with AsyncExitStack() as stack:
+            transaction = within
+            if transaction is None:
+                transaction = await stack.enter_async_context(self.database.transaction())
+            path = own.path
+            if own.table is not None:
+                found = await self._rooms.store.catalogue.table(own.table, transaction)
+                path = f"{found.set_name}{path}"
+            request = Request(
+                method=own.method,
+                service="",
+                path=path,
+                query=urlencode(own.options, quote_via=quote),
+                headers=own.headers,
+                body=own.body if isinstance(own.body, bytes) else json.dumps(own.body).encode(),
+            )
+            answer = await self._answered(request, caller, transaction, None)
+            if answer.status == 405:
+                raise Refused(f"`{own.method}` is not offered at `{path}`")
+            return answer
+
+    async def _answered(
+        self,
+        request: Request,
+        caller: Caller,
+        transaction: Transaction,
+        made: dict[str, str] | None,
+    ) -> Answer:
         try:
             path = read_path(request.path)
         except UnicodeDecodeError:
             raise Invalid("the address is not UTF-8", code=Code.BAD_QUERY) from None
         with telling():
-            caller = await caller_of(request, person, transaction)
             call = Call(
                 rooms=self._rooms,
                 request=request,
@@ -107,6 +163,15 @@ async def _of_set(call: Call, path: list[Segment]) -> Answer:
             text = call.request.options()
             if "fetchXml" in text or "sql" in text:
                 return await actions.answer_text_query(call, table)
+            for view in ("savedQuery", "userQuery"):
+                if view in text:
+                    raise Invalid(
+                        f"`{view}` names a view, and no views are kept here: send what it asks"
+                        " for as `fetchXml`",
+                        code=Code.BAD_QUERY,
+                    )
+            if tracking.is_tracked(call):
+                return await tracking.answer_tracked(call, table)
             return await lists.answer_list(call, table)
         return await rows.create_row(call, table) if method == "POST" else no_method(call.request)
     last = path[1].name
