@@ -23,6 +23,7 @@ from flowner.api.tls import Certificates, keep_certificates
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
 from flowner.directory.facts import Facts
+from flowner.directory.keeping import KEEPERS
 from flowner.directory.people import Directory
 from flowner.directory.tokens import Tokens
 from flowner.engine.children import Callbacks, Children
@@ -197,7 +198,7 @@ def _build(
     database, journal, vault = memory
     here = f"http://{settings.host}:{settings.port}"
     address = Address(key=signing, base=settings.public_url or here)
-    store = Store(database, clock)
+    store = Store(database, clock, KEEPERS)
     making = Making(database, store.catalogue)
     facts, published = Facts(database), Published(database)
     starter = Starter(database, journal, facts, published, clock)

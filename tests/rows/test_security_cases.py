@@ -25,12 +25,7 @@ NOT_HERE = {
     "S240": "headers are the Web API's",
     "S249": "decided by the plan: tests/identity",
     "S250": "decided by the plan: tests/identity",
-    "S206": "business units are not made through the store",
-    "S207": "business units are not made through the store",
     "S221": "privileges are not rows here",
-    "S223": "roles have no copies",
-    "S224": "roles have no copies",
-    "S225": "the classic setting is not offered",
     "S309": "the store has no $expand",
 }
 """Cases that neither the law nor the store decides."""

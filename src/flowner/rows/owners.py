@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from psycopg import sql
+
 from flowner.access.rights import Right, Standing
 from flowner.errors import AccessDenied, Code, Invalid, Refused
 from flowner.rows.asking import Asking
@@ -52,3 +54,21 @@ async def organization_says(asking: Asking, setting: str) -> bool:
     found = await asking.transaction.execute("SELECT * FROM rows.organization LIMIT 1")
     row = await found.fetchone()
     return row is not None and bool(row[setting])
+
+
+async def owns_rows(asking: Asking, owning: list[tuple[str, str]]) -> bool:
+    """Say whether there is a row with one of these values of ``ownerid`` or another of the columns
+    that say whose it is: 1 query for each table with owners."""
+    for table in await asking.catalogue.tables(asking.transaction):
+        if not table.owned:
+            continue
+        some = sql.SQL(" OR ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(column), sql.Literal(id))
+            for column, id in owning
+            if column in table.columns
+        )
+        statement = sql.SQL("SELECT 1 AS one FROM rows.{} WHERE {} LIMIT 1")
+        asked = statement.format(sql.Identifier(table.name), some)
+        if await (await asking.transaction.execute(asked)).fetchone() is not None:
+            return True
+    return False

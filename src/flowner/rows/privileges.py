@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from flowner.database import Transaction
-from flowner.rows.facts import ACT_FOR_OTHERS, ADMINISTRATOR_ROLE
+from flowner.rows.facts import ACT_FOR_OTHERS
+from flowner.rows.seed import SYSTEM_ADMINISTRATOR
 from flowner.values import PrincipalId
 
 # Rights of teams do not let one act for others. Source:
 # https://learn.microsoft.com/power-apps/developer/data-platform/impersonate-another-user
 _DELEGATE = """
-SELECT 1 AS one FROM rows.roleassignment a JOIN rows.roleprivilege p USING (roleid)
+SELECT 1 AS one FROM rows.roleassignment a JOIN rows.role r USING (roleid)
+JOIN rows.roleprivilege p ON p.roleid = coalesce(r.parentrootroleid, r.roleid)
 WHERE a.principalid = %s AND p.privilegename = %s LIMIT 1
 """
 _ADMINISTRATOR = """
 SELECT 1 AS one FROM rows.roleassignment a JOIN rows.role r USING (roleid)
-WHERE r.name = %(role)s AND (a.principalid = %(id)s OR a.principalid IN
+WHERE coalesce(r.parentrootroleid, r.roleid) = %(role)s
+  AND (a.principalid = %(id)s OR a.principalid IN
     (SELECT teamid FROM rows.teammembership WHERE systemuserid = %(id)s)) LIMIT 1
 """
 _BY_ID = "SELECT systemuserid::text AS id FROM rows.systemuser WHERE systemuserid::text = %s"
@@ -33,7 +36,9 @@ async def may_act_for_others(transaction: Transaction, principal: PrincipalId) -
 
 async def administers(transaction: Transaction, principal: PrincipalId) -> bool:
     """Say whether the principal, or a team of theirs, is System Administrator."""
-    found = await transaction.execute(_ADMINISTRATOR, {"id": principal, "role": ADMINISTRATOR_ROLE})
+    found = await transaction.execute(
+        _ADMINISTRATOR, {"id": principal, "role": SYSTEM_ADMINISTRATOR}
+    )
     return await found.fetchone() is not None
 
 

@@ -19,9 +19,11 @@ _READ_MODE = 2
 
 _STANDING = f"""
 WITH RECURSIVE who AS (
-    SELECT systemuserid AS id, fullname AS name, isdisabled, accessmode, businessunitid AS unit,
-           NULL::int AS teamtype
-    FROM rows.systemuser WHERE systemuserid = %(id)s
+    SELECT systemuserid AS id, fullname AS name, isdisabled OR EXISTS (
+               SELECT 1 FROM rows.businessunit b
+               WHERE b.businessunitid = u.businessunitid AND b.isdisabled) AS isdisabled,
+           accessmode, businessunitid AS unit, NULL::int AS teamtype
+    FROM rows.systemuser u WHERE systemuserid = %(id)s
     UNION ALL
     SELECT teamid, name, false, 0, businessunitid, teamtype FROM rows.team WHERE teamid = %(id)s
 ), inside(grp) AS (

@@ -67,7 +67,7 @@ async def bulk_delete(call: Call) -> Answer:
         if not isinstance(query, dict):
             raise Invalid("a query of `QuerySet` is no object", code=Code.BAD_BODY)
         table = await call.named(str(query.get("EntityName", "")))
-        rows.refuse_system(table)
+        call.rooms.store.require_written(table)
         await _delete_found(call, table, query)
     content: JsonObject = {
         "@odata.context": context(call, f"{SPACE}BulkDeleteResponse"),
