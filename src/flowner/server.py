@@ -35,9 +35,11 @@ from flowner.errors import Refused
 from flowner.flows.apps import Apps
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
+from flowner.flows.deleting import Deleting
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.keeping import Flows
 from flowner.flows.listing import Listing
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
@@ -104,6 +106,7 @@ class House:
     importer: Importer
     turning: Turning
     sharing: Sharing
+    deleting: Deleting
     connections: Connections
     consent: Consent
     apps: Apps
@@ -198,9 +201,15 @@ def _build(
     database, journal, vault = memory
     here = f"http://{settings.host}:{settings.port}"
     address = Address(key=signing, base=settings.public_url or here)
-    store = Store(database, clock, KEEPERS)
-    making = Making(database, store.catalogue)
     facts, published = Facts(database), Published(database)
+    turning = Turning(database, published, clock)
+    sharing = Sharing(database, published, clock)
+    deleting = Deleting(database, journal)
+    flows = Flows(
+        published=published, turning=turning, sharing=sharing, deleting=deleting, clock=clock
+    )
+    store = Store(database, clock, {**KEEPERS, "workflow": flows})
+    making = Making(database, store.catalogue)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
     replies = Replies()
@@ -235,8 +244,9 @@ def _build(
         facts=facts,
         published=published,
         importer=Importer(database, published, clock),
-        turning=Turning(database, published, clock),
-        sharing=Sharing(database, published, clock),
+        turning=turning,
+        sharing=sharing,
+        deleting=deleting,
         connections=Connections(database, vault, published),
         consent=Consent(database, published, connectors()),
         apps=Apps(database),

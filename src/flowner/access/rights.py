@@ -137,7 +137,7 @@ class Standing:
     teams: frozenset[str] = frozenset()
     """The teams whose rows are theirs as well: owner teams and teams of directory groups."""
     access_teams: frozenset[str] = frozenset()
-    """Teams that hold shares alone."""
+    """Teams, and groups of the directory, that hold shares alone."""
     everybody: str = ""
     """The organisation, as a principal that rows are shared with."""
     privileges: Mapping[tuple[str, Right], Reach] = field(default_factory=dict)

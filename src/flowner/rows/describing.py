@@ -83,6 +83,7 @@ _USUAL: Final = {
     "statuscode": Kind.STATUS,
 }
 _STATES: Final = {"statecode": ("Active", "Inactive"), "statuscode": ("", "Active", "Inactive")}
+_OF_FLOWS: Final = {"statecode": ("Draft", "Activated"), "statuscode": ("", "Draft", "Activated")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,9 @@ class Relation:
 def described(name: str, type: Type, key: str) -> Described:
     """Return what is said of a column that nobody has described."""
     kind = Kind.KEY if name == key else _USUAL.get(name, _KINDS[type])
+    states = _OF_FLOWS if key == "workflowid" else _STATES
     options = tuple(
-        Option(value, label) for value, label in enumerate(_STATES.get(name, ())) if label
+        Option(value, label) for value, label in enumerate(states.get(name, ())) if label
     )
     return Described(kind=kind, schema_name=name, display_name=name, options=options)
 

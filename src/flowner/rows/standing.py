@@ -48,7 +48,8 @@ WITH RECURSIVE who AS (
 )
 SELECT w.id::text, w.name, w.isdisabled, w.accessmode, w.unit::text, w.teamtype,
        ARRAY(SELECT teamid::text FROM teams WHERE teamtype <> 1) AS teams,
-       ARRAY(SELECT teamid::text FROM teams WHERE teamtype = 1) AS access_teams,
+       ARRAY(SELECT teamid::text FROM teams WHERE teamtype = 1
+             UNION SELECT grp::text FROM inside) AS access_teams,
        EXISTS (SELECT 1 FROM held) AS has_roles,
        EXISTS (SELECT 1 FROM held WHERE root = '{SYSTEM_ADMINISTRATOR}') AS administrator,
        EXISTS (SELECT 1 FROM held JOIN rows.roleprivilege p ON p.roleid = held.root

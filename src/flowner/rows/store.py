@@ -262,10 +262,7 @@ class Store:
     async def _asking(
         self, caller: Caller, table: str, within: Transaction | None
     ) -> AsyncIterator[Asking]:
-        if within is not None:
-            yield await ask(within, self.catalogue, self._standings, caller, table)
-            return
-        async with self._database.transaction() as transaction:
+        async with self._database.transaction(within) as transaction:
             yield await ask(transaction, self.catalogue, self._standings, caller, table)
 
     asking = _asking
