@@ -41,12 +41,14 @@ from flowner.flows.history import History
 from flowner.flows.importing import Importer
 from flowner.flows.keeping import Flows
 from flowner.flows.listing import Listing
+from flowner.flows.referring import References, Values, Variables
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
 from flowner.flows.turning import Turning
 from flowner.journal.store import Journal, open_journal
 from flowner.journal.wakes import Wakes
+from flowner.rows.keeping import Keeper
 from flowner.rows.making import Making
 from flowner.rows.metadata import Metadata
 from flowner.rows.reading import Reading
@@ -208,7 +210,13 @@ def _build(
     flows = Flows(
         published=published, turning=turning, sharing=sharing, deleting=deleting, clock=clock
     )
-    store = Store(database, clock, {**KEEPERS, "workflow": flows})
+    of_flows: dict[str, Keeper] = {
+        "workflow": flows,
+        "connectionreference": References(published=published),
+        "environmentvariabledefinition": Variables(),
+        "environmentvariablevalue": Values(),
+    }
+    store = Store(database, clock, {**KEEPERS, **of_flows})
     making = Making(database, store.catalogue)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)

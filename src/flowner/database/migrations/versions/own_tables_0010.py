@@ -36,7 +36,8 @@ _COLUMNS = (
         ADD COLUMN subprocess boolean NOT NULL DEFAULT false,
         ADD COLUMN ondemand boolean NOT NULL DEFAULT false""",
     "ALTER TABLE rows.connectionreference ADD COLUMN description text,"
-    " ADD COLUMN promptingbehavior int NOT NULL DEFAULT 0, ADD COLUMN connectionid text",
+    " ADD COLUMN promptingbehavior int NOT NULL DEFAULT 0, ADD COLUMN connectionid text"
+    " GENERATED ALWAYS AS (connectioninstanceid::text) STORED",
     f"ALTER TABLE rows.environmentvariabledefinition ADD COLUMN {_OWNED}"
     " ADD COLUMN owningbusinessunit uuid, ADD COLUMN description text",
     f"ALTER TABLE rows.environmentvariablevalue ADD COLUMN {_OWNED}"
@@ -73,7 +74,6 @@ _CONTENT = (
     "UPDATE rows.environmentvariablevalue v SET schemaname = d.schemaname"
     " FROM rows.environmentvariabledefinition d"
     " WHERE d.environmentvariabledefinitionid = v.environmentvariabledefinitionid",
-    "UPDATE rows.connectionreference SET connectionid = connectioninstanceid::text",
     *(
         f"UPDATE rows.{name} SET ownerid = coalesce(ownerid, createdby)"
         for name in ("environmentvariabledefinition", "environmentvariablevalue")
