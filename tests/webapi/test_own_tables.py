@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flowner.values import PrincipalId
 from webapi.conftest import Door, refused
 
 
@@ -196,3 +197,43 @@ def test_a_change_set_is_whole_with_tables_of_ours_in_it(door: Door) -> None:
     assert "400" in answer.text
     assert door.value(f"businessunits?$filter=name eq '{name}'", "admin") == []
     assert door.value(f"teams?$filter=name eq '{name}'", "admin") == []
+
+
+def test_who_administers_only_reads_no_business_rows(door: Door) -> None:
+    mine = door.make("accounts", "ben", name="Ben's")
+    path = f"systemusers({door.people['ben']})"
+    for mode, status in ((1, 403), (0, 200)):
+        assert door.ask("PATCH", path, "admin", json={"accessmode": mode}).status_code == 204
+        answer = door.get(f"accounts({mine})", "ben")
+        assert answer.status_code == status, answer.text
+        assert door.get("accounts", "ben").status_code == status
+        assert door.get("systemusers", "ben").status_code == 200
+
+
+def test_a_row_is_put_into_a_business_unit(door: Door) -> None:
+    there, closed = unit(door), unit(door)
+    link = {"owningbusinessunit@odata.bind": f"/businessunits({there})"}
+    id = door.make("accounts", "ann", name="There", **link)
+    assert row(door, f"accounts({id})", "ann")["_owningbusinessunit_value"] == there
+    person = user(door, **{"businessunitid@odata.bind": f"/businessunits({there})"})
+    role = door.run(door.house.directory.add_role(f"local {id}", {("account", "Read"): 2}))
+    where = f"_parentrootroleid_value eq {role} and _businessunitid_value eq {there}"
+    (copy,) = door.value(f"roles?$filter={where}", "admin")
+    door.run(door.house.directory.give_role(PrincipalId(person), copy["roleid"]))
+    token = door.run(door.house.tokens.issue(PrincipalId(person), "t")).reveal()
+    door.tokens["local"] = token
+    assert [one["accountid"] for one in door.value("accounts", "local")] == [id]
+    root = row(door, f"systemusers({door.people['ann']})")["_businessunitid_value"]
+    back = {"owningbusinessunit@odata.bind": f"/businessunits({root})"}
+    assert door.ask("PATCH", f"accounts({id})", "ann", json=back).status_code == 204
+    assert door.value("accounts", "local") == []
+    assert (
+        door.ask(
+            "PATCH", f"businessunits({closed})", "admin", json={"isdisabled": True}
+        ).status_code
+        == 204
+    )
+    away = {"owningbusinessunit@odata.bind": f"/businessunits({closed})"}
+    refused(door.ask("PATCH", f"accounts({id})", "ann", json=away), 400, "0x8004032d")
+    nowhere = {"owningbusinessunit@odata.bind": None}
+    refused(door.ask("PATCH", f"accounts({id})", "ann", json=nowhere), 400)

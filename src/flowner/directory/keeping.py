@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from flowner.database import Transaction
 from flowner.directory.roles import Roles
-from flowner.directory.units import Units, require_open_unit
+from flowner.directory.units import Units
 from flowner.errors import Code, Invalid, Refused
 from flowner.rows import registry, seed
 from flowner.rows.asking import Asking
 from flowner.rows.holders import require_other_administrator
 from flowner.rows.keeping import Keeper, Row
-from flowner.rows.owners import organization_says, owns_rows
+from flowner.rows.owners import organization_says, owns_rows, require_open_unit
 from flowner.values import JsonObject, PrincipalId
 
 _READ_MODE: Final = 2

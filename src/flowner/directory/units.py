@@ -7,7 +7,7 @@ from typing import Any
 
 from flowner.database import Transaction
 from flowner.directory.roles import copy_role
-from flowner.errors import Code, Invalid, Refused
+from flowner.errors import Code, Refused
 from flowner.rows import registry, seed
 from flowner.rows.asking import Asking
 from flowner.rows.keeping import Keeper, Row
@@ -69,15 +69,6 @@ async def units_below(transaction: Transaction, unit: str) -> list[str]:
         below = await registry.select(transaction, "businessunit", {"parentbusinessunitid": one})
         found += [row["businessunitid"] for row in below]
     return found
-
-
-async def require_open_unit(transaction: Transaction, unit: object) -> None:
-    """Raise where nobody can be put into a business unit: it is disabled, or not there."""
-    rows = await registry.select(transaction, "businessunit", {"businessunitid": unit})
-    if not rows:
-        raise Invalid(f"there is no business unit `{unit}`")
-    if rows[0]["isdisabled"]:
-        raise Refused(f"the business unit {rows[0]['name']} is disabled", code=Code.UNIT_DISABLED)
 
 
 async def _take_roles(transaction: Transaction, above: str, unit: str, by: PrincipalId) -> None:

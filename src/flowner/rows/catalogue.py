@@ -45,7 +45,7 @@ _PRIMARY_NAMES = {
 STAMPS: Final = frozenset(
     {
         "createdon", "modifiedon", "createdby", "modifiedby", "createdonbehalfby",
-        "modifiedonbehalfby", "versionnumber", "owningbusinessunit", "owneridtype",
+        "modifiedonbehalfby", "versionnumber", "owneridtype",
     }
 )  # fmt: skip
 """Columns that the store writes itself."""

@@ -10,12 +10,14 @@ from flowner.access.cascades import Cascade, Relationship
 from flowner.access.rights import ColumnRights, Depth, Reach, Right, Standing
 from flowner.database import Transaction
 from flowner.errors import AccessDenied, Code
+from flowner.rows.catalogue import SYSTEM_TABLES
 from flowner.rows.hierarchy import read_reports
 from flowner.rows.seed import ORGANIZATION, SYSTEM_ADMINISTRATOR
 from flowner.values import PrincipalId
 
 _ACT = "prvActOnBehalfOfAnotherUser"
-_READ_MODE = 2
+_ADMINISTRATIVE_MODE, _READ_MODE = 1, 2
+_ADMINISTERED = frozenset(SYSTEM_TABLES) - {"flowrun"}
 
 _STANDING = f"""
 WITH RECURSIVE who AS (
@@ -144,6 +146,7 @@ async def _read(
         enabled=not row["isdisabled"],
         has_roles=row["has_roles"],
         reads_only=row["accessmode"] == _READ_MODE,
+        confined=_ADMINISTERED if row["accessmode"] == _ADMINISTRATIVE_MODE else None,
         administrator=administrator,
         acts_for_others=row["acts_for_others"],
         is_team=row["teamtype"] is not None,

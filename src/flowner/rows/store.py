@@ -17,6 +17,7 @@ from flowner.rows.asking import (
     ask,
     execute,
     exists,
+    facts_of,
     fetch,
     guid,
 )
@@ -24,7 +25,7 @@ from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Catalogue, Table
 from flowner.rows.inheriting import inherit
 from flowner.rows.keeping import Keeper, keeper_of
-from flowner.rows.owners import organization_says, owned_by, owner_of
+from flowner.rows.owners import organization_says, owned_by, owner_of, placed
 from flowner.rows.query import read_query, selected
 from flowner.rows.shapes import named, shown, stored
 from flowner.rows.standing import Standings
@@ -286,12 +287,8 @@ async def _change(
     await columns.require_updated(asking, key, change)
     former = str(before.get("ownerid"))
     owner = await _next_owner(asking, key, former, change)
-    if owner is not None:
-        change |= owned_by(owner)
-        if not await organization_says(asking, "alwaysmoverecordtoownerbusinessunit"):
-            change.pop(_UNIT)
-    elif asking.table.owned:
-        change = {name: change[name] for name in change if name not in ("ownerid", "owneridtype")}
+    if asking.table.owned:
+        change = await _owning(asking, before, change, owner)
     document = await keeper.change(asking, before, change | stamps(asking.caller, "modified"))
     if owner is not None or any(column in change for column in await _carrying(asking)):
         await inherit(asking, key)
@@ -306,7 +303,24 @@ async def _owned(asking: Asking, given: Mapping[str, Any]) -> dict[str, Any]:
     if not asking.table.owned:
         return {}
     wanted = given.get("ownerid") or asking.caller.acting_for
-    return owned_by(await owner_of(asking, wanted, new=True))
+    owner = await owner_of(asking, wanted, new=True)
+    return owned_by(owner) | await placed(asking, given, owner, None)
+
+
+async def _owning(
+    asking: Asking, before: Mapping[str, Any], change: Mapping[str, Any], owner: Standing | None
+) -> dict[str, Any]:
+    """Return a change with the columns that say whose the row is then, and where."""
+    plain = {name: change[name] for name in change if name not in ("ownerid", "owneridtype", _UNIT)}
+    if owner is not None:
+        plain |= owned_by(owner)
+        if not await organization_says(asking, "alwaysmoverecordtoownerbusinessunit"):
+            plain.pop(_UNIT)
+    if _UNIT in change:
+        row = await facts_of(asking, str(before[asking.table.key]))
+        whose = owner or await asking.memory.of(str(before["ownerid"]), asking.transaction)
+        plain |= await placed(asking, change, whose, row)
+    return plain
 
 
 async def _next_owner(
