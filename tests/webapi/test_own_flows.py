@@ -263,3 +263,39 @@ def test_a_version_that_was_undone_is_never_run(door: Door, living: Living) -> N
 
 def test_it_takes_the_privilege(door: Door) -> None:
     refused(door.ask("POST", "workflows", "ora", json=new()), 403, "0x80040220")
+
+
+def test_runs_are_seen_by_those_who_see_the_history(door: Door, living: Living) -> None:
+    """Owner and co-owners see every run, run-only users their own, others none."""
+    id = door.make("workflows", "mae", **new(statecode=1))
+    mae, max_, ora = (PrincipalId(door.people[name]) for name in ("mae", "max", "ora"))
+    house = door.house
+    door.run(house.sharing.share(FlowId(id), max_, FlowRole.CO_OWNER, mae))
+    group = door.run(house.directory.add_group(f"runners {id}"))
+    door.run(house.directory.add_member(group, ora))
+    door.run(house.sharing.share(FlowId(id), group, FlowRole.RUN_ONLY, mae))
+    hers = door.run(living.pressed(FlowId(id), "mae"))
+    theirs = door.run(living.pressed(FlowId(id), "ora"))
+    where = f"flowruns?$filter=_workflowid_value eq {id}"
+
+    def seen(who: str) -> set[str]:
+        return {one["name"] for one in door.value(where, who)}
+
+    assert seen("mae") == seen("max") == seen("admin") == {str(hers), str(theirs)}
+    assert seen("ora") == {str(theirs)}
+    for who, name in (("mae", mae), ("max", max_), ("ora", ora)):
+        told = door.run(house.history.runs(name, flow=FlowId(id)))
+        assert {one["run"] for one in told} == seen(who)
+    (run,) = door.value(where, "ora")
+    assert (run["status"], run["triggertype"]) == ("Succeeded", "Manual")
+    assert run["_ownerid_value"] == mae
+    assert run["_startedbyid_value"] == run["_ranasid_value"] == ora
+    path = f"flowruns({run['flowrunid']})"
+    assert door.get(path, "ora").status_code == 200
+    refused(door.get(path, "ben"), 403)
+    refused(door.ask("DELETE", path, "admin"), 403, "0x80040220")
+    door.run(house.sharing.unshare(FlowId(id), group, mae))
+    assert seen("ora") == set()
+    assert patch(door, id, statecode=0).status_code == 204
+    assert door.ask("DELETE", f"workflows({id})", "mae").status_code == 204
+    assert seen("mae") == set()

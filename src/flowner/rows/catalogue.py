@@ -27,6 +27,7 @@ SYSTEM_TABLES: Final = {
     "team": "teams",
     "role": "roles",
     "workflow": "workflows",
+    "flowrun": "flowruns",
     "connectionreference": "connectionreferences",
     "canvasapp": "canvasapps",
     "callbackregistration": "callbackregistrations",

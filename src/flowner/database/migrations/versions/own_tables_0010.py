@@ -95,8 +95,29 @@ _CONTENT = (
         SELECT '{_BASIC_USER}', t, 'Read', 1
         FROM unnest(ARRAY{[*_MADE, "callbackregistration", "flowrun"]}) AS t""",
 )
+# A run's number as a guid, its low half.
+_RUN = "lpad(to_hex({}), 32, '0')::uuid"
+_RUNS = (
+    f"CREATE UNIQUE INDEX run_by_guid ON journal.run (({_RUN.format('id')}))",
+    f"""
+    CREATE VIEW rows.flowrun AS
+    SELECT {_RUN.format("r.id")} AS flowrunid, r.id::text AS name, r.flow AS workflowid,
+           r.started AS starttime, r.ended AS endtime,
+           (extract(epoch FROM r.ended - r.started) * 1000)::bigint AS duration, r.status,
+           CASE r.kind WHEN 'automated' THEN 'Automated' WHEN 'scheduled' THEN 'Scheduled'
+                ELSE 'Manual' END AS triggertype,
+           r.code AS errorcode, r.error AS errormessage, r.parent::text AS parentrunid,
+           CASE WHEN r.parent IS NULL THEN 1 ELSE 0 END AS isprimary,
+           r.initiator AS startedbyid, r.principal AS ranasid, r.rule AS ranasrule,
+           w.ownerid, w.owneridtype, w.owningbusinessunit,
+           r.started AS createdon, coalesce(r.ended, r.started) AS modifiedon,
+           CASE WHEN r.ended IS NULL THEN 1 ELSE 2 END::bigint AS versionnumber,
+           0 AS statecode, 1 AS statuscode
+    FROM journal.run r JOIN rows.workflow w ON w.workflowid = r.flow
+    """,
+)
 
 
 def upgrade() -> None:
-    for statement in (*_COLUMNS, *_MEMBERS, *_CONTENT):
+    for statement in (*_COLUMNS, *_MEMBERS, *_CONTENT, *_RUNS):
         op.execute(statement)
