@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from flowner.access.rights import Right
 from flowner.clock import SystemClock
+from flowner.errors import Refused
+from flowner.rows import registry
 from flowner.rows.callers import Caller
 from flowner.rows.feed import Change
-from flowner.rows.holders import require_depth, require_holder, require_other_administrator
+from flowner.rows.holders import (
+    require_depth,
+    require_holder,
+    require_other_administrator,
+    require_unit,
+)
 from flowner.rows.seed import DELEGATE
 from flowner.rows.standing import Standings
 from flowner.rows.subscriptions import listening
@@ -871,3 +880,77 @@ async def a_role_for_an_access_team(s: Stage) -> None:
 @scene("S323")
 async def the_last_administrator(s: Stage) -> None:
     await require_other_administrator(s.t, PrincipalId(s.ids["admin"]))
+
+
+# business units and roles
+
+
+async def default_teams(s: Stage, unit: str) -> list[dict[str, Any]]:
+    return await registry.select(s.t, "team", {"businessunitid": unit, "isdefault": True})
+
+
+@scene("S206")
+async def a_unit_has_a_default_team(s: Stage) -> None:
+    unit = str((await s.create("admin", "businessunit", name="North"))["businessunitid"])
+    (team,) = await default_teams(s, unit)
+    assert (team["name"], team["teamtype"]) == ("North", 0)
+    s.ids["north"] = unit
+    await s.user("me", "north", OWN)
+    members = await registry.select(s.t, "teammembership", {"teamid": team["teamid"]})
+    assert [row["systemuserid"] for row in members] == [s.ids["me"]]
+
+
+@scene("S207")
+async def a_default_team_goes_with_its_unit(s: Stage) -> None:
+    unit = str((await s.create("admin", "businessunit", name="North"))["businessunitid"])
+    await s.update("admin", "businessunit", unit, name="South")
+    (team,) = await default_teams(s, unit)
+    assert team["name"] == "South"
+    for change in ({"name": "Other"}, {"isdefault": False}):
+        with pytest.raises(Refused):
+            await s.update("admin", "team", team["teamid"], **change)
+    with pytest.raises(Refused):
+        await s.delete("admin", "team", team["teamid"])
+    await s.delete("admin", "businessunit", unit)
+    assert await default_teams(s, unit) == []
+
+
+async def copies(s: Stage, root: str) -> dict[str, dict[str, Any]]:
+    found = await registry.select(s.t, "role", {"parentrootroleid": root})
+    return {row["businessunitid"]: row for row in found if row["roleid"] != root}
+
+
+@scene("S223")
+async def a_role_is_in_every_unit(s: Stage) -> None:
+    role = str((await s.create("admin", "role"))["roleid"])
+    found = await copies(s, role)
+    assert set(found) == {s.ids[name] for name in ("bu1", "bu2", "buX")}
+    assert found[s.ids["bu1"]]["parentroleid"] == role
+    assert found[s.ids["bu2"]]["parentroleid"] == found[s.ids["bu1"]]["roleid"]
+    below = {"parentbusinessunitid": s.ids["bu2"]}
+    unit = str((await s.create("admin", "businessunit", **below))["businessunitid"])
+    (copy,) = [one for place, one in (await copies(s, role)).items() if place == unit]
+    assert copy["parentroleid"] == found[s.ids["bu2"]]["roleid"]
+
+
+@scene("S224")
+async def a_copy_stays_as_long_as_its_root(s: Stage) -> None:
+    role = str((await s.create("admin", "role"))["roleid"])
+    copy = (await copies(s, role))[s.ids["bu1"]]["roleid"]
+    spare = str((await s.create("admin", "role", name="spare"))["roleid"])
+    await s.delete("admin", "role", spare)
+    assert await registry.select(s.t, "role", {"parentrootroleid": spare}) == []
+    await s.delete("admin", "role", copy)
+
+
+@scene("S225")
+async def a_role_of_another_unit_where_that_is_not_offered(s: Stage) -> None:
+    await s.user("me", "bu1")
+    here, there = [
+        str((await s.create("admin", "role", name=unit, businessunitid=s.ids[unit]))["roleid"])
+        for unit in ("bu1", "bu2")
+    ]
+    await require_unit(s.t, PrincipalId(s.ids["me"]), there)
+    await s.organization(enableownershipacrossbusinessunits=False)
+    await require_unit(s.t, PrincipalId(s.ids["me"]), here)
+    await require_unit(s.t, PrincipalId(s.ids["me"]), there)

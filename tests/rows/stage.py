@@ -14,6 +14,7 @@ from flowner.access.rights import Depth, Right
 from flowner.access.row_filter import Decision, decide_row
 from flowner.clock import SystemClock
 from flowner.database import Database, Transaction
+from flowner.directory.keeping import KEEPERS
 from flowner.rows import registry, seed
 from flowner.rows.asking import ask, facts_of
 from flowner.rows.callers import Caller
@@ -42,7 +43,7 @@ class Forgotten(Exception):
 
 
 async def make_tables(database: Database) -> Store:
-    store = Store(database, SystemClock())
+    store = Store(database, SystemClock(), KEEPERS)
     for name, columns in TABLES.items():
         await Metadata(database, store.catalogue).create_table(
             name, set_name=f"{name}s", primary_name="name", columns=columns

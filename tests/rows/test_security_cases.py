@@ -22,11 +22,6 @@ CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "rows" / "sec
 NOT_HERE = {
     "S249": "decided by the plan: tests/identity",
     "S250": "decided by the plan: tests/identity",
-    "S206": "business units are not made through the store",
-    "S207": "business units are not made through the store",
-    "S223": "roles have no copies",
-    "S224": "roles have no copies",
-    "S225": "the classic setting is not offered",
     "S309": "the store has no $expand",
 }
 """Cases that neither the law nor the store decides."""

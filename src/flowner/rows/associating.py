@@ -11,7 +11,7 @@ from flowner.database import Transaction
 from flowner.errors import AccessDenied, Code, Conflict, NotFound, Refused
 from flowner.rows.asking import Asking, guid
 from flowner.rows.associations import Association
-from flowner.rows.holders import require_administrator_left, require_holder
+from flowner.rows.holders import require_administrator_left, require_holder, require_unit
 from flowner.rows.relating import require_association
 from flowner.values import PrincipalId
 
@@ -75,6 +75,7 @@ async def _require_rules(t: Transaction, one: Association, mine: str, theirs: st
     pair = {one.here: mine, one.there: theirs}
     if one.kept_in == "roleassignment":
         await require_holder(t, PrincipalId(pair["principalid"]))
+        await require_unit(t, PrincipalId(pair["principalid"]), pair["roleid"])
     if one.kept_in == "teammembership":
         await _require_editable(t, pair["teamid"])
 

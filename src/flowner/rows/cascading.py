@@ -14,6 +14,7 @@ from flowner.access.cascades import Cascade, Relationship, reaches
 from flowner.access.rights import Right, Standing, mask_of
 from flowner.errors import Code, Refused
 from flowner.rows.asking import Asking, announce, execute, fetch
+from flowner.rows.catalogue import SYSTEM_TABLES
 from flowner.rows.compiling import columns_of
 from flowner.rows.files import drop_files
 from flowner.rows.inheriting import children, inherit
@@ -111,7 +112,8 @@ async def _below(asking: Asking) -> list[Relationship]:
     known = await asking.memory.relationships(asking.transaction)
     made = [one for one in known if one.parent == asking.table.name]
     stated = {(one.child, one.column) for one in made}
-    named = links_only(asking.table.incoming)
+    # What points from a table of ours is seen to by the keeper of its rules.
+    named = links_only(one for one in asking.table.incoming if one.referencing not in SYSTEM_TABLES)
     return made + [one for one in named if (one.child, one.column) not in stated]
 
 

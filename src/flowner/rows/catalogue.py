@@ -28,6 +28,7 @@ SYSTEM_TABLES: Final = {
     "team": "teams",
     "role": "roles",
     "workflow": "workflows",
+    "flowrun": "flowruns",
     "connectionreference": "connectionreferences",
     "canvasapp": "canvasapps",
     "callbackregistration": "callbackregistrations",
@@ -56,7 +57,7 @@ _PRIMARY_NAMES = {
 STAMPS: Final = frozenset(
     {
         "createdon", "modifiedon", "createdby", "modifiedby", "createdonbehalfby",
-        "modifiedonbehalfby", "versionnumber", "owningbusinessunit", "owneridtype",
+        "modifiedonbehalfby", "versionnumber", "owneridtype",
     }
 )  # fmt: skip
 """Columns that the store writes itself."""

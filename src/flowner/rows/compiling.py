@@ -52,6 +52,12 @@ _SHARED = """
 EXISTS (SELECT 1 FROM rows.rowshare s WHERE s.tablename = {table} AND s.rowid = {row}.{key}
     AND s.principalid = ANY({holders}::uuid[]) AND (s.accessmask | s.inheritedmask) & {mask} <> 0)
 """
+# A flow's co-owners see its runs; who may only run it, their own.
+_RUN_SHARED = """
+EXISTS (SELECT 1 FROM rows.flowshare s WHERE s.workflowid = {row}.workflowid
+    AND s.principalid = ANY({holders}::uuid[]) AND {mask} = 1
+    AND (s.role = 1 OR {row}.startedbyid = ANY({holders}::uuid[])))
+"""
 _SEEN = """
 CASE WHEN EXISTS (SELECT 1 FROM rows.columnshare s WHERE s.tablename = {table}
     AND s.rowid = {row}.{key} AND s.columnname = {name} AND s.readaccess
@@ -98,7 +104,7 @@ def compile_predicate(
         case Related(path, part, position):
             return _related(path, part, table, around, position)
         case Shared(name, holders, mask):
-            return sql.SQL(_SHARED).format(
+            return sql.SQL(_RUN_SHARED if name == "flowrun" else _SHARED).format(
                 table=_quoted(name),
                 row=around.row,
                 key=sql.Identifier(table.key),

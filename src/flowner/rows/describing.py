@@ -96,6 +96,7 @@ _JOB: Final = {
 """Of jobs. Source:
 https://learn.microsoft.com/power-apps/developer/data-platform/reference/entities/asyncoperation"""
 _STATES: Final = {"statecode": ("Active", "Inactive"), "statuscode": ("", "Active", "Inactive")}
+_OF_FLOWS: Final = {"statecode": ("Draft", "Activated"), "statuscode": ("", "Draft", "Activated")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +145,9 @@ def key_of(table: str) -> str:
 def described(name: str, type: Type, key: str) -> Described:
     """Return what is said of a column that nobody has described."""
     kind = Kind.KEY if name == key else _USUAL.get(name, _KINDS[type])
+    states = _OF_FLOWS if key == "workflowid" else _STATES
     options = tuple(
-        Option(value, label) for value, label in enumerate(_STATES.get(name, ())) if label
+        Option(value, label) for value, label in enumerate(states.get(name, ())) if label
     )
     if key == "asyncoperationid" and name in _JOB:
         options = tuple(Option(value, label) for value, label in _JOB[name].items())

@@ -17,6 +17,15 @@ WHERE NOT u.isdisabled AND EXISTS (
         OR a.principalid IN (SELECT teamid FROM rows.teammembership m
                              WHERE m.systemuserid = u.systemuserid)))
 """
+_ELSEWHERE = """
+SELECT r.name, b.name AS unit FROM rows.role r JOIN rows.businessunit b USING (businessunitid)
+WHERE r.roleid = %(role)s AND NOT (SELECT enableownershipacrossbusinessunits FROM rows.organization
+                                   LIMIT 1)
+  AND NOT EXISTS (SELECT 1 FROM rows.systemuser u WHERE u.systemuserid = %(id)s
+                  AND u.businessunitid = r.businessunitid
+                  UNION SELECT 1 FROM rows.team t WHERE t.teamid = %(id)s
+                  AND t.businessunitid = r.businessunitid)
+"""
 _OWNED = """
 SELECT 1 AS one FROM information_schema.columns
 WHERE table_schema = 'rows' AND table_name = %s AND column_name = 'ownerid'
@@ -33,6 +42,18 @@ async def require_holder(transaction: Transaction, principal: PrincipalId) -> No
         raise Refused(
             f"the team {row['name']} is an access team: it holds shares, and no roles",
             code=Code.ROLE_FOR_ACCESS_TEAM,
+        )
+
+
+async def require_unit(transaction: Transaction, principal: PrincipalId, role: str) -> None:
+    """Raise where a role is of another business unit than its holder-to-be, and the organisation
+    does not let owners work across business units."""
+    found = await transaction.execute(_ELSEWHERE, {"role": role, "id": principal})
+    row = await found.fetchone()
+    if row is not None:
+        raise Refused(
+            f"the role {row['name']} is of the business unit {row['unit']}: give the copy that is"
+            " in the holder's own"
         )
 
 

@@ -20,7 +20,8 @@ PROVISION = "prvProvisionDirectory"
 # Rights of teams do not let one act for others. Source:
 # https://learn.microsoft.com/power-apps/developer/data-platform/impersonate-another-user
 _DELEGATE = """
-SELECT 1 AS one FROM rows.roleassignment a JOIN rows.roleprivilege p USING (roleid)
+SELECT 1 AS one FROM rows.roleassignment a JOIN rows.role r USING (roleid)
+JOIN rows.roleprivilege p ON p.roleid = coalesce(r.parentrootroleid, r.roleid)
 WHERE a.principalid = %s AND p.privilegename = %s LIMIT 1
 """
 _ADMINISTRATOR = """

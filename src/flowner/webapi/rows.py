@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
+from flowner.errors import Code, Conflict, Invalid, NotFound
 from flowner.odata.syntax import And, Column, Compare, Comparison, Predicate, Related
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import related_by
@@ -372,12 +372,3 @@ def _refuse_options(call: Call) -> None:
 
 def _absent(table: Table, id: str) -> None:
     raise NotFound(f"{table.name} with id = {id} does not exist", code=Code.ROW_NOT_FOUND)
-
-
-def refuse_system(table: Table) -> None:
-    """Refuse to write the server's own tables, which have commands that keep their rules."""
-    if table.is_system:
-        raise AccessDenied(
-            f"rows of `{table.name}` are written through the commands that keep their rules",
-            code=Code.PRIVILEGE_MISSING,
-        )
