@@ -11,6 +11,8 @@ from starlette.responses import HTMLResponse, Response
 
 from flowner.definitions import steps
 from flowner.definitions.actions import write_action
+from flowner.definitions.asking import InputKind
+from flowner.definitions.comparing import COMPARISONS
 from flowner.definitions.documents import copied_object
 from flowner.definitions.flow import Action, Flow, Status, Trigger
 from flowner.definitions.rewiring import sharers
@@ -73,6 +75,8 @@ async def panel_context(visit: Visit, desk: Desk, name: str) -> dict[str, Any]:
         "tab": tab if tab in TABS else "parameters",
         "tabs": TABS,
         "wrong": "",
+        "comparisons": COMPARISONS,
+        "input_kinds": list(InputKind),
         "fields": fields_of(node, operation),
         "columns": columns_form(operation),
         "connector": connector,
