@@ -265,6 +265,44 @@ def test_the_checker_leads_to_the_card(
     page.locator('.panel[data-name="Wrong"]').wait_for()
 
 
+def test_a_condition_is_filled_in_as_rows(
+    fernwood: Fernwood, made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    flow = made(actions={"Is it": {"type": "If", "runAfter": {}, "actions": {},
+                                   "expression": {"equals": ["@triggerBody()", 1]}}})  # fmt: skip
+    page = desk(flow)
+    card(page, "Is it").locator(".head").click()
+    page.get_by_label("Comparison", exact=True).first.select_option("is greater than")
+    page.get_by_label("Value", exact=True).nth(1).fill("x")
+    page.get_by_label("Compared with").nth(1).fill("@{'y'}")
+    page.get_by_label("All or any of them").select_option("Any of these is true")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 1 edit").wait_for()
+    assert draft(fernwood, flow).actions["Is it"].source["expression"] == {
+        "or": [{"greater": ["@triggerBody()", 1]}, {"equals": ["x", "@{'y'}"]}]}  # fmt: skip
+
+
+def test_an_instant_flow_asks_what_its_maker_says(
+    fernwood: Fernwood, made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    flow = made()
+    page = desk(flow)
+    card(page, "manual").locator(".head").click()
+    page.get_by_label("Kind").first.select_option("Email")
+    page.get_by_label("Title").first.fill("Whom?")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 1 edit").wait_for()
+    page.get_by_label("Title").nth(1).fill("How many")
+    page.get_by_label("Kind").nth(1).select_option("Number")
+    page.get_by_label("needed").nth(1).uncheck()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 2 edits").wait_for()
+    schema = draft(fernwood, flow).trigger.inputs["schema"]
+    assert {key: one["title"] for key, one in schema["properties"].items()} == {
+        "email": "Whom?", "number": "How many"}  # fmt: skip
+    assert schema["required"] == ["email"]
+
+
 def test_two_editors_do_not_overwrite_one_another(
     fernwood: Fernwood, made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -78,8 +79,10 @@ def test_a_wrong_password_and_a_wrong_name_are_told_the_same(door: Door, browser
     bob = door.person("p-bob")
     door.run(door.house.passwords.set(bob, Secret(PASSWORD)))
     told = set()
-    for upn, password in (("p-bob@signin.example", "mistaken-1"), ("nobody@signin.example", PASSWORD),
-                          ("", "")):  # fmt: skip
+    tried = (
+        ("p-bob@signin.example", "mistaken-1"), ("nobody@signin.example", PASSWORD), ("", "")
+    )  # fmt: skip
+    for upn, password in tried:
         answer = browser.ask("POST", "/sign-in/password", data={"upn": upn, "password": password})
         assert answer.status_code == 403
         assert password == "" or password not in answer.text
@@ -134,7 +137,7 @@ def test_nobody_chooses_whom_to_be_outside_of_the_demo(door: Door, browser: Brow
 
 @pytest.fixture
 def inside(door: Door, browser: Browser) -> Browser:
-    gil = door.person(f"p-gil{id(browser)}")
+    gil = door.person(f"p-gil{secrets.token_hex(4)}")
     token = door.run(door.house.tokens.issue(gil, "portal")).reveal()
     browser.ask("POST", "/sign-in/token", data={"token": token})
     browser.person = gil  # type: ignore[attr-defined]

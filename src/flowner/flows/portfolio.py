@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, auto
 
 from flowner.access.decide import Permit, decide_flow
-from flowner.access.vocabulary import FlowAction, FlowFacts, FlowRole, Who
-from flowner.database import Database, Transaction
-from flowner.definitions.flow import Flow, FlowKind
+from flowner.access.vocabulary import ConnectionFacts, FlowAction, FlowFacts, FlowRole, Who
+from flowner.database import Database
+from flowner.definitions.flow import Flow, FlowKind, Source
 from flowner.errors import FlownerError, NotFound
 from flowner.flows.asking import may_know, principal
+from flowner.identity.acting import bound_connection
+from flowner.identity.activation import used_bindings
 from flowner.identity.marks import Mark, MarkKind, flow_marks, principal_mark, running_mark
 from flowner.identity.world import World
 from flowner.journal.store import Journal
-from flowner.rows import registry
-from flowner.rows.facts import read_flow_facts, read_world
-from flowner.triggers.published import Published
+from flowner.rows.facts import (
+    read_all_flow_facts,
+    read_common_world,
+    read_flow_facts,
+    read_world,
+)
+from flowner.triggers.published import Published, Version
 from flowner.values import FlowId, PrincipalId
 
 
@@ -74,18 +82,29 @@ class Portfolio:
         self._database, self._published, self._journal = database, published, journal
 
     async def of(self, person: PrincipalId) -> list[Listed]:
-        """Return the flows that somebody may know of, by name."""
+        """Return the flows that somebody may know of, by name: a handful of queries for all."""
         async with self._database.transaction() as transaction:
             who = (await principal(transaction, person)).who
-            found = []
-            for row in await registry.select(transaction, "workflow", {}):
-                facts = await read_flow_facts(transaction, FlowId(row["workflowid"]))
-                if facts.version and may_know(who, facts):
-                    try:
-                        found.append(await self._listed(transaction, facts, who))
-                    except FlownerError:
-                        continue
-        listed = [one.listed for one in found]
+            known = [
+                facts
+                for facts in await read_all_flow_facts(transaction)
+                if facts.version and may_know(who, facts)
+            ]
+            versions: dict[FlowId, Version] = {}
+            for facts in known:
+                with suppress(FlownerError):  # one that cannot be read hides no other
+                    versions[facts.id] = await self._published.get(
+                        facts.id, facts.version, within=transaction
+                    )
+            known = [facts for facts in known if facts.id in versions]
+            references = {name for one in versions.values() for name in one.references}
+            people = {person, *(facts.owner for facts in known)}
+            world = await read_common_world(transaction, people, references)
+        last = await self._last(known, who)
+        listed = [
+            _listed(facts, versions[facts.id].flow, world, who, last.get(facts.id))
+            for facts in known
+        ]
         return sorted(listed, key=lambda one: one.facts.name.casefold())
 
     async def open(self, flow: FlowId, person: PrincipalId) -> Opened:
@@ -95,38 +114,54 @@ class Portfolio:
             facts = await read_flow_facts(transaction, flow)
             if not may_know(who, facts):
                 raise NotFound(f"there is no flow `{flow}`")
-            return await self._listed(transaction, facts, who)
-
-    async def _listed(self, transaction: Transaction, facts: FlowFacts, who: Who) -> Opened:
-        version = await self._published.get(facts.id, facts.version, within=transaction)
-        world = await read_world(transaction, facts, [who.id], version.references)
-        runs_as = running_mark(version.flow, facts, world)
-        marks = flow_marks(version.flow, facts, world)
-        part = part_of(facts, who)
-        listed = Listed(
-            facts=facts,
-            part=part,
-            kind=version.flow.trigger.flow_kind,
-            owner=principal_mark(world.principals.get(facts.owner), facts.owner),
-            marks=marks,
-            uses_mine=any(one.owner == who.id for one in world.connections.values()),
-            as_others=any(one.kind is not MarkKind.OWNER for one in marks),
-            last=await self._last(facts.id, who, part),
-            may=frozenset(
-                action
-                for action in FlowAction
-                if isinstance(decide_flow(who, action, facts), Permit)
-            ),
+            version = await self._published.get(flow, facts.version, within=transaction)
+            world = await read_world(transaction, facts, [person], version.references)
+        last = await self._last([facts], who)
+        return Opened(
+            listed=_listed(facts, version.flow, world, who, last.get(flow)),
+            flow=version.flow,
+            world=world,
+            runs_as=running_mark(version.flow, facts, world),
         )
-        return Opened(listed=listed, flow=version.flow, world=world, runs_as=runs_as)
 
-    async def _last(self, flow: FlowId, who: Who, part: Part) -> LastRun | None:
-        initiator = who.id if part is Part.RUN_ONLY else None
-        headers = await self._journal.runs(flow=flow, initiator=initiator, limit=1)
-        if not headers:
-            return None
-        (newest,) = headers
-        return LastRun(id=str(newest.id), status=newest.status, started=newest.started)
+    async def _last(self, flows: Sequence[FlowFacts], who: Who) -> dict[FlowId, LastRun]:
+        """Return the newest run of each flow that somebody may see: their own, of run-only ones."""
+        own = [one.id for one in flows if part_of(one, who) is Part.RUN_ONLY]
+        others = [one.id for one in flows if one.id not in own]
+        headers = await self._journal.newest(others)
+        if own:
+            headers |= await self._journal.newest(own, initiator=who.id)
+        return {
+            flow: LastRun(id=str(one.id), status=one.status, started=one.started)
+            for flow, one in headers.items()
+        }
+
+
+def _listed(facts: FlowFacts, flow: Flow, world: World, who: Who, last: LastRun | None) -> Listed:
+    marks = flow_marks(flow, facts, world)
+    return Listed(
+        facts=facts,
+        part=part_of(facts, who),
+        kind=flow.trigger.flow_kind,
+        owner=principal_mark(world.principals.get(facts.owner), facts.owner),
+        marks=marks,
+        uses_mine=any(one.owner == who.id for one in _used(flow, facts, world)),
+        as_others=any(one.kind is not MarkKind.OWNER for one in marks),
+        last=last,
+        may=frozenset(
+            action for action in FlowAction if isinstance(decide_flow(who, action, facts), Permit)
+        ),
+    )
+
+
+def _used(flow: Flow, facts: FlowFacts, world: World) -> list[ConnectionFacts]:
+    """Return the fixed connections that a flow acts through."""
+    found = [
+        bound_connection(facts, binding, world)
+        for binding in used_bindings(flow)
+        if binding.source is Source.EMBEDDED
+    ]
+    return [one for one in found if isinstance(one, ConnectionFacts)]
 
 
 def part_of(facts: FlowFacts, who: Who) -> Part:

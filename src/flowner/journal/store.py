@@ -193,6 +193,25 @@ class Journal:
         row = await found.fetchone()
         return 0 if row is None else int(row["runs"])
 
+    async def newest(
+        self, flows: Sequence[FlowId], *, initiator: PrincipalId | None = None
+    ) -> dict[FlowId, RunHeader]:
+        """Return the newest run of each flow that has one; ``initiator``: of those they set off.
+
+        One look into an index for each flow, in one query.
+        """
+        statement = (
+            "SELECT h.* FROM unnest(%(flows)s::uuid[]) f CROSS JOIN LATERAL ("  # noqa: S608
+            + _HEADER
+            + " WHERE flow = f AND (%(initiator)s::uuid IS NULL OR initiator = %(initiator)s::uuid)"
+            " ORDER BY id DESC LIMIT 1) h"
+        )
+        async with self._database.connection() as connection:
+            values = {"flows": list(flows), "initiator": initiator}
+            found = await connection.execute(statement.encode(), values)
+            headers = [_header(row) for row in await found.fetchall()]
+        return {header.flow: header for header in headers}
+
 
 @asynccontextmanager
 async def open_journal(database: Database) -> AsyncIterator[Journal]:

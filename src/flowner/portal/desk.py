@@ -11,6 +11,8 @@ from starlette.responses import HTMLResponse, Response
 
 from flowner.definitions import steps
 from flowner.definitions.actions import write_action
+from flowner.definitions.asking import InputKind
+from flowner.definitions.comparing import COMPARISONS
 from flowner.definitions.documents import copied_object
 from flowner.definitions.flow import Action, Flow, Status, Trigger
 from flowner.definitions.rewiring import sharers
@@ -45,12 +47,14 @@ class Desk:
 
 
 async def desk_of(visit: Visit, draft: Draft) -> Desk:
+    """Lay a draft out: its cards, with whose accounts they use now, and what is wrong with it."""
     looked = await visit.rooms.drafting.look(draft, visit.me)
     drawing = draw(draft.flow, draft.facts, looked.world, visit.rooms.connectors, looked.findings)
     return Desk(draft=draft, drawing=drawing, findings=looked.findings, world=looked.world)
 
 
 async def panel(visit: Visit, desk: Desk, name: str, *, wrong: str = "") -> HTMLResponse:
+    """Render the panel of a card; ``wrong`` is shown on top of it."""
     context = await panel_context(visit, desk, name)
     return page(
         visit, "parts/panel.html", desk=desk, draft=desk.draft, **(context | {"wrong": wrong})
@@ -58,6 +62,7 @@ async def panel(visit: Visit, desk: Desk, name: str, *, wrong: str = "") -> HTML
 
 
 async def panel_context(visit: Visit, desk: Desk, name: str) -> dict[str, Any]:
+    """Return what the panel's template needs: ``card`` is None where there is no such card."""
     card = desk.card(name)
     if card is None:
         return {"card": None}
@@ -70,6 +75,8 @@ async def panel_context(visit: Visit, desk: Desk, name: str) -> dict[str, Any]:
         "tab": tab if tab in TABS else "parameters",
         "tabs": TABS,
         "wrong": "",
+        "comparisons": COMPARISONS,
+        "input_kinds": list(InputKind),
         "fields": fields_of(node, operation),
         "columns": columns_form(operation),
         "connector": connector,
@@ -130,6 +137,7 @@ def operation_of(
 
 
 def flow_of(visit: Visit) -> FlowId:
+    """Return the flow that an address names."""
     return FlowId(visit.path("flow"))
 
 

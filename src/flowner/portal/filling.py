@@ -11,6 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flowner.definitions import forms, palette
+from flowner.definitions.asking import Input, InputKind, inputs_of, schema_of
+from flowner.definitions.comparing import (
+    COMPARISONS,
+    Compared,
+    Comparison,
+    compared,
+    expression_of,
+)
 from flowner.definitions.flow import Action, Flow, Trigger
 from flowner.definitions.forms import Field, Kind
 from flowner.definitions.steps import with_member, without_member
@@ -37,6 +45,10 @@ class Shown:
     """Its name in the form: the path."""
     text: str
     lookup: Lookup = Lookup.NOTHING
+    rows: Compared | None = None
+    """A condition, where it can be filled in as rows."""
+    asked: tuple[Input, ...] | None = None
+    """What an instant flow asks for, where the field is that."""
 
     @property
     def is_long(self) -> bool:
@@ -80,20 +92,67 @@ def columns_form(operation: Operation | None) -> ParameterForm | None:
     return next((form for form in known if form.lookup is Lookup.COLUMNS), None)
 
 
-def filled(flow: Flow, name: str, shown: tuple[Shown, ...], given: Mapping[str, str]) -> Flow:
-    """Return the flow with a form's fields filled in. ``given`` is by the fields' ids.
+def filled(
+    flow: Flow,
+    name: str,
+    shown: tuple[Shown, ...],
+    given: Mapping[str, str],
+    rows: Mapping[str, str],
+) -> Flow:
+    """Return the flow with a form's fields filled in.
 
-    Raises `Invalid`, with the field's id as pointer, for what a field cannot hold.
+    ``given`` is by the fields' ids; ``rows`` are the parts of rows, by ``id:number:part``. Raises
+    `Invalid`, with the field's id as pointer, for what a field cannot hold.
     """
     for one in shown:
         text = given.get(one.id)
         if text is None or text == one.text:
+            value = _of_rows(one, rows)
+            if value is not None:
+                flow = with_member(flow, name, one.field.path, value)
             continue
         if text == "" and not one.field.required:
             flow = without_member(flow, name, one.field.path)
         else:
             flow = with_member(flow, name, one.field.path, read_text(one.field, text, one.id))
     return flow
+
+
+def _of_rows(one: Shown, given: Mapping[str, str]) -> Json:
+    """Return what the rows of a field say; None where they say what they said before."""
+    parts: dict[int, dict[str, str]] = {}
+    for name, text in given.items():
+        id, _, rest = name.rpartition(f"{one.id}:")
+        number, _, part = rest.partition(":")
+        if not id and number.isdecimal():
+            parts.setdefault(int(number), {})[part] = text
+    listed = [parts[number] for number in sorted(parts)]
+    if one.rows is not None and listed:
+        rows = tuple(
+            Comparison(_value(row.get("left", "")), row["how"], _value(row.get("right", "")))
+            for row in listed
+            if row.get("how") in COMPARISONS and (row.get("left") or row.get("right"))
+        )
+        joined = given.get(f"{one.id}:joined", one.rows.joined)
+        same = rows == one.rows.rows and (joined == one.rows.joined or len(rows) < 2)
+        return None if same or not rows else expression_of(rows, joined)
+    if one.asked is not None and listed:
+        asked = tuple(_input(row) for row in listed if row.get("title"))
+        before = json.loads(one.text) if one.text.startswith("{") else None
+        return None if asked == one.asked else schema_of(asked, before)
+    return None
+
+
+def _input(row: Mapping[str, str]) -> Input:
+    choices = tuple(one.strip() for one in row.get("choices", "").split(";") if one.strip())
+    return Input(
+        key=row.get("key", ""),
+        title=row["title"].strip(),
+        kind=InputKind(row.get("kind", InputKind.TEXT)),
+        required=row.get("required") == "yes",
+        description=row.get("description", ""),
+        choices=choices,
+    )
 
 
 def read_text(field: Field, text: str, id: str) -> Json:
@@ -128,7 +187,16 @@ def written(value: Json) -> str:
 
 def _shown(source: JsonObject, field: Field, lookup: Lookup = Lookup.NOTHING) -> Shown:
     id = "/".join(token.replace("~", "~0").replace("/", "~1") for token in field.path)
-    return Shown(field=field, id=id, text=written(forms.read(source, field)), lookup=lookup)
+    value = forms.read(source, field)
+    rows = compared(value) if field.kind is Kind.CONDITION else None
+    return Shown(
+        field=field,
+        id=id,
+        text=written(value),
+        lookup=lookup,
+        rows=rows if rows is not None and rows.rows else None,
+        asked=inputs_of(value) if field.kind is Kind.INPUTS else None,
+    )
 
 
 def _field_of(form: ParameterForm) -> Field:

@@ -38,7 +38,7 @@ async def _parameters(visit: Visit, form: Form) -> Response:
         node = node_of(flow, name)
         _, operation = operation_of(visit, flow, node)
         added = form.text("new-column")
-        flow = filled(flow, name, fields_of(node, operation), given)
+        flow = filled(flow, name, fields_of(node, operation), given, form.pairs("row:"))
         columns = columns_form(operation)
         if added and columns is not None:
             path = ("inputs", "parameters", f"{columns.name}/{added}")
