@@ -12,7 +12,7 @@ from psycopg import sql
 
 from flowner.access.cascades import Cascade, Relationship, reaches
 from flowner.access.rights import Right, Standing, mask_of
-from flowner.errors import Code, Refused
+from flowner.errors import AccessDenied, Code, Refused
 from flowner.rows.asking import Asking, announce, execute, fetch
 from flowner.rows.compiling import columns_of
 from flowner.rows.inheriting import children, inherit
@@ -55,8 +55,7 @@ async def _reassign(
     active = row["statecode"] == 0
     if whose == owner.id or not reaches(cascade, active=active, same_owner=whose == former):
         return
-    child.require(Right.ASSIGN)
-    await fetch(child, id, Right.ASSIGN, [child.table.key])
+    await _require_along(child, id, Right.ASSIGN)
     change = owned_by(owner) | stamps(child.caller, "modified")
     document = await update(child, id, change)
     await announce(child, "Update", document, ["ownerid"])
@@ -95,13 +94,25 @@ async def _let_go(
         )
     for id in pointing:
         if one.delete is Cascade.ALL:
-            child.require(Right.DELETE)
-            await fetch(child, id, Right.DELETE, [child.table.key], lock=True)
+            await _require_along(child, id, Right.DELETE)
             await remove(child, id, passed)
         elif one.delete is Cascade.REMOVE_LINK:
             change = {one.column: None} | stamps(child.caller, "modified")
             await announce(child, "Update", await update(child, id, change), [one.column])
             await inherit(child, id)
+
+
+async def _require_along(child: Asking, id: str, right: Right) -> None:
+    """Raise unless a row that goes along is open; the error does not say which one it is."""
+    child.require(right)
+    try:
+        await fetch(child, id, right, [child.table.key], lock=True)
+    except AccessDenied as error:
+        raise AccessDenied(
+            f"principal with id {child.standings[-1].id} does not have {right}Access right(s) for"
+            f" a record of entity {child.table.name} that goes along with this one",
+            code=error.code,
+        ) from None
 
 
 async def _below(asking: Asking) -> list[Relationship]:
