@@ -360,9 +360,7 @@ async def a_second_share_adds(s: Stage) -> None:
 async def modifying_replaces(s: Stage) -> None:
     id = await pair(s)
     for right in (READ, WRITE):
-        await s.store.modify_access(
-            s.who("peer"), "account", id, PrincipalId(s.ids["me"]), [right], within=s.t
-        )
+        await s.modify("peer", "account", id, "me", right)
         assert await s.access("admin", "account", id, "me") == {right}
 
 
@@ -752,9 +750,7 @@ async def a_profile_opens_no_row(s: Stage) -> None:
 async def a_column_of_one_row(s: Stage) -> None:
     id = await with_secret(s)
     other = await s.row("account", "me", ssn="x")
-    await s.store.share_column(
-        s.who("admin"), "account", id, "ssn", PrincipalId(s.ids["me"]), read=True, within=s.t
-    )
+    await s.share_column("admin", "account", id, "ssn", "me")
     assert (await s.get("me", "account", id))["ssn"] == "x"
     assert (await s.get("me", "account", other))["ssn"] is None
 
@@ -786,8 +782,7 @@ async def a_list_without_privilege(s: Stage) -> None:
 async def a_count_of_what_may_be_read(s: Stage) -> str:
     await pair(s)
     await s.row("account", "me")
-    answer = await s.store.list(s.who("me"), "account", {"$count": "true"}, within=s.t)
-    assert answer["@odata.count"] == 1
+    assert await s.count("me", "account") == 1
     return "filtered"
 
 
@@ -830,7 +825,7 @@ async def a_directory_groups_team(s: Stage) -> None:
 async def associating_without_append(s: Stage) -> None:
     await s.user("me", "bu1", having("Basic", "Append") | having("Basic", "Read", table="contact"))
     one, other = await s.row("account", "me"), await s.row("contact", "me")
-    await s.store.require_association(s.who("me"), ("account", one), ("contact", other), within=s.t)
+    await s.associate("me", ("account", one), ("contact", other))
 
 
 @scene("S320")

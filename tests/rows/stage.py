@@ -212,6 +212,27 @@ class Stage:
             self._caller(who), table, id, PrincipalId(self.ids[to]), rights, within=self.t
         )
 
+    async def modify(self, who: str, table: str, id: str, to: str, *rights: Right) -> None:
+        await self.store.modify_access(
+            self._caller(who), table, id, PrincipalId(self.ids[to]), rights, within=self.t
+        )
+
+    async def share_column(self, who: str, table: str, id: str, column: str, to: str) -> None:
+        await self.store.share_column(
+            self._caller(who), table, id, column, PrincipalId(self.ids[to]), read=True,
+            within=self.t,
+        )  # fmt: skip
+
+    async def count(self, who: str, table: str) -> int:
+        asked = {"$count": "true"}
+        answer = await self.store.list(self._caller(who), table, asked, within=self.t)
+        found = answer["@odata.count"]
+        assert isinstance(found, int)
+        return found
+
+    async def associate(self, who: str, one: tuple[str, str], other: tuple[str, str]) -> None:
+        await self.store.require_association(self._caller(who), one, other, within=self.t)
+
     async def access(self, who: str, table: str, id: str, of: str) -> set[Right]:
         asked = PrincipalId(self.ids[of])
         found = await self.store.principal_access(

@@ -80,7 +80,7 @@ def test_every_case_is_asked_or_listed() -> None:
 def test_a_depth_reaches_as_far_as_it_says(case, store, database, run) -> None:
     async def story() -> tuple[str, int | None, str | None]:
         async with staged(store, database) as stage:
-            return await outcome(_grid(stage, case))
+            return await outcome(play_grid(stage, case))
 
     assert run(story()) == told(case), case["operation"]
 
@@ -102,7 +102,7 @@ def test_a_case_ends_as_it_is_told(case, store, database, run) -> None:
         assert found == expected, case["operation"]
 
 
-async def _grid(stage: Stage, case: dict[str, Any]) -> None:
+async def play_grid(stage: Stage, case: dict[str, Any]) -> None:
     setup, what = case["setup"], case["group"].removeprefix("depth/")
     others = setup["others_roles"] or {"account": {"Read": "Global"}}
     others = {**others, "contact": {"Read": "Global"}}

@@ -688,6 +688,12 @@ def a_change(r: Requests) -> Asked:
     return asked
 
 
+def a_handover(r: Requests) -> Asked:
+    table, people = r.table(), list(r.crowd.people.values())
+    body = {"ownerid@odata.bind": f"/systemusers({r.random.choice(people).id})"}
+    return _sent(r, "PATCH", f"{SETS[table]}({r.id(table)})", body)
+
+
 def a_removal(r: Requests) -> Asked:
     table = r.table()
     headers = {"If-Match": r.random.choice(("*", 'W/"1"'))} if r.random.random() < 0.2 else {}
@@ -741,7 +747,7 @@ def a_batch(r: Requests) -> Asked:
             continue
         lines += ["--b", "Content-Type: multipart/mixed; boundary=c", ""]
         for id in range(r.random.randrange(1, 4)):
-            one = r.random.choice((a_creation, a_change, a_removal, a_reference))(r)
+            one = r.random.choice((a_creation, a_change, a_handover, a_removal, a_reference))(r)
             if id and r.random.random() < 0.3:
                 one.path = f"$1/{r.random.choice(('w_parentid/$ref', 'w_name', ''))}"
             lines += ["--c", "Content-Type: application/http", f"Content-ID: {id + 1}", "",
@@ -868,6 +874,6 @@ _KINDS: tuple[tuple[Callable[[Requests], Asked], float], ...] = (
     (a_simple_list, 12), (a_list, 18), (an_ordered_list, 2), (an_expanded_list, 5), (a_count, 5),
     (an_aggregate, 3), (a_grouping, 2), (an_apply, 5), (a_fetch, 7), (a_counting_fetch, 1),
     (a_statement, 5), (a_row, 6), (a_part_of_a_row, 5), (a_next_page, 4), (a_creation, 3),
-    (a_change, 6), (a_removal, 1.5), (a_reference, 2), (a_column, 1.5), (many_rows, 2.5),
+    (a_change, 6), (a_handover, 2), (a_removal, 1.5), (a_reference, 2), (a_column, 1.5), (many_rows, 2.5),
     (a_batch, 3), (metadata, 2), (making, 1.5), (a_file, 2.5), (an_action, 3), (the_directory, 2),
 )  # fmt: skip

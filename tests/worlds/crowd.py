@@ -31,10 +31,11 @@ MARKER: Final = re.compile(r"zq[0-9a-f]{10}q")
 NUMBER: Final = re.compile(r"\b7\d{6}\b")
 DEPTHS: Final = (1, 1, 1, 2, 2, 4, 8)
 _FORGOTTEN: Final = (
-    *TABLES, "rowshare", "columnshare", "teammembership", "groupmembership", "roleassignment",
+    "rowshare", "columnshare", "teammembership", "groupmembership", "roleassignment",
     "roleprivilege", "role", "team", "securitygroup", "fieldpermission", "profileassignment",
     "fieldsecurityprofile", "relationshipcascade", "hierarchyexclusion", "accesstoken",
-    "filecontent", "change", "systemuser", "position", "businessunit",
+    "filecontent", "change", "systemuser", "position", "businessunit", "securedcolumn",
+    "workflow", "callbackregistration", "organization",
 )  # fmt: skip
 _KEPT: Final = {
     "role": f"roleid IN ('{SYSTEM_ADMINISTRATOR}', '{BASIC_USER}', '{DELEGATE}')",
@@ -227,11 +228,12 @@ class Crowd:
         return False
 
 
-async def forget(t: Transaction) -> None:
+async def forget(t: Transaction, tables: Iterable[str] = TABLES) -> None:
     """Remove whoever and whatever is there but what every database begins with."""
-    for table in _FORGOTTEN:
+    for table in (*tables, *_FORGOTTEN):
         kept = _KEPT.get(table)
         await t.execute(f"DELETE FROM rows.{table}" + (f" WHERE NOT {kept}" if kept else ""))
+    await t.execute("INSERT INTO rows.organization DEFAULT VALUES")
 
 
 async def build(t: Transaction, random: Random) -> Crowd:
@@ -389,6 +391,7 @@ async def _profiles(t: Transaction, crowd: Crowd) -> None:
     random = crowd.random
     everybody = {**crowd.people, **crowd.teams}
     for table, column in sorted(SECURED):
+        await _insert(t, "securedcolumn", tablename=table, columnname=column)
         for name in random.sample(sorted(set(everybody) - {"admin", "record"}), 3):
             profile = await _insert(t, "fieldsecurityprofile", name="profile")
             can = {what: random.choice((0, 4)) for what in ("canread", "cancreate", "canupdate")}
