@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any
 
 import pytest
+from psycopg import Error
 
 from flowner.server import House, serve
 from webapi.conftest import Door, refused
 from webapi.fuzz import Client, Fuzz
 from webapi.random_requests import Asked
+from worlds.complaints import Complaints
 
 REQUESTS = 600
 
@@ -51,6 +54,21 @@ def test_small_answers_are_not_held_back(door: Door, run: Callable[..., Any]) ->
         return min(times[1:])
 
     assert run(quickest()) < 0.035
+
+
+def test_a_statement_put_together_wrong_is_noticed(door: Door, run: Callable[..., Any]) -> None:
+    async def story() -> list[str]:
+        complaints = await Complaints.of(door.house.database)
+        if not complaints.path.is_file():
+            pytest.skip("the database's log is not here")
+        for text in ("SELECT FROM WHERE", "SELECT 'a'::uuid"):
+            with suppress(Error):
+                async with door.house.database.transaction() as t:
+                    await t.execute(text.encode())
+        return complaints.mistakes()
+
+    (mistake,) = run(story())
+    assert mistake.startswith("syntax error")
 
 
 TABLE = "EntityDefinitions(LogicalName='account')"
