@@ -259,7 +259,7 @@ class _Judged:
         me = crowd.people[self.asked.who]
         if me.disabled:
             return None
-        if self.asked.headers.get("CallerObjectId"):
+        if self.asked.headers.get("CallerObjectId", "null") not in ("", "null"):
             return None
         acting = self.asked.inner or self.asked.acting
         if acting is None:
@@ -303,18 +303,18 @@ class _Judged:
         return [*found, *(f"a leak of the id {id}" for id in ids)]
 
     def _said(self) -> str:
-        asked, crowd = self.asked, self.fuzz.crowd
+        asked, crowd, batch = self.asked, self.fuzz.crowd, self.asked.kind == "a_batch"
         known = [crowd.people[name].id for name in (asked.who, asked.acting, asked.inner)
                  if name in crowd.people]  # fmt: skip
         text = f"{asked.text} {unquote(unquote(asked.text))}"
         by_key = [id for mark in marks(text) for id, column in crowd.cells.get(mark, ())
-                  if column == "w_code"] if self.status >= 400 else []  # fmt: skip
+                  if column == "w_code"] if self.status >= 400 or batch else []  # fmt: skip
         return " ".join([text, *known, *by_key])
 
     def _ids(self, view: View) -> set[str]:
         """Return the ids that may be told: of rows that are open, and in their lookups."""
-        crowd, made = self.fuzz.crowd, set(self.fuzz.crowd.rows) - set(self.before)
-        found = {view.acting.unit, *made}
+        crowd = self.fuzz.crowd
+        found = {view.acting.unit, *self._changed()}
         for rows in (crowd.rows, self.before):
             for row in rows.values():
                 if view.reads(row):
@@ -329,9 +329,7 @@ class _Judged:
         return view is not None and any(view.sees(row, column) for row in rows)
 
     def _changes(self, view: View | None) -> list[str]:
-        after = self.fuzz.crowd.rows
-        changed = {id for id in {*self.before, *after}
-                   if _state(self.before.get(id)) != _state(after.get(id))}  # fmt: skip
+        changed = self._changed()
         if not changed:
             return []
         if self.status >= 400 or view is None:
@@ -339,6 +337,13 @@ class _Judged:
         if self.asked.kind == "a_batch":
             return []
         return [wrong for id in changed if (wrong := self._unlawful(view, id))]
+
+    def _changed(self) -> set[str]:
+        """Return the rows that are not as before; whoever may change one may know its id."""
+        before, after = self.before, self.fuzz.crowd.rows
+        if before is after:
+            return set()
+        return {id for id in {*before, *after} if _state(before.get(id)) != _state(after.get(id))}
 
     def _unlawful(self, view: View, id: str) -> str | None:
         """Say which right a change of a row was made without."""

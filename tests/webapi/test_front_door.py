@@ -78,10 +78,17 @@ TABLE = "EntityDefinitions(LogicalName='account')"
     ("path", "status"),
     [
         pytest.param(f"{TABLE}/Attributes?$expand=Attributes", 200, id="columns have no columns"),
+        pytest.param("accounts({id})/ownerid/$value", 404, id="a row has no raw value"),
+        pytest.param(
+            "accounts?$filter=Microsoft.Dynamics.CRM.On(PropertyName='createdon',"
+            "PropertyValue='0001-01-01T00:00:00%2B14:00')",
+            400,
+            id="a day before all days",
+        ),
     ],
 )
 def test_what_was_found(door: Door, path: str, status: int) -> None:
-    answer = door.get(path)
+    answer = door.get(path.format(id=door.make("accounts", "admin", name="found")), "admin")
     if status < 400:
         assert answer.status_code == status, answer.text
     else:

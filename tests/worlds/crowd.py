@@ -28,7 +28,7 @@ LOOKUPS: Final = {
 }
 ANYWHERE: Final = "*"
 MARKER: Final = re.compile(r"zq[0-9a-f]{10}q")
-NUMBER: Final = re.compile(r"\b7\d{6}\b")
+NUMBER: Final = re.compile(r"(?<![\d.])7\d{6}(?:\.25)?(?![\d.])")
 DEPTHS: Final = (1, 1, 1, 2, 2, 4, 8)
 _FORGOTTEN: Final = (
     "rowshare", "columnshare", "teammembership", "groupmembership", "roleassignment",
@@ -481,7 +481,7 @@ def fresh_values(crowd: Crowd, table: str) -> dict[str, Any]:
         "w_name": crowd.marker(), "w_code": crowd.marker(), "w_secret": crowd.marker(),
         "w_note": crowd.marker() if random.random() < 0.7 else None,
         "w_size": crowd.number() if random.random() < 0.8 else None,
-        "w_price": crowd.number() if random.random() < 0.8 else None,
+        "w_price": crowd.number() + 0.25 if random.random() < 0.8 else None,
         "w_done": random.choice((True, False, None)),
         "w_due": f"20{random.randrange(10, 30)}-0{random.randrange(1, 9)}-11T10:00:00Z",
         "w_kind": random.choice((1, 2, 3, None)), "w_kinds": random.choice(("1", "1,2", None)),

@@ -278,6 +278,7 @@ async def _change(
         asking.require(Right.ASSIGN)
         await fetch(asking, key, Right.ASSIGN, [asking.table.key])
         owner = await owner_of(asking, wanted, new=False)
+        going = await cascading.along(asking, key, former, owner, set())
         change |= owned_by(owner)
         if not await organization_says(asking, "alwaysmoverecordtoownerbusinessunit"):
             change.pop("owningbusinessunit")
@@ -288,7 +289,7 @@ async def _change(
         await inherit(asking, key)
     await announce(asking, "Update", document, named(values, asking.table))
     if moves:
-        await cascading.carry_on_owner(asking, key, former, owner, set())
+        await cascading.carry_on_owner(asking, key, former, owner, going)
     return document
 
 
