@@ -33,7 +33,7 @@ NOT_HERE = {
     "S225": "the classic setting is not offered",
     "S309": "the store has no $expand",
 }
-"""Cases that neither the law nor the store decides; where another test does, its file and its id."""
+"""Cases that neither the law nor the store decides; the file and the id of a test that does."""
 STATUS = {AccessDenied: 403, Refused: 400, Invalid: 400}
 
 

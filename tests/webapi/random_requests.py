@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from flowner.access.rights import Right
 from flowner.errors import Invalid
@@ -291,7 +292,11 @@ class Requests:
             return [self.json(depth + 1) for _ in range(2)]
         if shape < 0.3 and depth < 3:
             return {self.random.choice(("a", "@odata.id", "", "value")): self.json(depth + 1)}
-        return self.random.choice((None, True, 0, -1, 1.5, 10**30, self.id(), *WEIRD))
+        return self.random.choice((None, True, 0, -1, 1.5, 10**30, self.fresh(), *WEIRD))
+
+    def fresh(self) -> str:
+        """Return an id that no row has."""
+        return str(UUID(int=self.random.getrandbits(128), version=4))
 
     def link(self, table: str) -> str:
         forms = ("/{}({})", "{}({})", "http://127.0.0.1/api/data/v9.2/{}({})", "{}({}", "/{}/{}",
