@@ -34,14 +34,17 @@ from flowner.errors import Refused
 from flowner.flows.apps import Apps
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
+from flowner.flows.drafting import Drafting
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
 from flowner.flows.listing import Listing
+from flowner.flows.publishing import Publishing
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
 from flowner.flows.turning import Turning
+from flowner.flows.wiring import Wiring
 from flowner.journal.store import Journal, open_journal
 from flowner.journal.wakes import Wakes
 from flowner.rows.making import Making
@@ -107,6 +110,9 @@ class House:
     consent: Consent
     apps: Apps
     explain: Explain
+    publishing: Publishing
+    drafting: Drafting
+    wiring: Wiring
     running: Running
     history: History
     resubmitting: Resubmitting
@@ -200,6 +206,7 @@ def _build(
     store = Store(database, clock)
     making = Making(database, store.catalogue)
     facts, published = Facts(database), Published(database)
+    drafting = Drafting(database, published, clock)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
     replies = Replies()
@@ -240,6 +247,9 @@ def _build(
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
         explain=Explain(database, facts, published),
+        publishing=Publishing(database, published, clock),
+        drafting=drafting,
+        wiring=Wiring(database, drafting, connectors(), clock),
         running=Running(database, starter, facts, published, clock),
         history=history,
         resubmitting=Resubmitting(history, starter),

@@ -176,7 +176,7 @@ async def children_go_with_their_parent(s: Stage) -> None:
     await s.user("sib", "buX", BOTH)
     went: dict[str, list[bool]] = {}
     for how in ("Cascade", "UserOwned", "Active", "NoCascade"):
-        await s.t.execute("DELETE FROM rows.relationshipcascade")
+        await s.unrelate()
         await s.relationship("contact", "parentcustomerid", "account", assign=how)
         parent = await s.row("account", "me")
         children = [
@@ -836,6 +836,20 @@ async def relating_a_child(s: Stage) -> None:
     )  # fmt: skip
     one, other = await s.row("account", "me"), await s.row("contact", "me")
     await s.point("me", "contact", other, "parentcustomerid", f"/accounts({one})")
+
+
+@scene("S221")
+async def privileges_by_table(s: Stage) -> None:
+    for table, owned in (("account", True), ("position", False)):
+        found = await s.store.list(
+            s.who("admin"), "privilege", {"$filter": f"endswith(name,'{table}')"}, within=s.t
+        )
+        rows = found["value"]
+        wanted = {f"prv{right}{table}".lower() for right in Right}
+        if not owned:
+            wanted -= {f"prvShare{table}".lower(), f"prvAssign{table}".lower()}
+        assert {row["name"].lower() for row in rows} == wanted
+        assert all(row["canbebasic"] is owned and row["canbeglobal"] for row in rows)
 
 
 @scene("S222")

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from flowner.access.rights import Depth, Right
 from flowner.access.row_filter import Decision, decide_row
 from flowner.clock import SystemClock
@@ -150,11 +152,18 @@ class Stage:
         )  # fmt: skip
 
     async def relationship(self, child: str, column: str, parent: str, **cascades: str) -> None:
-        await self.insert(
-            "relationshipcascade", schemaname=f"{child}_{column}", referencingentity=child,
-            referencingattribute=column, referencedentity=parent,
-            **{f"cascade{what}": how for what, how in cascades.items()},
-        )  # fmt: skip
+        """Relate two tables within the story: what is made otherwise stays behind it."""
+        said = {what.capitalize(): how for what, how in cascades.items()}
+        name = f"{child}_{column}"
+        await self.t.execute(
+            "INSERT INTO rows.relationshipmetadata (name, schemaname, referencing, attribute,"
+            " referenced, navigation, collection, cascade) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            (name, name, child, column, parent, column, name, Jsonb(said)),
+        )
+
+    async def unrelate(self) -> None:
+        """Forget what relationships carry on."""
+        await self.t.execute("DELETE FROM rows.relationshipmetadata")
 
     async def organization(self, **settings: object) -> None:
         (one,) = await registry.select(self.t, "organization", {})

@@ -27,7 +27,6 @@ NOT_HERE = {
     "S250": "identity/test_acting.py: rows without the mark act as the connection",
     "S206": "business units are not made through the store",
     "S207": "business units are not made through the store",
-    "S221": "privileges are not rows here",
     "S223": "roles have no copies",
     "S224": "roles have no copies",
     "S225": "the classic setting is not offered",

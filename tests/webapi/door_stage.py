@@ -13,18 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from psycopg.types.json import Jsonb
+
 from flowner.access.rights import Right
 from flowner.rows.callers import Caller
 from flowner.server import House
 from flowner.values import JsonObject, PrincipalId
-from flowner.webapi.actions import UNBOUND
 from rows.stage import Stage
 from webapi.fuzz import Client
 from webapi.random_requests import Asked
 from worlds.crowd import forget
 
-SHARES = "GrantAccess" in UNBOUND
-"""Whether rows are shared through the Web API; while they are not, the store is asked."""
 SPACE = "Microsoft.Dynamics.CRM."
 _PARTED = {"parentcustomerid": "parentcustomerid_account"}
 
@@ -58,6 +57,20 @@ class DoorStage(Stage):
     async def team(self, name: str, *given: Any, **more: Any) -> None:
         await super().team(name, *given, **more)
         self.teams.add(name)
+
+    async def relationship(self, child: str, column: str, parent: str, **cascades: str) -> None:
+        """Say what a relationship carries on, which was made through the Web API."""
+        said = {what.capitalize(): how for what, how in cascades.items()}
+        await self.t.execute(
+            "UPDATE rows.relationshipmetadata SET cascade = %s"
+            " WHERE (referencing, attribute, referenced) = (%s, %s, %s)",
+            (Jsonb(said), child, column, parent),
+        )
+        self.store.catalogue.forget()
+
+    async def unrelate(self) -> None:
+        await self.t.execute("UPDATE rows.relationshipmetadata SET cascade = '{}'")
+        self.store.catalogue.forget()
 
     async def ask(
         self, caller: str | Caller | None, method: str, path: str, body: Any = None, **headers: str
@@ -122,20 +135,12 @@ class DoorStage(Stage):
         return found
 
     async def grant(self, who: str, table: str, id: str, to: str, *rights: Right) -> None:
-        if not SHARES:
-            return await super().grant(who, table, id, to, *rights)
         await self.ask(who, "POST", "GrantAccess", self._shared(table, id, to, rights))
-        return None
 
     async def modify(self, who: str, table: str, id: str, to: str, *rights: Right) -> None:
-        if not SHARES:
-            return await super().modify(who, table, id, to, *rights)
         await self.ask(who, "POST", "ModifyAccess", self._shared(table, id, to, rights))
-        return None
 
     async def access(self, who: str, table: str, id: str, of: str) -> set[Right]:
-        if not SHARES:
-            return await super().access(who, table, id, of)
         target = quote(json.dumps({"@odata.id": f"{table}s({id})"}), safe="")
         path = f"{self._holder(of)[1:]}/{SPACE}RetrievePrincipalAccess(Target=@p1)?@p1={target}"
         said: str = (await self.ask(who, "GET", path)).content["AccessRights"]
@@ -178,5 +183,6 @@ async def staged_at_the_door(house: House, client: Client) -> AsyncIterator[Door
             await stage.begin()
             yield stage
         finally:
+            await stage.unrelate()
             await forget(t, ("account", "contact"))
             await t.execute("RESET synchronous_commit")

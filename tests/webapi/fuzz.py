@@ -311,8 +311,9 @@ class _Judged:
         known = [crowd.people[name].id for name in (asked.who, asked.acting, asked.inner)
                  if name in crowd.people]  # fmt: skip
         text = f"{asked.text} {unquote(unquote(asked.text))}"
-        by_key = [id for mark in marks(text) for id, column in crowd.cells.get(mark, ())
-                  if column == "w_code"] if self.status >= 400 or batch else []  # fmt: skip
+        # An error about a row that is addressed by its key names the row, as Dataverse does.
+        rows = {**self.before, **crowd.rows}.items() if self.status >= 400 or batch else ()
+        by_key = [id for id, row in rows if (row.values.get("w_code") or "\0") in text]
         return " ".join([text, *known, *by_key])
 
     def _ids(self, view: View) -> set[str]:

@@ -861,7 +861,8 @@ def an_action(r: Requests) -> Asked:
 def the_directory(r: Requests) -> Asked:
     path = r.random.choice(("systemusers", "teams", "roles", "businessunits", "workflows",
                             "securitygroups", "connectionreferences", "environmentvariablevalues",
-                            "accesstokens", "rowshares", "changes", "columnshares"))  # fmt: skip
+                            "accesstokens", "rowshares", "changes", "columnshares",
+                            "privileges", "organizations", "roleprivileges", "positions"))  # fmt: skip
     id = r.random.choice(list(r.crowd.directory))
     path = r.random.choice((path, f"{path}/$count", f"{path}({id})", f"{path}({id})"))
     method = r.random.choices(("GET", "PATCH", "DELETE", "POST"), (9, 1, 1, 1))[0]

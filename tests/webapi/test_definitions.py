@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from webapi.conftest import SPACE, Door, column, label, lookup, one_to_many, refused
+from flowner.rows import registry
+from webapi.conftest import CLERK, SPACE, Door, column, label, lookup, one_to_many, refused
 
 ACCOUNT = "EntityDefinitions(LogicalName='account')"
 
@@ -144,6 +146,33 @@ def test_a_table_is_made_filled_widened_and_removed(door: Door) -> None:
     refused(door.get(definition), 404)
 
 
+def test_a_table_may_be_the_organisations(door: Door, run: Callable[..., Any]) -> None:
+    body = {"SchemaName": "org_rate", "OwnershipType": "OrganizationOwned", "Attributes": [
+        column("String", "org_name", IsPrimaryName=True)]}  # fmt: skip
+    assert door.ask("POST", "EntityDefinitions", "admin", json=body).status_code == 204
+    definition = door.get("EntityDefinitions(LogicalName='org_rate')").json()
+    assert definition["OwnershipType"] == "OrganizationOwned"
+
+    async def grant(depth: int) -> None:
+        async with door.house.database.transaction() as t:
+            for right in ("Create", "Read", "Write"):
+                row = {"roleid": CLERK, "tablename": "org_rate", "rightname": right, "depth": depth}
+                await registry.insert(t, "roleprivilege", row, by=None)
+
+    run(grant(4))
+    id = door.make("org_rates", "admin", org_name="ten")
+    refused(door.ask("POST", "org_rates", json={"org_name": "mine"}), 403, "0x80048306")
+    refused(door.get(f"org_rates({id})"), 403, "0x80048306")
+    assert door.value("org_rates") == [], "less than the whole organisation opens nothing"
+    run(grant(8))
+    assert [one["org_name"] for one in door.value("org_rates")] == ["ten"]
+    assert "_ownerid_value" not in door.get(f"org_rates({id})").json()
+    assert door.ask("PATCH", f"org_rates({id})", json={"org_name": "two"}).status_code == 204
+    refused(door.ask("DELETE", f"org_rates({id})"), 403, "0x80040220")
+    owner = {"ownerid@odata.bind": f"/systemusers({door.people['ann']})"}
+    refused(door.ask("PATCH", f"org_rates({id})", "admin", json=owner), 400)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -156,8 +185,8 @@ def test_a_table_is_made_filled_widened_and_removed(door: Door) -> None:
         pytest.param({"SchemaName": "x_a", "Attributes": [
             column("String", "x_n", IsPrimaryName=True), column("Nothing", "x_m")]},
             id="an unknown kind"),
-        pytest.param({"SchemaName": "x_a", "OwnershipType": "OrganizationOwned", "Attributes": [
-            column("String", "x_n", IsPrimaryName=True)]}, id="no owners"),
+        pytest.param({"SchemaName": "x_a", "OwnershipType": "TeamOwned", "Attributes": [
+            column("String", "x_n", IsPrimaryName=True)]}, id="an unknown ownership"),
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_is_refused(door: Door, body: dict[str, Any]) -> None:
@@ -178,10 +207,10 @@ def test_a_table_that_cannot_be_is_refused(door: Door, body: dict[str, Any]) -> 
         ("GET", f"{ACCOUNT}?$select=Nothing", 400),
         ("GET", "EntityDefinitions?$skip=1", 400),
         ("GET", "EntityDefinitions?$filter=Nothing eq 1", 400),
-        ("PUT", ACCOUNT, 405),
+        ("PATCH", ACCOUNT, 405),
     ],
 )
 def test_what_is_kept_is_not_removed_and_what_is_not_there_is_said(
     door: Door, method: str, path: str, status: int
 ) -> None:
-    refused(door.ask(method, path, "admin", json={} if method == "PUT" else None), status)
+    refused(door.ask(method, path, "admin", json={} if method == "PATCH" else None), status)

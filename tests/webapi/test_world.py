@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from flowner.rows.callers import Caller
 from flowner.values import PrincipalId
-from webapi.conftest import Door
+from webapi.conftest import SPACE, Door
 
 OWNERS = ("admin", "ann", "ben", "proxy")
 READERS = (*OWNERS, "guest")
@@ -44,6 +44,15 @@ def world(door: Door) -> dict[str, str]:
             above["parentaccountid@odata.bind"] = link
         above["ownerid@odata.bind"] = f"/systemusers({door.people[owner]})"
         made[door.make("accounts", "admin", name=f"W {owner}", revenue=at, **above)] = owner
+    peers = {"@odata.type": f"{SPACE}ManyToManyRelationshipMetadata", "SchemaName": "new_peers",
+             "Entity1LogicalName": "account", "Entity2LogicalName": "account"}  # fmt: skip
+    assert door.ask("POST", "RelationshipDefinitions", "admin", json=peers).status_code == 204
+    ids = list(made)
+    for at, id in enumerate(ids):
+        for other in (ids[at - 1], ids[at - 5]):
+            link = {"@odata.id": f"accounts({other})"}
+            there = door.ask("POST", f"accounts({id})/new_peers/$ref", "admin", json=link)
+            assert there.status_code == 204
     return made
 
 
@@ -54,8 +63,9 @@ comparisons = st.builds(
 tests = st.one_of(
     comparisons,
     st.builds("contains({},{})".format, st.sampled_from(COLUMNS), st.sampled_from(VALUES)),
-    st.builds("account_parent_account/{}(o:o/{})".format, st.sampled_from(("any", "all")),
-              comparisons),
+    st.builds("{}/{}(o:o/{})".format, st.sampled_from(
+        ("account_parent_account", "new_peers", "Referencednew_peers")),
+        st.sampled_from(("any", "all")), comparisons),
     st.builds("Microsoft.Dynamics.CRM.{}(PropertyName='{}',PropertyValue={})".format,
               st.sampled_from(("LastXDays", "NextXYears", "On", "EqualUserId", "In", "Between")),
               st.sampled_from(COLUMNS), st.sampled_from(VALUES)),
@@ -73,6 +83,8 @@ expands = st.sampled_from((
     "parentaccountid", "account_parent_account($expand=parentaccountid;$top=2)",
     "account_parent_account($filter=revenue gt 1)", "primarycontactid", "ownerid", "createdby",
     "parentaccountid($expand=account_parent_account)", "nothing",
+    "new_peers($top=2;$expand=Referencednew_peers)", "Referencednew_peers($filter=revenue gt 2)",
+    "ownerid,createdby($expand=systemuserroles_association($top=1))",
 ))  # fmt: skip
 applies = st.sampled_from((
     "groupby((accountid))", "groupby((name,parentaccountid/accountid))",
@@ -96,7 +108,9 @@ options = st.fixed_dictionaries({}, optional={
 })  # fmt: skip
 paths = st.sampled_from(("accounts", "accounts", "accounts", "accounts/$count", "accounts({id})",
                          "accounts({id})/account_parent_account",
-                         "accounts({id})/parentaccountid", "accounts({id})/name"))  # fmt: skip
+                         "accounts({id})/parentaccountid", "accounts({id})/name",
+                         "accounts({id})/new_peers/$count", "accounts({id})/new_peers",
+                         "accounts({id})/new_peers/$ref"))  # fmt: skip
 
 
 @given(data=st.data())
@@ -144,15 +158,25 @@ bodies = st.recursive(
                                 "name", "revenue", "numberofemployees", "ownerid", "statecode",
                                 "accountid", "creditonhold", "parentaccountid@odata.bind",
                                 "Targets", "@odata.id", "value", "SchemaName", "Attributes",
-                                "QuerySet")), inner, max_size=4)),
+                                "QuerySet", "Target", "PrincipalAccess", "Principal",
+                                "AccessMask", "Revokee", "@odata.type", "MaxLength",
+                                "DisplayName", "LocalizedLabels", "CascadeConfiguration",
+                                "Delete", "Value", "Values", "Label")), inner, max_size=4)),
     max_leaves=6,
 )  # fmt: skip
 addresses = st.sampled_from((
     "accounts", "accounts(accountnumber='r')", "accounts({id})", "accounts({id})/name",
-    "accounts({id})/primarycontactid/$ref", "accounts/Microsoft.Dynamics.CRM.CreateMultiple",
+    "accounts({id})/primarycontactid/$ref", "accounts({id})/new_peers({id})/$ref",
+    "teams({id})/teamroles_association/$ref",
+    "accounts/Microsoft.Dynamics.CRM.CreateMultiple",
     "accounts/Microsoft.Dynamics.CRM.UpsertMultiple", "BulkDelete", "EntityDefinitions",
     "CreateEntities", "RelationshipDefinitions", "GlobalOptionSetDefinitions",
     "EntityDefinitions(LogicalName='account')/Keys", "$batch", "", "systemusers", "WhoAmI",
+    "InsertOptionValue", "UpdateOptionValue", "OrderOption", "$metadata",
+    "EntityDefinitions(LogicalName='account')",
+    "EntityDefinitions(LogicalName='account')/Attributes(LogicalName='name')",
+    "RelationshipDefinitions(SchemaName='account_parent_account')",
+    "GrantAccess", "ModifyAccess", "RevokeAccess", "organizations", "privileges",
 ))  # fmt: skip
 
 
@@ -171,3 +195,36 @@ def test_no_body_makes_a_fault(door: Door, world: dict[str, str], data: st.DataO
     answer = door.ask(method, path, who, json=body)
     assert answer.status_code < 500, (method, path, body, answer.text)
     assert answer.status_code == 405 or answer.status_code < 300 or answer.json()["error"]
+
+
+keys = st.one_of(
+    st.text(max_size=12),
+    st.builds("{}={}".format, st.sampled_from(
+        ("Target", "EntityNames", "RoleId", "ObjectId", "AccessType", "x")),
+        st.one_of(st.text(max_size=12), st.sampled_from(VALUES), st.sampled_from(
+            ("@p", "['account']", '["contact","account"]', "[1,null]", "[[", "{}", "[",
+             '{"@odata.id":"accounts(1)"}', '{"@odata.id":5}', '{"@odata.type":"account"}',
+             "Microsoft.Dynamics.CRM.X'Default'")))),
+)  # fmt: skip
+functions = st.sampled_from((
+    "RetrieveTotalRecordCount", "RetrieveSharedPrincipalsAndAccess", "RetrieveRolePrivilegesRole",
+    "RetrieveCurrentOrganization", "RetrieveVersion", "WhoAmI", "GrantAccess",
+    f"systemusers({{me}})/{SPACE}RetrievePrincipalAccess",
+    f"systemusers({{me}})/{SPACE}RetrievePrincipalAccessInfo",
+    f"systemusers({{me}})/{SPACE}RetrieveUserPrivileges", f"teams({{me}})/{SPACE}AddMembersTeam",
+))  # fmt: skip
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+def test_no_parameter_makes_a_fault(door: Door, data: st.DataObject) -> None:
+    who = data.draw(st.sampled_from(READERS))
+    path = data.draw(functions).format(me=door.people[who])
+    given_keys = ",".join(data.draw(st.lists(keys, max_size=2)))
+    alias = data.draw(st.sampled_from(("", *VALUES, "[", '{"@odata.id":"x"}')))
+    inside = data.draw(st.sampled_from(("", f"({quote(given_keys, safe='')})")))
+    query = f"?@p={quote(alias, safe='')}" if alias else ""
+    answer = door.get(f"{path}{inside}{query}", who)
+    assert answer.status_code < 500, (path, inside, query, answer.text)
+    assert answer.status_code < 300 or answer.json()["error"]

@@ -15,6 +15,8 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from flowner.access.rights import Right
 from flowner.database import Transaction
 from flowner.rows import registry
@@ -33,9 +35,14 @@ DEPTHS: Final = (1, 1, 1, 2, 2, 4, 8)
 _FORGOTTEN: Final = (
     "rowshare", "columnshare", "teammembership", "groupmembership", "roleassignment",
     "roleprivilege", "role", "team", "securitygroup", "fieldpermission", "profileassignment",
-    "fieldsecurityprofile", "relationshipcascade", "hierarchyexclusion", "accesstoken",
+    "fieldsecurityprofile", "hierarchyexclusion", "accesstoken",
     "filecontent", "change", "systemuser", "position", "businessunit", "securedcolumn",
-    "workflow", "callbackregistration", "organization",
+    "workflow", "callbackregistration",
+)  # fmt: skip
+_SETTINGS: Final = (
+    "ishierarchicalsecuritymodelenabled", "usepositionhierarchy",
+    "maxdepthforhierarchicalsecuritymodel", "managersmustbeinsameorparentbusinessunitasreports",
+    "sharetopreviousowneronassign", "alwaysmoverecordtoownerbusinessunit",
 )  # fmt: skip
 _KEPT: Final = {
     "role": f"roleid IN ('{SYSTEM_ADMINISTRATOR}', '{BASIC_USER}', '{DELEGATE}')",
@@ -233,7 +240,8 @@ async def forget(t: Transaction, tables: Iterable[str] = TABLES) -> None:
     for table in (*tables, *_FORGOTTEN):
         kept = _KEPT.get(table)
         await t.execute(f"DELETE FROM rows.{table}" + (f" WHERE NOT {kept}" if kept else ""))
-    await t.execute("INSERT INTO rows.organization DEFAULT VALUES")
+    usual = ", ".join(f"{name} = DEFAULT" for name in _SETTINGS)
+    await t.execute(f"UPDATE rows.organization SET {usual}".encode())
 
 
 async def build(t: Transaction, random: Random) -> Crowd:
@@ -443,13 +451,14 @@ async def _hierarchy(t: Transaction, crowd: Crowd) -> None:
 async def _cascades(t: Transaction, crowd: Crowd) -> None:
     carried = ("NoCascade", "NoCascade", "Cascade", "Active", "UserOwned")
     for table, lookups in LOOKUPS.items():
-        for column, parent in lookups.items():
-            how = {f"cascade{what}": crowd.random.choice(carried)
-                   for what in ("assign", "share", "unshare", "reparent")}  # fmt: skip
-            gone = crowd.random.choice(("RemoveLink", "RemoveLink", "Restrict", "Cascade"))
-            await _insert(t, "relationshipcascade", schemaname=f"{table}_{column}",
-                          referencingentity=table, referencingattribute=column,
-                          referencedentity=parent, cascadedelete=gone, **how)  # fmt: skip
+        for column in lookups:
+            how = {what: crowd.random.choice(carried)
+                   for what in ("Assign", "Share", "Unshare", "Reparent")}  # fmt: skip
+            how["Delete"] = crowd.random.choice(("RemoveLink", "RemoveLink", "Restrict", "Cascade"))
+            await t.execute(
+                "UPDATE rows.relationshipmetadata SET cascade = %s"
+                " WHERE (referencing, attribute) = (%s, %s)", (Jsonb(how), table, column),
+            )  # fmt: skip
 
 
 async def _rows(t: Transaction, crowd: Crowd) -> None:

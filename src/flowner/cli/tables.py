@@ -9,7 +9,7 @@ import typer
 from flowner.cli.opening import in_house, pairs
 from flowner.server import House
 
-tables = typer.Typer(no_args_is_help=True, help="Tables of rows, with an owner for every row.")
+tables = typer.Typer(no_args_is_help=True, help="Tables of rows.")
 
 
 @tables.command("add")
@@ -20,12 +20,22 @@ def add(
     column: Annotated[
         list[str] | None, typer.Option(help="NAME=TYPE, such as fern_size=whole; may be repeated.")
     ] = None,
+    organization: Annotated[
+        bool,
+        typer.Option(
+            "--organization", help="The rows have no owners: a right on them is a right on all."
+        ),
+    ] = False,
 ) -> None:
     """Make a table. Security roles say who may do what with its rows: flowner roles add."""
 
     async def work(house: House) -> None:
         await house.metadata.create_table(
-            name, set_name=set_name, primary_name=primary, columns=pairs(column)
+            name,
+            set_name=set_name,
+            primary_name=primary,
+            columns=pairs(column),
+            owned=not organization,
         )
 
     in_house(work)

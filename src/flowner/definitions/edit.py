@@ -8,19 +8,16 @@ changes nothing returns the flow it was given.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from flowner.definitions.calls import KEY_IN_TEMPLATE, binding_member
-from flowner.definitions.codec import read_flow, write_flow
 from flowner.definitions.documents import copied_object
+from flowner.definitions.editing import child, edited, find, with_node
 from flowner.definitions.envelopes import Envelope, open_envelope
 from flowner.definitions.flow import (
-    Action,
     Binding,
     Flow,
     RunAs,
     Source,
-    Trigger,
     WhenUnavailable,
 )
 from flowner.definitions.row_triggers import ROW_TRIGGER, RUN_AS, RUN_AS_NUMBERS
@@ -50,7 +47,7 @@ def with_impersonation(flow: Flow, key: str, impersonates: bool) -> Flow:
         return flow
 
     def change(entry: JsonObject) -> None:
-        mark = _child(entry, "impersonation")
+        mark = child(entry, "impersonation")
         if impersonates:
             mark["source"] = "invoker"
         else:
@@ -68,7 +65,7 @@ def with_binding_reference(flow: Flow, key: str, logical_name: str | None) -> Fl
 
     def change(entry: JsonObject) -> None:
         # A package's entry is flat; a solution's has a `connection`.
-        place = entry if "id" in entry else _child(entry, "connection")
+        place = entry if "id" in entry else child(entry, "connection")
         entry.pop(_REFERENCE, None)
         if logical_name is None:
             place.pop(_REFERENCE, None)
@@ -92,7 +89,7 @@ def with_binding_copied(flow: Flow, key: str, copy: str) -> Flow:
         entry = entries[key]
         entries[copy] = copied_object(entry) if isinstance(entry, dict) else entry
 
-    return _edited(flow, change)
+    return edited(flow, change)
 
 
 def without_binding(flow: Flow, key: str) -> Flow:
@@ -102,7 +99,7 @@ def without_binding(flow: Flow, key: str) -> Flow:
     def change(document: JsonObject) -> None:
         del _entries(flow, open_envelope(document))[key]
 
-    return _edited(flow, change)
+    return edited(flow, change)
 
 
 def with_call_binding(flow: Flow, name: str, key: str) -> Flow:
@@ -111,7 +108,7 @@ def with_call_binding(flow: Flow, name: str, key: str) -> Flow:
     Raises `Invalid` when there is no such action or binding, or when the binding is for another
     connector.
     """
-    node = _node(flow, name)
+    node = find(flow, name)
     call, binding = node.call, _binding(flow, key)
     if call is None:
         raise Invalid(f"`{name}` uses no connection", pointer=node.pointer)
@@ -125,7 +122,7 @@ def with_call_binding(flow: Flow, name: str, key: str) -> Flow:
             f"`{binding.connector}`",
             pointer=node.pointer,
         )
-    return _with_node(flow, node, lambda source: _point_host(source, key))
+    return with_node(flow, node, lambda source: _point_host(source, key))
 
 
 def with_run_as(flow: Flow, run_as: RunAs | None) -> Flow:
@@ -144,13 +141,13 @@ def with_run_as(flow: Flow, run_as: RunAs | None) -> Flow:
         return flow
 
     def change(source: JsonObject) -> None:
-        parameters = _child(_child(source, "inputs"), "parameters")
+        parameters = child(child(source, "inputs"), "parameters")
         if run_as is None:
             del parameters[RUN_AS]
         else:
             parameters[RUN_AS] = RUN_AS_NUMBERS[run_as]
 
-    return _with_node(flow, trigger, change)
+    return with_node(flow, trigger, change)
 
 
 def with_when_unavailable(flow: Flow, choice: WhenUnavailable) -> Flow:
@@ -159,36 +156,23 @@ def with_when_unavailable(flow: Flow, choice: WhenUnavailable) -> Flow:
         return flow
 
     def change(source: JsonObject) -> None:
-        _child(source, "metadata")[WHEN_UNAVAILABLE] = choice.value
+        child(source, "metadata")[WHEN_UNAVAILABLE] = choice.value
 
-    return _with_node(flow, flow.trigger, change)
-
-
-def _edited(flow: Flow, change: Callable[[JsonObject], None]) -> Flow:
-    document = write_flow(flow)
-    change(document)
-    return replace(read_flow(document, name=flow.name), guid=flow.guid)
+    return with_node(flow, flow.trigger, change)
 
 
 def _with_entry(flow: Flow, key: str, change: Callable[[JsonObject], None]) -> Flow:
     def change_entry(document: JsonObject) -> None:
-        change(_child(_entries(flow, open_envelope(document)), key))
+        change(child(_entries(flow, open_envelope(document)), key))
 
-    return _edited(flow, change_entry)
-
-
-def _with_node(flow: Flow, node: Action | Trigger, change: Callable[[JsonObject], None]) -> Flow:
-    def change_node(document: JsonObject) -> None:
-        change(_follow(document, node.pointer))
-
-    return _edited(flow, change_node)
+    return edited(flow, change_entry)
 
 
 def _entries(flow: Flow, envelope: Envelope) -> JsonObject:
     """Return the declared connections, declaring first what the definition only implies."""
     entries = envelope.declared
     if entries is None:
-        entries = _child(envelope.holder, "connectionReferences")
+        entries = child(envelope.holder, "connectionReferences")
     for key, binding in flow.bindings.items():
         if not binding.document:
             entries[key] = {
@@ -201,8 +185,8 @@ def _entries(flow: Flow, envelope: Envelope) -> JsonObject:
 
 def _point_host(source: JsonObject, key: str) -> None:
     names = binding_member(source) or ("connectionName",)
-    host = _child(_child(source, "inputs"), "host")
-    place = host if len(names) == 1 else _child(host, names[0])
+    host = child(child(source, "inputs"), "host")
+    place = host if len(names) == 1 else child(host, names[0])
     plain = names != ("connection", "name")
     place[names[-1]] = key if plain else _template(place.get("name"), key)
 
@@ -223,33 +207,3 @@ def _binding(flow: Flow, key: str) -> Binding:
     if key not in flow.bindings:
         raise Invalid(f"the flow has no connection `{key}`", code=Code.UNKNOWN_BINDING)
     return flow.bindings[key]
-
-
-def _node(flow: Flow, name: str) -> Action | Trigger:
-    wanted = name.casefold()
-    for action in flow.walk():
-        if action.name.casefold() == wanted:
-            return action
-    if flow.trigger.name.casefold() == wanted:
-        return flow.trigger
-    raise Invalid(f"the flow has no action `{name}`")
-
-
-def _follow(document: JsonObject, pointer: str) -> JsonObject:
-    found: Json = document
-    for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        found = found[int(name)] if isinstance(found, list) else _member(found, name)
-    return found if isinstance(found, dict) else {}
-
-
-def _member(holder: Json, name: str) -> Json:
-    return holder.get(name) if isinstance(holder, dict) else None
-
-
-def _child(holder: JsonObject, name: str) -> JsonObject:
-    """Return a member that is an object, making it one where it is not."""
-    found = holder.get(name)
-    if not isinstance(found, dict):
-        found = holder[name] = {}
-    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from flowner.access.rights import Right
 from flowner.access.row_filter import require_privilege
@@ -19,7 +20,7 @@ from flowner.rows import registry
 from flowner.rows.catalogue import logical_name
 from flowner.rows.facts import read_world
 from flowner.rows.standing import Standings
-from flowner.triggers.published import Published
+from flowner.triggers.published import Published, Version
 from flowner.triggers.registration import register, unregister
 from flowner.values import FlowId, PrincipalId
 
@@ -38,14 +39,8 @@ class Turning:
             permit = await flow_permit(transaction, by, FlowAction.TURN, flow_id)
             facts = permit.to(FlowAction.TURN)
             version = await self._published.get(flow_id, facts.version, within=transaction)
-            _refuse_errors(version.flow)
-            await _may_listen(transaction, version.flow, facts)
-            world = await read_world(transaction, facts, [by], version.references)
-            answer = activate(version.flow, facts, await principal(transaction, by), world)
-            _refuse(answer)
-            await record_lends(transaction, facts, answer.lends, world.lends, by)
             await registry.update(transaction, "workflow", flow_id, ON, by=by)
-            await register(transaction, flow_id, version.flow, facts.owner, self._clock.now())
+            await set_listening(transaction, version, facts, by, self._clock.now())
 
     async def off(self, flow_id: FlowId, by: PrincipalId) -> None:
         """Turn a flow off: nothing starts it any more; runs that are under way go on."""
@@ -54,6 +49,22 @@ class Turning:
             permit.to(FlowAction.TURN)
             await registry.update(transaction, "workflow", flow_id, OFF, by=by)
             await unregister(transaction, flow_id)
+
+
+async def set_listening(
+    transaction: Transaction, version: Version, facts: FlowFacts, by: PrincipalId, now: datetime
+) -> None:
+    """Let a version of a flow be heard in place of an earlier one, lending it what ``by`` can lend.
+
+    Raises `Refused` with the first reason why ``by`` cannot have it run.
+    """
+    _refuse_errors(version.flow)
+    await _may_listen(transaction, version.flow, facts)
+    world = await read_world(transaction, facts, [by], version.references)
+    answer = activate(version.flow, facts, await principal(transaction, by), world)
+    _refuse(answer)
+    await record_lends(transaction, facts, answer.lends, world.lends, by)
+    await register(transaction, facts.id, version.flow, facts.owner, now)
 
 
 async def _may_listen(transaction: Transaction, flow: Flow, facts: FlowFacts) -> None:

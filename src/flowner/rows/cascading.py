@@ -17,6 +17,7 @@ from flowner.rows.asking import Asking, announce, execute, fetch
 from flowner.rows.compiling import columns_of
 from flowner.rows.inheriting import children, inherit
 from flowner.rows.owners import organization_says, owned_by
+from flowner.rows.relations import links_only
 from flowner.rows.shapes import shown
 from flowner.rows.shares import forget_shares, write_share
 from flowner.rows.writing import stamps, update
@@ -124,7 +125,10 @@ async def _require_along(child: Asking, id: str, right: Right) -> None:
 
 async def _below(asking: Asking) -> list[Relationship]:
     known = await asking.memory.relationships(asking.transaction)
-    return [one for one in known if one.parent == asking.table.name]
+    made = [one for one in known if one.parent == asking.table.name]
+    stated = {(one.child, one.column) for one in made}
+    named = links_only(asking.table.incoming)
+    return made + [one for one in named if (one.child, one.column) not in stated]
 
 
 async def _whole(asking: Asking, key: str) -> dict[str, Any]:

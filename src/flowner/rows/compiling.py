@@ -31,6 +31,7 @@ from flowner.odata.syntax import (
     TextTest,
     Value,
 )
+from flowner.rows.associations import Association
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.describing import Relation
 
@@ -167,6 +168,9 @@ def _related(
     if around.depth >= _DEEPEST:
         raise Invalid(f"a path leads over more than {_DEEPEST} tables", position=position)
     there = replace(around, alias=f"n{around.depth + 1}", depth=around.depth + 1)
+    association = table.associated(path)
+    if association is not None:
+        return _associated(association, part, table, (around, there))
     parts = []
     for relation, backwards in related_by(path, table, position):
         other = around.find(relation.referencing if backwards else relation.referenced)
@@ -187,6 +191,31 @@ def _related(
             )
         )
     return sql.SQL("({})").format(sql.SQL(" OR ").join(parts))
+
+
+def _associated(
+    one: Association, part: Predicate, table: Table, places: tuple[Around, Around]
+) -> sql.Composable:
+    around, there = places
+    other = around.find(one.other)
+    if other is None:
+        raise Invalid(f"the table behind `{one.navigation}` is not here")
+    return sql.SQL(
+        "EXISTS (SELECT FROM rows.{pairs} {pair} JOIN rows.{other} {row} ON {row}.{key} ="
+        " {pair}.{there} WHERE {pair}.{here} = {ours}.{own} AND {law} AND {part})"
+    ).format(
+        pairs=sql.Identifier(one.kept_in),
+        pair=sql.Identifier(f"i{there.depth}"),
+        other=sql.Identifier(other.name),
+        row=there.row,
+        key=sql.Identifier(other.key),
+        there=sql.Identifier(one.there),
+        here=sql.Identifier(one.here),
+        ours=around.row,
+        own=sql.Identifier(table.key),
+        law=compile_predicate(around.law(other), other, there),
+        part=compile_predicate(part, other, there),
+    )
 
 
 def compile_path(path: str, table: Table, around: Around = _ALONE) -> tuple[sql.Composable, Type]:

@@ -82,6 +82,7 @@ _USUAL: Final = {
     "statecode": Kind.STATE,
     "statuscode": Kind.STATUS,
 }
+_KEYS: Final = {"roleprivileges": "roleprivilegeid"}
 _STATES: Final = {"statecode": ("Active", "Inactive"), "statuscode": ("", "Active", "Inactive")}
 
 
@@ -121,6 +122,11 @@ class Relation:
     collection: str
     """From the row pointed at to those that point at it."""
     cascade: Mapping[str, str] = field(default_factory=dict)
+
+
+def key_of(table: str) -> str:
+    """Return the column that a table's rows are known by."""
+    return _KEYS.get(table, f"{table}id")
 
 
 def described(name: str, type: Type, key: str) -> Described:

@@ -21,6 +21,7 @@ from flowner.access.vocabulary import (
 from flowner.database import Transaction
 from flowner.errors import NotFound
 from flowner.identity.world import Lend, Principal, PrincipalKind, Reference, World
+from flowner.rows.seed import SYSTEM_ADMINISTRATOR
 from flowner.values import AppId, ConnectionId, FlowId, JsonObject, PrincipalId
 
 _FLOW_ROLES = {1: FlowRole.CO_OWNER, 2: FlowRole.RUN_ONLY}
@@ -30,7 +31,6 @@ _CONNECTION_ROLES = {
     3: ConnectionRole.CAN_EDIT,
 }
 ACT_FOR_OTHERS = "prvActOnBehalfOfAnotherUser"
-ADMINISTRATOR_ROLE = "System Administrator"
 
 _FLOW = """
 SELECT w.workflowid::text AS id, w.name, w.ownerid::text AS owner, w.statecode,
@@ -103,7 +103,9 @@ SELECT u.systemuserid::text AS id, coalesce(u.fullname, u.domainname) AS name,
                AS delegate,
        EXISTS (SELECT 1 FROM held h JOIN rows.roleassignment r ON r.principalid = h.holder
                JOIN rows.role o USING (roleid)
-               WHERE h.member = u.systemuserid AND o.name = '{ADMINISTRATOR_ROLE}') AS administrator
+               WHERE h.member = u.systemuserid
+                 AND coalesce(o.parentrootroleid, o.roleid) = '{SYSTEM_ADMINISTRATOR}')
+               AS administrator
 FROM rows.systemuser u WHERE u.systemuserid IN (SELECT id FROM asked)
 UNION ALL
 SELECT t.teamid::text, t.name, '', false, 0, false, 'team', '[]', false, false
@@ -112,7 +114,7 @@ UNION ALL
 SELECT g.securitygroupid::text, g.name, coalesce(g.mail, ''), false, 0, false, 'group', '[]',
        false, false
 FROM rows.securitygroup g WHERE g.securitygroupid IN (SELECT id FROM asked)
-"""  # noqa: S608 - two constants of ours
+"""  # noqa: S608 - constants of ours
 
 
 async def read_flow_facts(transaction: Transaction, flow: FlowId) -> FlowFacts:

@@ -41,15 +41,31 @@ async def require_other_administrator(transaction: Transaction, principal: Princ
 
     The role is locked until the transaction ends: two cannot disable one another at once.
     """
-    await transaction.execute(
-        "SELECT 1 FROM rows.role WHERE roleid = %s FOR UPDATE", (SYSTEM_ADMINISTRATOR,)
-    )
-    found = await transaction.execute(_ADMINISTRATORS, (SYSTEM_ADMINISTRATOR,))
-    if {row["id"] for row in await found.fetchall()} == {principal}:
+    if await _administrators(transaction) == {principal}:
         raise Refused(
             "they are the only administrator: give somebody else the role first",
             code=Code.LAST_ADMINISTRATOR,
         )
+
+
+async def require_administrator_left(transaction: Transaction) -> None:
+    """Raise where what was just taken from somebody leaves no administrator who is enabled.
+
+    The role is locked as above.
+    """
+    if not await _administrators(transaction):
+        raise Refused(
+            "they are the only administrator: give somebody else the role first",
+            code=Code.LAST_ADMINISTRATOR,
+        )
+
+
+async def _administrators(transaction: Transaction) -> set[str]:
+    await transaction.execute(
+        "SELECT 1 FROM rows.role WHERE roleid = %s FOR UPDATE", (SYSTEM_ADMINISTRATOR,)
+    )
+    found = await transaction.execute(_ADMINISTRATORS, (SYSTEM_ADMINISTRATOR,))
+    return {row["id"] for row in await found.fetchall()}
 
 
 async def require_depth(transaction: Transaction, table: str, depth: int) -> None:

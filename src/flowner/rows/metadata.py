@@ -7,24 +7,39 @@ from collections.abc import Mapping
 
 from psycopg import errors, sql
 
-from flowner.database import Database
+from flowner.database import Database, Transaction
 from flowner.errors import Conflict, Invalid
 from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Type
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,58}")
 
-CREATE = """
+_CREATE = """
 CREATE TABLE rows.{table} (
     {key} uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     createdon timestamptz NOT NULL DEFAULT now(),
     modifiedon timestamptz NOT NULL DEFAULT now(),
     createdby uuid, modifiedby uuid, createdonbehalfby uuid, modifiedonbehalfby uuid,
-    ownerid uuid NOT NULL, owneridtype text NOT NULL, owningbusinessunit uuid,
+    {owner}
     versionnumber bigint NOT NULL DEFAULT nextval('rows.version'),
     statecode int NOT NULL DEFAULT 0,
     statuscode int NOT NULL DEFAULT 1
 )
 """
+
+
+_OWNER = "ownerid uuid NOT NULL, owneridtype text NOT NULL, owningbusinessunit uuid,"
+
+
+async def create(transaction: Transaction, name: str, *, owned: bool) -> None:
+    """Make a table with the usual columns; ``owned``: its rows have owners, not the organisation.
+
+    Raises psycopg's error for a table that is there already.
+    """
+    table, key = sql.Identifier(name), sql.Identifier(f"{name}id")
+    owner = sql.SQL(_OWNER if owned else "")
+    await transaction.execute(sql.SQL(_CREATE).format(table=table, key=key, owner=owner))
+    if owned:
+        await transaction.execute(sql.SQL("CREATE INDEX ON rows.{} (ownerid)").format(table))
 
 
 class Metadata:
@@ -34,9 +49,18 @@ class Metadata:
         self._database, self._catalogue = database, catalogue
 
     async def create_table(
-        self, name: str, *, set_name: str, primary_name: str, columns: Mapping[str, Type | str]
+        self,
+        name: str,
+        *,
+        set_name: str,
+        primary_name: str,
+        columns: Mapping[str, Type | str],
+        owned: bool = True,
     ) -> None:
-        """Make a table with an owner for every row, and these columns besides the usual ones.
+        """Make a table with these columns besides the usual ones.
+
+        ``owned``: every row has an owner; else all are the organisation's, and a right on them is
+        a right on all.
 
         Names of one's own have a publisher's prefix (``fern_request``), which keeps them apart
         from ours and Dataverse's; imported flows may ask for ``account``. A type may be given by
@@ -49,16 +73,9 @@ class Metadata:
             raise Conflict(f"there is a table `{name}` already")
         try:
             async with self._database.transaction() as transaction:
-                await transaction.execute(
-                    sql.SQL(CREATE).format(
-                        table=sql.Identifier(name), key=sql.Identifier(f"{name}id")
-                    )
-                )
+                await create(transaction, name, owned=owned)
                 for column, type in {primary_name: Type.TEXT, **types}.items():
                     await transaction.execute(add_statement(name, column, type))
-                await transaction.execute(
-                    sql.SQL("CREATE INDEX ON rows.{} (ownerid)").format(sql.Identifier(name))
-                )
                 await transaction.execute(
                     "INSERT INTO rows.tablemetadata (logicalname, entitysetname, displayname,"
                     " primaryname) VALUES (%s, %s, %s, %s)",

@@ -16,6 +16,7 @@ from flowner.errors import Code, Invalid
 from flowner.odata.functions import Asker, settled
 from flowner.odata.syntax import TRUE, And, Column, In, Order, Predicate
 from flowner.rows.asking import Asking, as_seen_by
+from flowner.rows.associations import Association
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import Around, columns_of, compile_path, compile_predicate, quoted
@@ -115,13 +116,19 @@ class Reading:
             return Page(rows=rows, last=last, count=count)
 
     async def count(
-        self, caller: Caller, table: str, wanted: Predicate, within: Transaction
+        self,
+        caller: Caller,
+        table: str,
+        wanted: Predicate,
+        within: Transaction,
+        *,
+        most: int | None = MOST,
     ) -> int:
-        """Return how many rows there are for the caller, up to `MOST`."""
+        """Return how many rows there are for the caller, up to ``most``."""
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
             where = self._where(asking, wanted, self._around(asking))
-            return await _count(asking, where, MOST)
+            return await _count(asking, where, most)
 
     async def those(
         self,
@@ -146,14 +153,40 @@ class Reading:
             order = [_Place.of(one, asking.table, around).direction for one in asked.order]
             key = sql.SQL("r.{}").format(sql.Identifier(asking.table.key))
             ordering = sql.SQL(", ").join([*order, key])
-            statement = _partitioned(
-                asking.table, column, (asked, ordering, self._where(asking, wanted, around))
+            places = (
+                sql.SQL("rows.{} r").format(sql.Identifier(asking.table.name)),
+                sql.SQL("r.{}").format(sql.Identifier(column)),
             )
-            grouped: dict[str, list[JsonObject]] = {}
-            for row in await _fetch(within, statement):
-                del row["@at"]
-                grouped.setdefault(row.pop("@of"), []).append(shown(row, asking.table))
-            return grouped
+            how = (asked, ordering, self._where(asking, wanted, around))
+            return await _by_place(asking, places, how)
+
+    async def associated(
+        self,
+        caller: Caller,
+        one: Association,
+        ids: Iterable[str],
+        asked: Asked,
+        within: Transaction,
+    ) -> dict[str, list[JsonObject]]:
+        """Return rows by the row that they are related to, many to many. 1 query."""
+        listed = sorted(set(ids))
+        async with self._store.asking(caller, one.other, within) as asking:
+            require_privilege(asking.standings, asking.table.name, Right.READ)
+            around = self._around(asking)
+            key = sql.SQL("r.{}").format(sql.Identifier(asking.table.key))
+            order = [_Place.of(part, asking.table, around).direction for part in asked.order]
+            of = sql.SQL("i.{}").format(sql.Identifier(one.here))
+            source = sql.SQL("rows.{} r JOIN rows.{} i ON i.{} = {}").format(
+                sql.Identifier(asking.table.name),
+                sql.Identifier(one.kept_in),
+                sql.Identifier(one.there),
+                key,
+            )
+            where = sql.SQL("{} = ANY({}::uuid[]) AND {}").format(
+                of, quoted(listed), self._where(asking, asked.wanted, around)
+            )
+            how = (asked, sql.SQL(", ").join([*order, key]), where)
+            return await _by_place(asking, (source, of), how)
 
     async def groups(
         self, caller: Caller, table: str, group: Group, within: Transaction
@@ -229,24 +262,32 @@ class Reading:
         return Around(find=find, law=law)
 
 
-def _partitioned(
-    table: Table, column: str, how: tuple[Asked, sql.Composable, sql.Composable]
-) -> sql.Composed:
-    """Return the statement that takes so many rows of each value of a column."""
+async def _by_place(
+    asking: Asking,
+    places: tuple[sql.Composable, sql.Composable],
+    how: tuple[Asked, sql.Composable, sql.Composable],
+) -> dict[str, list[JsonObject]]:
+    """Return so many rows of each place. ``places``: what is read from, and by what value."""
+    source, of = places
     asked, ordering, where = how
-    return sql.SQL(
-        'SELECT * FROM (SELECT {}, r.{}::text AS "@of", row_number() OVER'
-        ' (PARTITION BY r.{} ORDER BY {}) AS "@at" FROM rows.{} r WHERE {}) one'
+    statement = sql.SQL(
+        'SELECT * FROM (SELECT {}, {}::text AS "@of", row_number() OVER'
+        ' (PARTITION BY {} ORDER BY {}) AS "@at" FROM {} WHERE {}) one'
         ' WHERE "@at" <= {} ORDER BY "@at"'
     ).format(
-        columns_of(asked.columns, table),
-        sql.Identifier(column),
-        sql.Identifier(column),
+        columns_of(asked.columns, asking.table),
+        of,
+        of,
         ordering,
-        sql.Identifier(table.name),
+        source,
         where,
         sql.Literal(asked.size),
     )
+    grouped: dict[str, list[JsonObject]] = {}
+    for row in await _fetch(asking.transaction, statement):
+        del row["@at"]
+        grouped.setdefault(row.pop("@of"), []).append(shown(row, asking.table))
+    return grouped
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +362,7 @@ def _plain(value: Any) -> Any:
 _NOTHING: Final = Table(name="", set_name="", primary_name="", columns={}, is_system=True)
 
 
-async def _count(asking: Asking, where: sql.Composable, most: int) -> int:
+async def _count(asking: Asking, where: sql.Composable, most: int | None) -> int:
     statement = sql.SQL(
         "SELECT count(*) AS count FROM (SELECT FROM rows.{} r WHERE {} LIMIT {}) one"
     ).format(sql.Identifier(asking.table.name), where, sql.Literal(most))

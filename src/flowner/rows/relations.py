@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from flowner.access.cascades import Cascade, Relationship
 from flowner.database import Transaction
-from flowner.rows.describing import Described, Kind, Option, Relation
+from flowner.rows.describing import Described, Kind, Option, Relation, key_of
 from flowner.rows.types import Type
 
 _USUAL: Final = {
@@ -68,6 +69,28 @@ async def read_relations(transaction: Transaction) -> list[Relation]:
     ]
 
 
+def carried(relation: Relation) -> Relationship:
+    """Return what a relationship carries on: what its maker said, and links that are removed."""
+    said = relation.cascade
+    return Relationship(
+        parent=relation.referenced,
+        child=relation.referencing,
+        column=relation.attribute,
+        assign=Cascade(said.get("Assign", Cascade.NONE)),
+        share=Cascade(said.get("Share", Cascade.NONE)),
+        unshare=Cascade(said.get("Unshare", Cascade.NONE)),
+        reparent=Cascade(said.get("Reparent", Cascade.NONE)),
+        delete=Cascade(said.get("Delete", Cascade.REMOVE_LINK)),
+    )
+
+
+def links_only(relations: Iterable[Relation]) -> Iterator[Relationship]:
+    """Return the relationships that nobody has made, for the lookups that tables have by name."""
+    for one in relations:
+        if one.attribute not in _USUAL:
+            yield carried(one)
+
+
 def usual_relations(tables: Mapping[str, Mapping[str, Type]]) -> Iterator[Relation]:
     """Return the relationships that tables have by the columns that most have."""
     for name, columns in tables.items():
@@ -86,7 +109,7 @@ def guessed_relations(tables: Mapping[str, Mapping[str, Type]]) -> Iterator[Rela
     """
     for name, columns in tables.items():
         for column, type in columns.items():
-            if type is Type.LOOKUP and column != f"{name}id" and column not in _USUAL:
+            if type is Type.LOOKUP and column != key_of(name) and column not in _USUAL:
                 fitting = (one for one in tables if column.endswith(f"{one}id"))
                 referenced = max(fitting, key=len, default=None)
                 if referenced is not None:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowner.access.cascades import Cascade, Relationship
+from flowner.access.cascades import Relationship
 from flowner.access.rights import ColumnRights, Depth, Reach, Right, Standing
 from flowner.database import Transaction
 from flowner.errors import AccessDenied, Code
 from flowner.rows.hierarchy import read_reports
+from flowner.rows.relations import carried, read_relations
 from flowner.rows.seed import ORGANIZATION, SYSTEM_ADMINISTRATOR
 from flowner.values import PrincipalId
 
@@ -101,10 +102,11 @@ class Standings:
         return [known.standings[one] for one in principals]
 
     async def relationships(self, transaction: Transaction) -> tuple[Relationship, ...]:
-        """Return every relationship that carries something on, now."""
+        """Return what every relationship that somebody has made carries on, now."""
         known = await self._now(transaction)
         if known.relationships is None:
-            known.relationships = await _relationships(transaction)
+            made = await read_relations(transaction)
+            known.relationships = tuple(carried(one) for one in made)
         return known.relationships
 
     async def _now(self, transaction: Transaction) -> _Known:
@@ -188,20 +190,3 @@ async def _units(transaction: Transaction) -> dict[str, str | None]:
         " FROM rows.businessunit"
     )
     return {row["id"]: row["parent"] for row in await found.fetchall()}
-
-
-async def _relationships(transaction: Transaction) -> tuple[Relationship, ...]:
-    found = await transaction.execute("SELECT * FROM rows.relationshipcascade")
-    return tuple(
-        Relationship(
-            parent=row["referencedentity"],
-            child=row["referencingentity"],
-            column=row["referencingattribute"],
-            assign=Cascade(row["cascadeassign"]),
-            share=Cascade(row["cascadeshare"]),
-            unshare=Cascade(row["cascadeunshare"]),
-            reparent=Cascade(row["cascadereparent"]),
-            delete=Cascade(row["cascadedelete"]),
-        )
-        for row in await found.fetchall()
-    )

@@ -60,13 +60,12 @@ class Store:
                 given[asking.table.key] = id
             found = await relating.pointers(asking, values, given)
             relating.require_privileges(asking, found)
-            owner = await owner_of(asking, given.get("ownerid") or caller.acting_for, new=True)
-            facts = RowFacts(owner=owner.id, business_unit=owner.business_unit)
+            owning, facts = await _owning(asking, given)
             for right in (Right.CREATE, Right.APPEND) if found else (Right.CREATE,):
                 asking.require_on(right, facts, str(given.get(asking.table.key) or "new"))
             await relating.require_targets(found)
             columns.require_created(asking, given)
-            row = given | owned_by(owner) | stamps(caller, "created") | stamps(caller, "modified")
+            row = given | owning | stamps(caller, "created") | stamps(caller, "modified")
             document = await insert(asking, row)
             if found:
                 await inherit(asking, str(document[asking.table.key]))
@@ -171,6 +170,7 @@ class Store:
     ) -> None:
         """Share a row with a user or team, in addition to what is shared with them already."""
         async with self._asking(caller, table, within) as asking:
+            _writable(asking.table)
             await shares.share(asking, id, principal, rights, adds=True)
 
     async def modify_access(
@@ -185,6 +185,7 @@ class Store:
     ) -> None:
         """Share a row with a user or team, in place of what is shared with them already."""
         async with self._asking(caller, table, within) as asking:
+            _writable(asking.table)
             await shares.share(asking, id, principal, rights, adds=False)
 
     async def revoke_access(
@@ -198,6 +199,7 @@ class Store:
     ) -> None:
         """End what a row is shared with a user or team for."""
         async with self._asking(caller, table, within) as asking:
+            _writable(asking.table)
             await shares.unshare(asking, id, principal)
 
     async def principal_access(
@@ -256,6 +258,16 @@ class Store:
     """For those who read in other ways: the same callers, tables and law."""
 
 
+async def _owning(
+    asking: Asking, given: Mapping[str, object]
+) -> tuple[dict[str, object], RowFacts]:
+    """Return whose a new row is: as columns, and as what the law looks at."""
+    if not asking.table.owned:
+        return {}, RowFacts(owner=None, business_unit=None)
+    owner = await owner_of(asking, given.get("ownerid") or asking.caller.acting_for, new=True)
+    return owned_by(owner), RowFacts(owner=owner.id, business_unit=owner.business_unit)
+
+
 async def _change(
     asking: Asking,
     key: str,
@@ -270,7 +282,7 @@ async def _change(
         await fetch(asking, key, Right.APPEND, [asking.table.key])
         await relating.require_targets(found)
     await columns.require_updated(asking, key, change)
-    former, wanted = str(before["ownerid"]), change.get("ownerid")
+    former, wanted = str(before.get("ownerid")), change.get("ownerid")
     if "ownerid" in change and wanted is None:
         raise Invalid("a row cannot be without an owner")
     moves = wanted is not None and str(wanted) != former

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg.types.json import Json
 
@@ -49,6 +51,27 @@ async def read_version(transaction: Transaction, flow: FlowId, number: int) -> J
         raise NotFound(f"the flow `{flow}` has no version {number}")
     document: JsonObject = row["definition"]
     return document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """That a version was published."""
+
+    number: int
+    by: PrincipalId | None
+    by_name: str | None
+    at: datetime
+
+
+async def list_versions(transaction: Transaction, flow: FlowId) -> list[Publication]:
+    """Return a flow's versions, the newest first."""
+    found = await transaction.execute(
+        "SELECT v.number, v.publishedby::text AS by, u.fullname AS by_name, v.publishedon AS at"
+        " FROM rows.flowversion v LEFT JOIN rows.systemuser u ON u.systemuserid = v.publishedby"
+        " WHERE v.workflowid = %s ORDER BY v.number DESC",
+        (flow,),
+    )
+    return [Publication(**row) for row in await found.fetchall()]
 
 
 async def find_flow(transaction: Transaction, name_or_id: str) -> FlowId:

@@ -13,7 +13,7 @@ from flowner.rows.catalogue import Table
 from flowner.rows.privileges import business_unit_of
 from flowner.rows.reading import Asked
 from flowner.values import Json, JsonObject
-from flowner.webapi import defining, rows
+from flowner.webapi import defining, relationships, rows
 from flowner.webapi.addresses import Segment, read_link
 from flowner.webapi.bodies import read_values
 from flowner.webapi.calls import Call, no_method
@@ -204,7 +204,7 @@ UNBOUND: Final[dict[str, Callable[[Call], Awaitable[Answer]]]] = {
     "PublishAllXml": publish,
     "BulkDelete": bulk_delete,
     "CreateEntities": defining.create_tables,
-    "CreateCustomerRelationships": defining.relate_customers,
+    "CreateCustomerRelationships": relationships.relate_customers,
 }
 OF_SETS: Final[dict[str, Callable[[Call, Table], Awaitable[Answer]]]] = {
     "CreateMultiple": create_multiple,

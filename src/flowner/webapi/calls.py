@@ -16,6 +16,7 @@ from flowner.rows.reading import Reading
 from flowner.rows.store import Store
 from flowner.values import Json, PrincipalId
 from flowner.webapi.addresses import Segment
+from flowner.webapi.csdl import Description
 from flowner.webapi.requests import Answer, Preferences, Request
 
 
@@ -27,6 +28,7 @@ class Rooms:
     reading: Reading
     making: Making
     clock: Clock
+    description: Description = field(default_factory=Description)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from flowner.rows.associations import Association
 from flowner.rows.catalogue import STAMPS, Table, Type
 from flowner.rows.describing import Described, Kind, Option, Relation, metadata_id
+from flowner.rows.privileges import Privilege, privileges_on
 from flowner.values import Json, JsonObject
 
 SPACE: Final = "Microsoft.Dynamics.CRM."
@@ -83,12 +85,25 @@ def show_table(table: Table) -> JsonObject:
         "HasNotes": False,
         "ChangeTrackingEnabled": False,
         "IsOptimisticConcurrencyEnabled": True,
+        "Privileges": [_privilege(one) for one in privileges_on(table)],
         "IsAuditEnabled": _managed(False),
         "IsCustomizable": _managed(not table.is_system),
         "CanCreateAttributes": _managed(not table.is_system),
         "IntroducedVersion": "1.0",
         "DataProviderId": None,
         "ExternalName": None,
+    }
+
+
+def _privilege(one: Privilege) -> JsonObject:
+    return {
+        "CanBeBasic": one.deep,
+        "CanBeDeep": one.deep,
+        "CanBeGlobal": True,
+        "CanBeLocal": one.deep,
+        "Name": one.name,
+        "PrivilegeId": one.id,
+        "PrivilegeType": one.right.value,
     }
 
 
@@ -223,6 +238,33 @@ def show_relation(relation: Relation, referenced_key: str) -> JsonObject:
         "SecurityTypes": "Append",
         "IntroducedVersion": "1.0",
     }
+
+
+def show_association(one: Association) -> JsonObject:
+    """Return a relationship of many to many; the second side says the same as the first."""
+    ends = [*zip((one.table, one.other), one.pair, (one.navigation, one.back), strict=True)]
+    found: JsonObject = {
+        "@odata.type": f"#{SPACE}ManyToManyRelationshipMetadata",
+        "MetadataId": association_id(one),
+        "SchemaName": one.schema_name,
+        "RelationshipType": "ManyToManyRelationship",
+        "IntersectEntityName": one.intersect,
+        "IsCustomRelationship": not one.is_system,
+        "IsManaged": one.is_system,
+        "IsValidForAdvancedFind": True,
+        "SecurityTypes": "None",
+        "IntroducedVersion": "1.0",
+    }
+    for at, (table, column, navigation) in enumerate(ends if one.is_first else ends[::-1], 1):
+        found[f"Entity{at}LogicalName"] = table
+        found[f"Entity{at}IntersectAttribute"] = column
+        found[f"Entity{at}NavigationPropertyName"] = navigation
+    return found
+
+
+def association_id(one: Association) -> str:
+    """Return the id of a relationship of many to many."""
+    return metadata_id("association", one.schema_name.lower())
 
 
 def relation_id(relation: Relation) -> str:

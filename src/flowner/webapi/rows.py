@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
+from flowner.odata.syntax import Column, Compare, Comparison, Predicate, Related
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import related_by
 from flowner.rows.files import drop_files
 from flowner.values import Json, JsonObject
 from flowner.webapi.addresses import Segment
+from flowner.webapi.associating import pair
 from flowner.webapi.bodies import linked, read_values
 from flowner.webapi.calls import Call, need
-from flowner.webapi.lists import Listing, applied, expanded, read_options
+from flowner.webapi.lists import (
+    Listing,
+    answer_count,
+    answer_list,
+    applied,
+    expanded,
+    read_options,
+)
 from flowner.webapi.requests import Answer
 from flowner.webapi.shaping import context, formatted
 
@@ -140,6 +149,9 @@ async def write_column(call: Call, table: Table, path: tuple[Segment, Segment]) 
 async def relate(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
     """Answer ``…/$ref``: ``POST`` and ``PUT`` relate two rows, ``DELETE`` parts them."""
     row_segment, nav_segment = path
+    association = table.associated(nav_segment.name)
+    if association is not None:
+        return await pair(call, table, path, association)
     (relation, backwards), *_ = related_by(nav_segment.name, table)
     id = need(table, (await call.key(table, row_segment))[0])
     removing = call.request.method == "DELETE"
@@ -185,33 +197,91 @@ async def _set(
 
 async def _navigate(call: Call, table: Table, id: str, name: str) -> Answer:
     """Answer the rows behind a navigation property of one row."""
+    if _leads_to_many(table, name):
+        return await _behind(call, table, id, name)
+    found = await _target(call, table, id, name)
+    if found is None:
+        return Answer(status=204)
+    return await read_row(call, found[0], Segment(found[0].set_name, found[1]))
+
+
+def _leads_to_many(table: Table, name: str) -> bool:
+    """Say whether a navigation property leads to many rows. `NotFound` where there is none."""
+    if table.associated(name) is not None:
+        return True
     try:
-        (relation, backwards), *_ = related_by(name, table)
+        return related_by(name, table)[0][1]
     except Invalid:
         raise NotFound(
             f"resource not found for the segment `{name[:60]}`", code=Code.NO_TABLE
         ) from None
+
+
+async def _target(call: Call, table: Table, id: str, name: str) -> tuple[Table, str] | None:
+    """Return the table and id of the row that a lookup of a row points at."""
     row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
-    if backwards:
-        other = await call.named(relation.referencing)
-        listing = read_options(call.request.options(), other)
-        rows = await call.rooms.reading.those(
-            call.caller, other.name, (relation.attribute, [id]), listing.asked, call.transaction
-        )
-        shown = await expanded(call, other, rows.get(id, []), listing)
-        content: JsonObject = {
-            "@odata.context": context(call, other.set_name),
-            "value": [*shown],
-        }
-        return Answer(content=content, headers=applied(call))
-    target = row.get(f"_{relation.attribute}_value")
     for one, _ in related_by(name, table):
+        target = row.get(f"_{one.attribute}_value")
         other = await call.named(one.referenced)
         if isinstance(target, str) and await call.rooms.reading.exists(
             other, target, call.transaction
         ):
-            return await read_row(call, other, Segment(other.set_name, target))
-    return Answer(status=204)
+            return other, target
+    return None
+
+
+async def _behind(call: Call, table: Table, id: str, name: str) -> Answer:
+    """Answer the rows of a collection that belongs to one row."""
+    await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    other, among = await collection(call, table, id, name)
+    return await answer_list(call, other, among, f"{table.set_name}({id})/{name}")
+
+
+async def collection(call: Call, table: Table, id: str, name: str) -> tuple[Table, Predicate]:
+    """Return the table behind a navigation property of many rows, and which rows are of one."""
+    association = table.associated(name)
+    if association is not None:
+        other = await call.named(association.other)
+        own = Compare(Comparison.EQ, Column(table.key), id)
+        return other, Related(association.back, own)
+    if not _leads_to_many(table, name):
+        raise NotFound(f"`{name[:60]}` leads to one row, not to many", code=Code.NO_TABLE)
+    relation = related_by(name, table)[0][0]
+    other = await call.named(relation.referencing)
+    return other, Compare(Comparison.EQ, Column(relation.attribute), id)
+
+
+async def read_references(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``GET …/$ref``: links to the rows behind, of those that may be read."""
+    id, name = need(table, (await call.key(table, path[0]))[0]), path[1].name
+    if _leads_to_many(table, name):
+        answer = await _behind(call, table, id, name)
+        other, _ = await collection(call, table, id, name)
+        content = answer.content if isinstance(answer.content, dict) else {}
+        rows = content.get("value")
+        links: list[Json] = [
+            {"@odata.id": f"{call.request.service}{other.set_name}({row[other.key]})"}
+            for row in (rows if isinstance(rows, list) else [])
+            if isinstance(row, dict)
+        ]
+        content |= {"@odata.context": context(call, "Collection($ref)"), "value": links}
+        return replace(answer, content=content)
+    _refuse_options(call)
+    found = await _target(call, table, id, name)
+    if found is None:
+        return Answer(status=204)
+    other, target = found
+    await call.rooms.store.get(call.caller, other.name, target, within=call.transaction)
+    link = f"{call.request.service}{other.set_name}({target})"
+    return Answer(content={"@odata.context": context(call, "$ref"), "@odata.id": link})
+
+
+async def count_behind(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``GET accounts(guid)/contact_customer_accounts/$count``."""
+    id = need(table, (await call.key(table, path[0]))[0])
+    await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    other, among = await collection(call, table, id, path[1].name)
+    return await answer_count(call, other, among)
 
 
 async def _create(call: Call, table: Table, values: JsonObject, listing: Listing) -> Answer:

@@ -11,9 +11,10 @@ from flowner.errors import Code, FlownerError, Invalid, NotFound
 from flowner.rows.catalogue import Table
 from flowner.rows.refusing import telling
 from flowner.values import PrincipalId
-from flowner.webapi import actions, batch, definitions, files, lists, rows
+from flowner.webapi import actions, batch, definitions, files, lists, operations, rows
 from flowner.webapi.addresses import Segment, read_path
 from flowner.webapi.calls import Call, Rooms, caller_of, no_method
+from flowner.webapi.parameters import read_parameters
 from flowner.webapi.problems import fault, problem
 from flowner.webapi.requests import MOST_IN_URL, Answer, Request
 
@@ -83,7 +84,13 @@ async def _route(call: Call, path: list[Segment]) -> Answer:
     if answerer is not None:
         return await answerer(call, path)
     if len(path) == 1 and first.name in actions.UNBOUND:
+        read_parameters(call, first, frozenset())
         return await actions.UNBOUND[first.name](call)
+    if len(path) == 1 and first.name in operations.UNBOUND:
+        method, answering = operations.UNBOUND[first.name]
+        if call.request.method != method:
+            return no_method(call.request)
+        return await answering(call, first)
     if not first.name:
         return await definitions.answer_service(call)
     table = await call.table(first.name)
@@ -128,10 +135,14 @@ async def _of_row(call: Call, path: list[Segment]) -> Answer:
     table, method = await call.table(path[0].name), call.request.method
     pair = (path[0], path[1])
     if path[1].name.startswith(_SPACE):
-        raise _nothing(path[1])
+        return await _bound(call, table, path)
     if path[-1].name == "$ref" and len(path) == 3:
+        if method == "GET":
+            return await rows.read_references(call, table, pair)
         wanted = ("POST", "PUT", "DELETE")
         return await rows.relate(call, table, pair) if method in wanted else no_method(call.request)
+    if path[-1].name == "$count" and len(path) == 3 and method == "GET":
+        return await rows.count_behind(call, table, pair)
     if files.is_file(table, path[1].name):
         return await files.answer_file(call, table, path)
     if path[-1].name == "$value" and len(path) == 3 and method == "GET":
@@ -143,6 +154,16 @@ async def _of_row(call: Call, path: list[Segment]) -> Answer:
     if method in ("PUT", "DELETE"):
         return await rows.write_column(call, table, pair)
     return no_method(call.request)
+
+
+async def _bound(call: Call, table: Table, path: list[Segment]) -> Answer:
+    known = operations.OF_ROWS.get(table.name, {})
+    method, answering = known.get(path[1].name.removeprefix(_SPACE), ("", None))
+    if answering is None or len(path) != 2:
+        raise _nothing(path[1])
+    if call.request.method != method:
+        return no_method(call.request)
+    return await answering(call, table, (path[0], path[1]))
 
 
 def _nothing(segment: Segment) -> NotFound:
