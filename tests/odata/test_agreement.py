@@ -64,3 +64,27 @@ def test_a_filter_means_the_same_twice(store, database, run, data: Any, predicat
 
     with pytest.raises(Forgotten):
         run(story())
+
+
+@pytest.mark.parametrize(
+    ("filter", "found"),
+    [
+        ("size eq '3'", True), ("size eq '003'", True), ("size gt '10'", False),
+        ("size lt '10'", True),
+        ("price eq '1.50'", True), ("price ne '2'", True), ("done eq 'true'", True),
+        ("done eq '0'", False), ("name eq '3'", False), ("name eq '03'", True),
+    ],
+)  # fmt: skip
+def test_a_text_is_read_as_what_the_column_holds(store, database, run, filter, found) -> None:
+    async def story() -> None:
+        rows, caller = store
+        async with database.transaction() as t:
+            values = {"name": "03", "size": 3, "price": 1.5, "done": True}
+            made = await rows.create(caller, "o_row", values, within=t)
+            answer = await rows.list(caller, "o_row", {"$filter": filter}, within=t)
+            assert bool(answer["value"]) is found
+            assert holds(parse_filter(filter), made) is found
+            raise Forgotten
+
+    with pytest.raises(Forgotten):
+        run(story())

@@ -858,6 +858,26 @@ def an_action(r: Requests) -> Asked:
     return _sent(r, "POST", name, body)
 
 
+def a_principals_access(r: Requests) -> Asked:
+    table, someone = r.table(), r.random.choice(list(r.crowd.people.values()))
+    id = r.id(table)
+
+    def check(view: View, status: int, content: Any) -> str | None:
+        row = view.rows.get(id)
+        open_to = row is not None and row.table == table and view.reads(row)
+        if (status == 200) != open_to and not (status == 403 and open_to):
+            return f"{status} for access to a row that is {'not ' * (not open_to)}open"
+        if status != 200 or row is None:
+            return None
+        said = {one.strip() for one in content["AccessRights"].split(",")} - {"None"}
+        rights = {f"{one}Access" for one in Right if view.crowd.may(someone, one, row)}
+        return None if said == rights else f"tells {said}, not {rights}"
+
+    target = json.dumps({"@odata.id": f"{SETS[table]}({id})"})
+    path = f"systemusers({someone.id})/{SPACE}RetrievePrincipalAccess(Target=@p1)"
+    return Asked("GET", query(path, {"@p1": target}), r.who(), check=check)
+
+
 def the_directory(r: Requests) -> Asked:
     path = r.random.choice(("systemusers", "teams", "roles", "businessunits", "workflows",
                             "securitygroups", "connectionreferences", "environmentvariablevalues",
@@ -881,5 +901,6 @@ _KINDS: tuple[tuple[Callable[[Requests], Asked], float], ...] = (
     (an_aggregate, 3), (a_grouping, 2), (an_apply, 5), (a_fetch, 7), (a_counting_fetch, 1),
     (a_statement, 5), (a_row, 6), (a_part_of_a_row, 5), (a_next_page, 4), (a_creation, 3),
     (a_change, 6), (a_handover, 2), (a_removal, 1.5), (a_reference, 2), (a_column, 1.5), (many_rows, 2.5),
-    (a_batch, 3), (metadata, 2), (making, 1.5), (a_file, 2.5), (an_action, 3), (the_directory, 2),
+    (a_batch, 3), (metadata, 2), (making, 1.5), (a_file, 2.5), (an_action, 3), (a_principals_access, 2),
+    (the_directory, 2),
 )  # fmt: skip

@@ -30,7 +30,7 @@ LOOKUPS: Final = {
 }
 ANYWHERE: Final = "*"
 MARKER: Final = re.compile(r"zq[0-9a-f]{10}q")
-NUMBER: Final = re.compile(r"(?<![\d.])7\d{6}(?:\.25)?(?![\d.])")
+NUMBER: Final = re.compile(r"(?<![\w.])7\d{6}(?:\.25)?(?![\w.])")
 DEPTHS: Final = (1, 1, 1, 2, 2, 4, 8)
 _FORGOTTEN: Final = (
     "rowshare", "columnshare", "teammembership", "groupmembership", "roleassignment",
