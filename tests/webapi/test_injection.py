@@ -272,9 +272,10 @@ def test_a_paging_cookie_stays_a_text(send: Send, at: int) -> None:
             send("GET", f"accounts?$orderby={order}&$skiptoken={token}")
 
 
-@pytest.mark.parametrize("name", HEADERS)
-def test_a_header_stays_a_text(send: Send, mine: str, name: str) -> None:
-    for attempt in ATTEMPTS:
+@pytest.mark.parametrize("at", range(len(HEADERS)))
+def test_a_header_stays_a_text(send: Send, mine: str, at: int) -> None:
+    name = HEADERS[at]
+    for attempt in some(at):
         value = attempt if name != "Authorization" else f"Bearer flw_{attempt}"
         who = None if name == "Authorization" else "proxy"
         send("GET", "accounts", who, **{name: value})
@@ -284,7 +285,7 @@ def test_a_header_stays_a_text(send: Send, mine: str, name: str) -> None:
 @pytest.mark.parametrize("at", range(len(BODIES)))
 def test_a_body_stays_a_text(door: Door, send: Send, mine: str, at: int) -> None:
     method, path, body = BODIES[at]
-    for attempt in ATTEMPTS:
+    for attempt in some(at):
         text = json.dumps([path, body(attempt)])
         path_now, body_now = json.loads(
             text.replace("{id}", mine).replace("{me}", door.people["ann"])
@@ -295,9 +296,8 @@ def test_a_body_stays_a_text(door: Door, send: Send, mine: str, at: int) -> None
 @pytest.mark.parametrize("at", range(len(TABLES)))
 def test_a_name_of_a_table_stays_a_name(send: Send, at: int) -> None:
     path, body = TABLES[at]
-    plain = {"version()": "", "current_user": ""}
-    for attempt in ATTEMPTS:
-        if attempt not in plain:
+    for attempt in some(at):
+        if attempt != "current_user":  # which is a name that a table may have
             send("POST", path, "admin", body(attempt))
 
 
