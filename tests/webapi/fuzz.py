@@ -313,7 +313,8 @@ class _Judged:
         text = f"{asked.text} {unquote(unquote(asked.text))}"
         # An error about a row that is addressed by its key names the row, as Dataverse does.
         rows = {**self.before, **crowd.rows}.items() if self.status >= 400 or batch else ()
-        by_key = [id for id, row in rows if (row.values.get("w_code") or "\0") in text]
+        plain = text.replace("''", "'")
+        by_key = [id for id, row in rows if (row.values.get("w_code") or "\0") in plain]
         return " ".join([text, *known, *by_key])
 
     def _ids(self, view: View) -> set[str]:
