@@ -138,7 +138,9 @@ class Requests:
     def id(self, table: str | None = None) -> str:
         ids = [id for id, row in self.crowd.rows.items() if table in (None, row.table)]
         if not ids or self.random.random() < 0.04:
-            return self.random.choice((NOBODY, *self.crowd.directory, "x", "0" * 32))
+            # No id that two tables could both get by an upsert: the world knows rows by id alone.
+            known = () if table else tuple(self.crowd.directory)
+            return self.random.choice((self.fresh(), *known, "x", "0" * 32))
         return self.random.choice(ids)
 
     def column(self, table: str) -> str:
