@@ -10,15 +10,9 @@ import pytest
 
 from flowner.rows import registry
 from flowner.rows.seed import BASIC_USER, DELEGATE, SYSTEM_ADMINISTRATOR
-from webapi.conftest import CLERK, SPACE, Door, one_to_many, refused
+from webapi.conftest import CLERK, SPACE, Door, many_to_many, one_to_many, refused
 
 NAV = "new_accounts_contacts"
-
-
-def many_to_many(schema: str, one: str, other: str, **more: Any) -> dict[str, Any]:
-    return {"@odata.type": f"{SPACE}ManyToManyRelationshipMetadata", "SchemaName": schema,
-            "IntersectEntityName": schema.lower(), "Entity1LogicalName": one,
-            "Entity2LogicalName": other, **more}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -149,3 +149,22 @@ def test_it_cannot_be_written_either(door: Door, firm: str) -> None:
         assert answer.status_code == 403, answer.text
         assert SECRET not in json.dumps(answer.json())
     assert door.get(f"{path}/new_paper/$value", "admin").content == SECRET.encode()
+
+
+def test_no_row_is_found_by_a_key_of_a_secured_column(door: Door, firm: str) -> None:
+    keys = "EntityDefinitions(LogicalName='account')/Keys"
+    body = {"SchemaName": "secret_key", "KeyAttributes": ["telephone1"]}
+    assert door.ask("POST", keys, "admin", json=body).status_code == 204
+    there, nowhere = f"accounts(telephone1='{SECRET}')", "accounts(telephone1='nothing')"
+    link = {"parentaccountid@odata.bind": f"/{there}"}
+    many = {"Targets": [{"@odata.id": there, "name": "x"}]}
+    upsert = "accounts/Microsoft.Dynamics.CRM.UpsertMultiple"
+    for answer in (
+        door.get(there), door.get(nowhere), door.ask("PATCH", there, json={"name": "x"}),
+        door.ask("PATCH", nowhere, json={"name": "x"}), door.ask("DELETE", there),
+        door.ask("POST", "accounts", json={"name": "x", **link}),
+        door.ask("POST", upsert, json=many),
+    ):  # fmt: skip
+        refused(answer, 403, "0x8004f504")
+    assert door.get(there, "admin").json()["accountid"] == firm
+    refused(door.get(nowhere, "admin"), 404, "0x80040217")

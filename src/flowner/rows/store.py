@@ -303,6 +303,9 @@ async def _change(
     await columns.require_updated(asking, key, change)
     former = str(before.get("ownerid"))
     owner = await _next_owner(asking, key, former, change)
+    going: cascading.Along = []
+    if owner is not None:
+        going = await cascading.along(asking, key, former, owner, set())
     if asking.table.owned:
         change = await _owning(asking, before, change, owner)
     document = await keeper.change(asking, before, change | stamps(asking.caller, "modified"))
@@ -310,7 +313,7 @@ async def _change(
         await inherit(asking, key)
     await announce(asking, "Update", document, named(values, asking.table))
     if owner is not None:
-        await cascading.carry_on_owner(asking, key, former, owner, set())
+        await cascading.carry_on_owner(asking, key, former, owner, going)
     return document
 
 

@@ -9,6 +9,7 @@ from flowner.database import Transaction
 from flowner.errors import AccessDenied, Code, Invalid, NotFound
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table
+from flowner.rows.compiling import compared
 from flowner.rows.making import Making
 from flowner.rows.privileges import may_act_for_others, user_by
 from flowner.rows.reading import Reading
@@ -71,7 +72,8 @@ class Call:
         """Return the id of the row that a segment addresses, and what its key says of it.
 
         The id is None where an alternate key leads to no row; what the key says is then what a
-        new row would have.
+        new row would have. `AccessDenied` (0x8004f504) for a key of a secured column that the
+        caller may not read: whether there is such a row would tell its values.
         """
         if segment.guid is not None:
             return segment.guid, {}
@@ -92,6 +94,9 @@ class Call:
         predicate = {name: value for name, value in values.items() if value is not None}
         if len(predicate) < len(values):
             raise Invalid("a key has a value for each of its columns", code=Code.BAD_QUERY)
+        async with self.rooms.store.asking(self.caller, table.name, self.transaction) as asking:
+            for column in predicate:
+                compared(column, asking.table)
         found = await self.rooms.reading.keyed(table, predicate, self.transaction)
         return found, {**predicate}
 

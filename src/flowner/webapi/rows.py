@@ -112,6 +112,9 @@ async def read_raw(call: Call, table: Table, path: tuple[Segment, Segment]) -> A
     answer = await read_column(call, table, path)
     if not isinstance(answer.content, dict):
         return answer
+    if "value" not in answer.content or isinstance(answer.content["value"], list):
+        name = path[1].name[:60]
+        raise NotFound(f"`{name}` leads to rows, which have no `$value`", code=Code.NO_TABLE)
     value = answer.content["value"]
     text = value if isinstance(value, str) else formatted(table, path[1].name, value) or str(value)
     return Answer(content=text.encode(), media_type="text/plain")
