@@ -45,6 +45,7 @@ from flowner.engine.worker import Worker
 from flowner.errors import Refused
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
@@ -395,6 +396,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         drafting=house.drafting,
         wiring=house.wiring,
         importer=house.importer,
+        choices=Choices(house.database, house.store.catalogue),
         estate=house.estate,
         connectors=connectors(),
         tenant=demo or "The organization",

@@ -15,6 +15,7 @@ from flowner.directory.tokens import Tokens
 from flowner.engine.replies import Replies
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
@@ -60,6 +61,7 @@ class Rooms:
     drafting: Drafting
     wiring: Wiring
     importer: Importer
+    choices: Choices
     estate: Estate
     connectors: Mapping[str, Connector]
     """By every id that flows know them by."""
