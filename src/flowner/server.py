@@ -53,6 +53,7 @@ from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.keyring import Keyring
 from flowner.flows.listing import Listing
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
@@ -390,6 +391,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         sharing=house.sharing,
         audience=house.audience,
         connections=house.connections,
+        keyring=Keyring(house.database, house.published),
         consent=house.consent,
         apps=house.apps,
         publishing=house.publishing,

@@ -23,6 +23,7 @@ from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.keyring import Keyring
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
 from flowner.flows.resubmitting import Resubmitting
@@ -55,6 +56,7 @@ class Rooms:
     sharing: Sharing
     audience: Audience
     connections: Connections
+    keyring: Keyring
     consent: Consent
     apps: Apps
     publishing: Publishing
