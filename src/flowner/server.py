@@ -403,9 +403,18 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         connectors=connectors(),
         tenant=demo or "The organization",
         base=lambda: house.address.base,
+        hosts=_hosts(house.settings, demo),
         is_demo=demo is not None,
         address_of=lambda flow: f"{house.address.base}/hooks/{flow}?sig={house.signature(flow)}",
     )
+
+
+def _hosts(settings: Settings, demo: str | None) -> frozenset[str] | None:
+    """Return the names that the portal answers to; None: any, where nobody has said which."""
+    named = urlsplit(settings.public_url or "").hostname
+    if named is None and demo is None:
+        return None
+    return frozenset({"localhost", "127.0.0.1", "::1", *([named] if named else [])})
 
 
 def _listen(settings: Settings) -> socket.socket:

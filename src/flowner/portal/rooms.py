@@ -71,6 +71,8 @@ class Rooms:
     """What the organisation is called, in the top bar."""
     base: Callable[[], str]
     """Where the portal is reached, without a slash at the end."""
+    hosts: frozenset[str] | None
+    """The names that we are reached by; None: any."""
     is_demo: bool
     """Whether anybody may choose whom to sign in as. True on loopback, in the demo, alone."""
     address_of: Callable[[FlowId], str]

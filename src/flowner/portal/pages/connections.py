@@ -145,7 +145,7 @@ async def _renew(visit: Visit, form: Form) -> Response:
 
 async def _share(visit: Visit, form: Form) -> Response:
     id = ConnectionId(visit.path("connection"))
-    holder = PrincipalId(form.needed("holder", "Person or group"))
+    holder = PrincipalId(form.guid("holder", "Person or group"))
     role = ConnectionRole(form.text("role", ConnectionRole.CAN_USE))
     await visit.rooms.connections.share(id, holder, role, visit.me)
     return go(f"/connections/{id}", said="It is shared. What they do with it is done as its owner.")
@@ -153,7 +153,7 @@ async def _share(visit: Visit, form: Form) -> Response:
 
 async def _unshare(visit: Visit, form: Form) -> Response:
     id = ConnectionId(visit.path("connection"))
-    holder = PrincipalId(form.needed("holder", "Person or group"))
+    holder = PrincipalId(form.guid("holder", "Person or group"))
     await visit.rooms.connections.unshare(id, holder, visit.me)
     return go(f"/connections/{id}", said="It is shared with them no more.")
 
