@@ -46,6 +46,7 @@ from flowner.engine.worker import Worker
 from flowner.errors import Refused
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.deleting import Deleting
@@ -55,6 +56,7 @@ from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
 from flowner.flows.keeping import Flows
+from flowner.flows.keyring import Keyring
 from flowner.flows.listing import Listing
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
@@ -408,19 +410,30 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         sharing=house.sharing,
         audience=house.audience,
         connections=house.connections,
+        keyring=Keyring(house.database, house.published),
         consent=house.consent,
         apps=house.apps,
         publishing=house.publishing,
         drafting=house.drafting,
         wiring=house.wiring,
         importer=house.importer,
+        choices=Choices(house.database, house.store.catalogue),
         estate=house.estate,
         connectors=connectors(),
         tenant=demo or "The organization",
         base=lambda: house.address.base,
+        hosts=_hosts(house.settings, demo),
         is_demo=demo is not None,
         address_of=lambda flow: f"{house.address.base}/hooks/{flow}?sig={house.signature(flow)}",
     )
+
+
+def _hosts(settings: Settings, demo: str | None) -> frozenset[str] | None:
+    """Return the names that the portal answers to; None: any, where nobody has said which."""
+    named = urlsplit(settings.public_url or "").hostname
+    if named is None and demo is None:
+        return None
+    return frozenset({"localhost", "127.0.0.1", "::1", *([named] if named else [])})
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -17,5 +17,10 @@ PAGES: dict[str, tuple[str, str]] = {
         "ada",
         "/flows/{flow[as_modifier]}/edit?card=When_a_request_changes&tab=runs-as",
     ),
+    "connections": ("ada", "/connections"),
+    "connections-others": ("ada", "/connections?tab=others"),
+    "connection": ("ada", "/connections/{connections[ada.mail]}"),
+    "connection-new": ("bob", "/connections/new"),
+    "connection-new-mail": ("bob", "/connections/new?connector=shared_office365"),
     "not-found": ("ada", "/nowhere"),
 }

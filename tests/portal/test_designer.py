@@ -303,6 +303,25 @@ def test_an_instant_flow_asks_what_its_maker_says(
     assert schema["required"] == ["email"]
 
 
+def test_tables_and_columns_are_chosen_from_what_there_is(
+    made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    page = desk(made())
+    add(page, "Add a new row")
+    page.get_by_role("combobox", name="Table name").fill("note")
+    page.get_by_role("option").filter(has_text="fern_notes").click()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 2 edits").wait_for()
+    page.get_by_role("combobox", name="Column").fill("name")
+    page.get_by_role("option").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.get_by_label("Value", exact=True).fill("a note")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 3 edits").wait_for()
+    assert page.get_by_label("fern_name").input_value() == "a note"
+
+
 def test_two_editors_do_not_overwrite_one_another(
     fernwood: Fernwood, made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
 ) -> None:

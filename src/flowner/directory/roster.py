@@ -50,15 +50,10 @@ class Roster:
         Those who are disabled are left out.
         """
         async with self._database.connection() as connection:
-            ids = await find_people(connection, text, limit=limit * 4)
+            ids = await find_people(connection, text, kinds=kinds, limit=limit)
             known = await read_principals(connection, ids)
             names = await read_names(connection, ids)
-        found = [
-            _known(known[id], names.get(id, ("", "")))
-            for id in ids
-            if id in known and known[id].kind in kinds and known[id].who.enabled
-        ]
-        return found[:limit]
+        return [_known(known[id], names.get(id, ("", ""))) for id in ids if id in known]
 
 
 def _known(principal: Principal, names: tuple[str, str]) -> Known:

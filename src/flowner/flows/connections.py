@@ -105,6 +105,17 @@ class Connections:
             share = where | {"principaltype": kind, "role": _ROLES[role]}
             await registry.insert(transaction, "connectionshare", share, by=by)
 
+    async def unshare(self, id: ConnectionId, holder: PrincipalId, by: PrincipalId) -> bool:
+        """Share a connection with somebody no more; False where it was not.
+
+        What they have lent of it to flows stops with their right.
+        """
+        async with self._database.transaction() as transaction:
+            permit = await connection_permit(transaction, by, ConnectionAction.SHARE, id)
+            permit.to(ConnectionAction.SHARE)
+            where = {"connectioninstanceid": id, "principalid": holder}
+            return await registry.delete(transaction, "connectionshare", where) > 0
+
     async def take_back(self, id: ConnectionId, flow: FlowId, by: PrincipalId) -> int:
         """Withdraw every lend of a connection to a flow; the flow's next action stops."""
         async with self._database.transaction() as transaction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -15,12 +16,21 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flowner.errors import FlownerError, NotFound
+from flowner.errors import AccessDenied, FlownerError, Invalid, NotFound
 from flowner.portal import assets
-from flowner.portal.pages import adding, designer, flow, flows, people, sign_in
+from flowner.portal.pages import (
+    adding,
+    choosing,
+    connections,
+    designer,
+    flow,
+    flows,
+    people,
+    sign_in,
+)
 from flowner.portal.problems import our_fault, problem
 from flowner.portal.rooms import Rooms
-from flowner.portal.visiting import SignInNeeded, back_to, require_same_site
+from flowner.portal.visiting import SignInNeeded, back_to, is_secure, require_same_site
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none';"
@@ -34,11 +44,11 @@ _HEADERS: Final = {
 """No script and no style but our files': nothing that is shown can run."""
 
 
-def build(rooms: Rooms) -> Starlette:
+def build(rooms: Rooms) -> ASGIApp:
     """Return the application."""
     app = Starlette(
         routes=_routes(),
-        middleware=[Middleware(GZipMiddleware, minimum_size=1024), Middleware(_Guard)],
+        middleware=[Middleware(GZipMiddleware, minimum_size=1024)],
         exception_handlers={
             SignInNeeded: _sign_in,
             FlownerError: problem,
@@ -47,7 +57,8 @@ def build(rooms: Rooms) -> Starlette:
         },
     )
     app.state.rooms = rooms
-    return app
+    # Around all, the page for our own faults too.
+    return _Guard(app, rooms)
 
 
 def _routes() -> Sequence[BaseRoute]:
@@ -59,6 +70,8 @@ def _routes() -> Sequence[BaseRoute]:
         *flow.routes,
         *designer.routes,
         *adding.routes,
+        *choosing.routes,
+        *connections.routes,
         *people.routes,
     ]
 
@@ -76,16 +89,19 @@ async def _sign_in(request: Request, error: Exception) -> Response:
 
 
 async def _no_page(request: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException) and error.status_code != 404:
-        return await problem(request, NotFound("this address answers no such request"))
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    if status == 405:
+        return await problem(request, Invalid("this address takes no such request"), status=405)
+    if status != 404:
+        return await problem(request, Invalid("the form cannot be read"), status=status)
     return await problem(request, NotFound("there is no page at this address"))
 
 
 class _Guard:
     """Looks where requests that change something come from, and dresses every answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: Starlette, rooms: Rooms) -> None:
+        self._app, self._rooms = app, rooms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,16 +114,25 @@ class _Guard:
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
-                if scope["scheme"] == "https":
+                if is_secure(Request(scope), self._rooms):
                     headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 
-        if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-            request = Request(scope)
-            try:
-                require_same_site(request)
-            except FlownerError as error:
-                response = await problem(request, error)
-                await response(scope, receive, dressed)
-                return
+        scope["app"] = self._app
+        request = Request(scope)
+        try:
+            self._require_host(request)
+            if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+                require_same_site(request, self._rooms)
+        except FlownerError as error:
+            response = await problem(request, error)
+            await response(scope, receive, dressed)
+            return
         await self._app(scope, receive, dressed)
+
+    def _require_host(self, request: Request) -> None:
+        """Refuse a name that is not ours: somebody may let theirs lead here."""
+        hosts = self._rooms.hosts
+        named = urlsplit(f"//{request.headers.get('host', '')}").hostname
+        if hosts is not None and named not in hosts:
+            raise AccessDenied("this server is not called so")

@@ -28,13 +28,17 @@ _STATUS: dict[type[FlownerError], tuple[int, str]] = {
 }
 
 
-async def problem(request: Request, error: Exception) -> Response:
-    """Return the page for an error of ours; a part of a page gets a message to show."""
+async def problem(request: Request, error: Exception, *, status: int | None = None) -> Response:
+    """Return the page for an error of ours; a part of a page gets a message to show.
+
+    ``status`` is that of the error's kind, unless it is given.
+    """
     if not isinstance(error, FlownerError):
         raise error
-    status, title = next(
+    usual, title = next(
         (found for kind, found in _STATUS.items() if isinstance(error, kind)), (400, "Not possible")
     )
+    status = status or usual
     said = {"title": title, "message": sentence(error.message), "code": error.code.value}
     try:
         visit = await visit_of(request)

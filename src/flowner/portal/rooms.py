@@ -15,6 +15,7 @@ from flowner.directory.tokens import Tokens
 from flowner.engine.replies import Replies
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
@@ -22,6 +23,7 @@ from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.keyring import Keyring
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
 from flowner.flows.resubmitting import Resubmitting
@@ -54,12 +56,14 @@ class Rooms:
     sharing: Sharing
     audience: Audience
     connections: Connections
+    keyring: Keyring
     consent: Consent
     apps: Apps
     publishing: Publishing
     drafting: Drafting
     wiring: Wiring
     importer: Importer
+    choices: Choices
     estate: Estate
     connectors: Mapping[str, Connector]
     """By every id that flows know them by."""
@@ -67,6 +71,8 @@ class Rooms:
     """What the organisation is called, in the top bar."""
     base: Callable[[], str]
     """Where the portal is reached, without a slash at the end."""
+    hosts: frozenset[str] | None
+    """The names that we are reached by; None: any."""
     is_demo: bool
     """Whether anybody may choose whom to sign in as. True on loopback, in the demo, alone."""
     address_of: Callable[[FlowId], str]

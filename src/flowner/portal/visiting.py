@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -84,6 +85,14 @@ class Form:
             raise Invalid(f"fill in *{title}*", pointer=f"/{name}")
         return found
 
+    def guid(self, name: str, title: str) -> str:
+        """Return a field's id; `Invalid` where it is none: nothing was chosen from the list."""
+        found = self.needed(name, title)
+        try:
+            return str(UUID(found))
+        except ValueError:
+            raise Invalid(f"choose *{title}* from the list", pointer=f"/{name}") from None
+
     def texts(self, name: str) -> list[str]:
         """Return every value of a field, in the form's order."""
         return [one for one in self._data.getlist(name) if isinstance(one, str)]
@@ -135,7 +144,8 @@ def post(path: str, sent: Sent) -> Route:
         visit = await visit_of(request)
         async with request.form(max_part_size=_MOST_BYTES) as data:
             given = data.get("form_token") or request.headers.get("x-form-token") or ""
-            if not (isinstance(given, str) and hmac.compare_digest(given, visit.form_token)):
+            right = visit.form_token.encode()
+            if not (isinstance(given, str) and hmac.compare_digest(given.encode(), right)):
                 raise AccessDenied("the form is not from a page of this session: load it again")
             return await sent(visit, Form(data))
 
@@ -163,18 +173,24 @@ async def visit_of(request: Request) -> Visit:
     )
 
 
-def require_same_site(request: Request) -> None:
+def is_secure(request: Request, rooms: Rooms) -> bool:
+    """Say whether people reach us over TLS: ours, or that of a proxy before us."""
+    return request.url.scheme == "https" or rooms.base().startswith("https:")
+
+
+def require_same_site(request: Request, rooms: Rooms) -> None:
     """Refuse what a page of another site has made a browser send."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise AccessDenied("this was sent by a page of another site")
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    ours = (request.headers.get("host"), urlsplit(rooms.base()).netloc)
+    if origin is not None and urlsplit(origin).netloc not in ours:
         raise AccessDenied("this was sent by a page of another site")
 
 
 def cookie_name(request: Request) -> str:
     """Return what the session's cookie is called: over TLS, no other host can set it."""
-    return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
+    return f"__Host-{COOKIE}" if is_secure(request, request.app.state.rooms) else COOKIE
 
 
 def set_cookie(response: Response, request: Request, secret: str) -> None:
@@ -185,14 +201,14 @@ def set_cookie(response: Response, request: Request, secret: str) -> None:
         path="/",
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=is_secure(request, request.app.state.rooms),
     )
 
 
 def drop_cookie(response: Response, request: Request) -> None:
     """Let a browser forget the session's secret."""
     response.delete_cookie(cookie_name(request), path="/", httponly=True, samesite="lax",
-                           secure=request.url.scheme == "https")  # fmt: skip
+                           secure=is_secure(request, request.app.state.rooms))  # fmt: skip
 
 
 def theme_of(request: Request) -> str:
@@ -209,7 +225,7 @@ def set_theme(response: Response, request: Request, theme: str) -> None:
         max_age=365 * 86_400,
         path="/",
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=is_secure(request, request.app.state.rooms),
     )
 
 

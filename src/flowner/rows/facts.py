@@ -75,7 +75,8 @@ SELECT c.connectioninstanceid::text AS id, c.connectorid AS connector, c.ownerid
        coalesce((SELECT json_agg(json_build_array(s.principalid, s.role))
                  FROM rows.connectionshare s
                  WHERE s.connectioninstanceid = c.connectioninstanceid), '[]') AS shares
-FROM rows.connectioninstance c WHERE c.connectioninstanceid = ANY(%s::uuid[])
+FROM rows.connectioninstance c
+WHERE %s::uuid[] IS NULL OR c.connectioninstanceid = ANY(%s::uuid[])
 """
 
 _PRINCIPALS = f"""
@@ -142,7 +143,7 @@ async def read_common_world(
     named = sorted({name.lower() for name in references})
     pointers = await _all(transaction, _REFERENCES, (named,))
     wanted = sorted({row["connection"] for row in pointers if row["connection"] is not None})
-    connections = await _all(transaction, _CONNECTIONS, (wanted,))
+    connections = await _all(transaction, _CONNECTIONS, (wanted, wanted))
     everyone = {*people, *(row["owner"] for row in connections)}
     return World(
         principals=await read_principals(transaction, everyone),
@@ -190,7 +191,7 @@ async def read_world(
             if row["connection"] is not None
         }
     )
-    connections = await _all(transaction, _CONNECTIONS, (wanted,))
+    connections = await _all(transaction, _CONNECTIONS, (wanted, wanted))
     everyone = {*asked, *(row["owner"] for row in connections), *(row["by"] for row in lends)}
     return World(
         principals=await read_principals(transaction, everyone),
@@ -221,10 +222,15 @@ async def read_connection_facts(
     transaction: Transaction, connection: ConnectionId
 ) -> ConnectionFacts:
     """Read one connection's owner, account and shares; `NotFound` when there is none."""
-    rows = await _all(transaction, _CONNECTIONS, ([connection],))
+    rows = await _all(transaction, _CONNECTIONS, ([connection], [connection]))
     if not rows:
         raise NotFound(f"there is no connection `{connection}`")
     return _connection_facts(rows[0])
+
+
+async def read_all_connections(transaction: Transaction) -> list[ConnectionFacts]:
+    """Read every connection's owner, account and shares: 1 query."""
+    return [_connection_facts(row) for row in await _all(transaction, _CONNECTIONS, (None, None))]
 
 
 async def own_connections(transaction: Transaction, owner: PrincipalId) -> list[ConnectionFacts]:
@@ -234,7 +240,8 @@ async def own_connections(transaction: Transaction, owner: PrincipalId) -> list[
         "SELECT connectioninstanceid::text AS id FROM rows.connectioninstance WHERE ownerid = %s",
         (owner,),
     )
-    rows = await _all(transaction, _CONNECTIONS, ([row["id"] for row in found],))
+    ids = [row["id"] for row in found]
+    rows = await _all(transaction, _CONNECTIONS, (ids, ids))
     return sorted(map(_connection_facts, rows), key=lambda one: (one.account, one.connector))
 
 

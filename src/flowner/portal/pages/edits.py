@@ -183,7 +183,7 @@ async def _cases(visit: Visit, form: Form) -> Response:
 
 async def _connection(visit: Visit, form: Form) -> Response:
     name = form.needed("card", "Card")
-    connection = ConnectionId(form.needed("connection", "Connection"))
+    connection = ConnectionId(form.guid("connection", "Connection"))
     before = await desk_of(visit, await visit.rooms.drafting.open(flow_of(visit), visit.me))
     try:
         draft = await visit.rooms.wiring.change(

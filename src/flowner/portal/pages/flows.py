@@ -100,4 +100,4 @@ async def _turn(visit: Visit, form: Form) -> Response:
     return go(local(form.text("next", f"/flows/{flow}")), said=said)
 
 
-routes = [get("/flows", _list), post("/flows/{flow}/turn", _turn)]
+routes = [get("/flows", _list), post("/flows/{flow:uuid}/turn", _turn)]

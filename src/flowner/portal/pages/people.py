@@ -18,7 +18,11 @@ _MARKS = {
 
 
 async def _search(visit: Visit) -> Response:
-    """Answer the options of a list box. ``kinds``: kinds of principals, with commas."""
+    """Answer the options of a list box.
+
+    ``kinds``: kinds of principals, with commas. ``as``: ``upn`` for how they sign in, where a flow
+    is told; their ids otherwise.
+    """
     asked = visit.query("kinds", "user").split(",")
     try:
         kinds = frozenset(PrincipalKind(one) for one in asked)
@@ -28,7 +32,7 @@ async def _search(visit: Visit) -> Response:
     options = [
         (one, Mark(kind=_MARKS.get(one.kind, MarkKind.PERSON), label=one.name)) for one in found
     ]
-    return page(visit, "parts/people.html", options=options)
+    return page(visit, "parts/people.html", options=options, as_upn=visit.query("as") == "upn")
 
 
 routes = [get("/people", _search)]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from flowner.errors import AccessDenied, Refused
+from flowner.errors import AccessDenied, Invalid, NotFound, Refused
 from flowner.identity.world import PrincipalKind
 from flowner.portal.problems import sentence
 from flowner.portal.rendering import bare_page
@@ -20,6 +20,7 @@ from flowner.portal.visiting import (
     Visit,
     cookie_name,
     drop_cookie,
+    is_secure,
     local,
     post,
     set_cookie,
@@ -120,7 +121,7 @@ async def _to_provider(request: Request) -> Response:
         path="/sign-in",
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=is_secure(request, rooms),
     )
     return response
 
@@ -139,6 +140,7 @@ async def _from_provider(request: Request) -> Response:
 
 async def _entered(request: Request, person: PrincipalId, then: str) -> Response:
     rooms: Rooms = request.app.state.rooms
+    await rooms.sessions.end(request.cookies.get(cookie_name(request), ""))
     secret = await rooms.sessions.begin(person)
     response = RedirectResponse(local(then), status_code=303)
     set_cookie(response, request, secret.reveal())
@@ -152,7 +154,10 @@ async def _by_token(rooms: Rooms, form: Form) -> PrincipalId | None:
 async def _as_demo(rooms: Rooms, form: Form) -> PrincipalId | None:
     if not rooms.is_demo:
         raise AccessDenied("nobody chooses whom to be here: this is no demo")
-    known = await rooms.roster.person(PrincipalId(form.text("person")))
+    try:
+        known = await rooms.roster.person(PrincipalId(form.guid("person", "Who you are")))
+    except (Invalid, NotFound):
+        return None
     return known.id if known.enabled and known.kind is PrincipalKind.USER else None
 
 

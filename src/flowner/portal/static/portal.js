@@ -93,17 +93,18 @@ for (const said of document.querySelectorAll("#toasts .message.good")) setTimeou
 for (const kind of ["input", "focusin"]) document.addEventListener(kind, (event) => {
   if (event.target.matches?.('[role="combobox"]')) look(event.target, kind === "input");
 });
-let looking;
+let looking, looked = 0;
 function look(field, typed) {
   const box = field.closest(".combobox");
   if (typed) box.querySelector('input[type="hidden"]')?.setAttribute("value", "");
   if (!typed && field.value) return;
   clearTimeout(looking);
+  const turn = ++looked;
   looking = setTimeout(async () => {
     const address = new URL(box.dataset.from, location.href);
     address.searchParams.set("text", field.value);
     const answer = await fetch(address, { headers: { "HX-Request": "true" } });
-    if (!answer.ok || document.activeElement !== field) return;
+    if (!answer.ok || document.activeElement !== field || turn !== looked) return;
     const list = box.querySelector('[role="listbox"]');
     list.innerHTML = await answer.text();
     shown(field, list, true);

@@ -1,0 +1,178 @@
+"""Connections: one's own and those shared with one; made, mended, shared and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.responses import Response
+
+from flowner.access.vocabulary import ConnectionRole
+from flowner.errors import Invalid, NotFound
+from flowner.flows.connections import NewConnection
+from flowner.portal.rendering import page
+from flowner.portal.visiting import Form, Visit, get, go, local, post
+from flowner.sdk.connector import Connector, Credentials, ParameterForm, SignIn
+from flowner.values import ConnectionId, Json, PrincipalId, Secret
+
+
+async def _list(visit: Visit) -> Response:
+    held = await visit.rooms.keyring.of(visit.me)
+    tab = visit.query("tab", "mine")
+    shown = [one for one in held if one.mine == (tab != "others")]
+    return page(
+        visit,
+        "connections.html",
+        held=shown,
+        tab=tab,
+        tabs=[
+            ("mine", f"Mine ({sum(one.mine for one in held)})", "/connections"),
+            ("others", f"Others' ({sum(not one.mine for one in held)})", "/connections?tab=others"),
+        ],
+        offered=_offered(visit),
+        titles=_titles(visit),
+    )
+
+
+def _offered(visit: Visit) -> list[Connector]:
+    """Return the connectors for which a connection can be made."""
+    found = {id(one): one for one in visit.rooms.connectors.values() if one.credentials}
+    return sorted(found.values(), key=lambda one: one.title)
+
+
+def _titles(visit: Visit) -> dict[str, str]:
+    return {id: connector.title for id, connector in visit.rooms.connectors.items()}
+
+
+async def _open(visit: Visit) -> Response:
+    held = await visit.rooms.keyring.open(ConnectionId(visit.path("connection")), visit.me)
+    connector = visit.rooms.connectors.get(held.facts.connector)
+    lent = []
+    if held.mine:
+        lent = [
+            one
+            for one in await visit.rooms.connections.lent(visit.me)
+            if one["connection"] == held.facts.id
+        ]
+    return page(
+        visit,
+        "connection.html",
+        one=held,
+        may={action.name for action in held.may},
+        connector=connector,
+        credentials=_fitting(connector),
+        roles=list(ConnectionRole),
+        lent=lent,
+        titles=_titles(visit),
+    )
+
+
+def _fitting(connector: Connector | None) -> Credentials | None:
+    return connector.credentials[0] if connector and connector.credentials else None
+
+
+async def _new(visit: Visit) -> Response:
+    chosen = visit.query("connector")
+    connector = visit.rooms.connectors.get(chosen)
+    if chosen and (connector is None or not connector.credentials):
+        raise NotFound(f"there is no connector `{chosen[:60]}` to make a connection for")
+    return page(
+        visit,
+        "connection_new.html",
+        offered=_offered(visit),
+        connector=connector,
+        connector_id=chosen,
+        credentials=_fitting(connector),
+        next=local(visit.query("next", "/connections")),
+    )
+
+
+async def _make(visit: Visit, form: Form) -> Response:
+    id = form.needed("connector", "Connector")
+    connector = visit.rooms.connectors.get(id)
+    credentials = _fitting(connector)
+    if connector is None or credentials is None:
+        raise NotFound(f"there is no connector `{id[:60]}` to make a connection for")
+    account = form.text("account")
+    if credentials.sign_in is SignIn.OWN_IDENTITY:
+        account = account or visit.visitor.upn
+    if not account:
+        raise Invalid("fill in *Account*: it is what the outside sees", pointer="/account")
+    given = NewConnection(
+        connector=connector.ids[0],
+        account=account,
+        settings=_settings(form, credentials.settings),
+        secrets=_secrets(form, credentials.secrets),
+    )
+    made = await visit.rooms.connections.make(given, visit.me)
+    there = local(form.text("next", "/connections"))
+    return go(
+        f"/connections/{made}" if there == "/connections" else there,
+        said=f"The connection {account} is yours. Nobody else uses it unless you share or lend it.",
+    )
+
+
+def _settings(form: Form, forms: Iterable[ParameterForm]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for one in forms:
+        text = form.text(f"setting:{one.name}")
+        if one.required and not text:
+            raise Invalid(f"fill in *{one.title}*", pointer=f"/setting:{one.name}")
+        if not text:
+            continue
+        if one.type == "integer":
+            if not text.isdecimal():
+                raise Invalid(f"*{one.title}* is a number", pointer=f"/setting:{one.name}")
+            found[one.name] = int(text)
+        elif one.type == "array":
+            found[one.name] = [part.strip() for part in text.split(",") if part.strip()]
+        else:
+            found[one.name] = text
+    return found
+
+
+def _secrets(form: Form, forms: Iterable[ParameterForm]) -> dict[str, Secret]:
+    return {one.name: Secret(text) for one in forms if (text := form.text(f"secret:{one.name}"))}
+
+
+async def _renew(visit: Visit, form: Form) -> Response:
+    id = ConnectionId(visit.path("connection"))
+    held = await visit.rooms.keyring.open(id, visit.me)
+    credentials = _fitting(visit.rooms.connectors.get(held.facts.connector))
+    secrets = _secrets(form, credentials.secrets if credentials else ())
+    await visit.rooms.connections.renew(id, secrets, visit.me)
+    return go(f"/connections/{id}", said="It is connected again.")
+
+
+async def _share(visit: Visit, form: Form) -> Response:
+    id = ConnectionId(visit.path("connection"))
+    holder = PrincipalId(form.guid("holder", "Person or group"))
+    role = ConnectionRole(form.text("role", ConnectionRole.CAN_USE))
+    await visit.rooms.connections.share(id, holder, role, visit.me)
+    return go(f"/connections/{id}", said="It is shared. What they do with it is done as its owner.")
+
+
+async def _unshare(visit: Visit, form: Form) -> Response:
+    id = ConnectionId(visit.path("connection"))
+    holder = PrincipalId(form.guid("holder", "Person or group"))
+    await visit.rooms.connections.unshare(id, holder, visit.me)
+    return go(f"/connections/{id}", said="It is shared with them no more.")
+
+
+async def _delete(visit: Visit, form: Form) -> Response:
+    del form
+    left = await visit.rooms.connections.delete(ConnectionId(visit.path("connection")), visit.me)
+    stopped = ", ".join(one.name for one in left)
+    said = f"It is gone. Without a connection now: {stopped}." if left else "It is gone."
+    return go("/connections", said=said)
+
+
+routes = [
+    get("/connections", _list),
+    get("/connections/new", _new),
+    post("/connections/new", _make),
+    get("/connections/{connection:uuid}", _open),
+    post("/connections/{connection:uuid}/renew", _renew),
+    post("/connections/{connection:uuid}/share", _share),
+    post("/connections/{connection:uuid}/unshare", _unshare),
+    post("/connections/{connection:uuid}/delete", _delete),
+]
