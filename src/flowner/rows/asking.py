@@ -11,11 +11,13 @@ from psycopg import errors, sql
 
 from flowner.access.rights import Right, RowFacts, Standing
 from flowner.access.row_filter import (
+    Ways,
     decide_row,
     refuse_row,
     require_impersonation,
     require_privilege,
     together,
+    ways_in,
 )
 from flowner.database import Transaction
 from flowner.errors import Code, Conflict, Invalid, NotFound
@@ -48,6 +50,11 @@ class Asking:
     def law(self, right: Right) -> Predicate:
         """Return the law for this call."""
         return together(self.standings, self.table.name, right, owned=self.table.owned)
+
+    def ways(self, right: Right) -> list[Ways]:
+        """Return the law for this call as the ways in of each in whose name is asked."""
+        name, owned = self.table.name, self.table.owned
+        return [ways_in(one, name, right, owned=owned) for one in self.standings]
 
     def require(self, right: Right) -> None:
         """Raise unless everybody in whose name is asked has the privilege."""

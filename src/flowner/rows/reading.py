@@ -19,12 +19,15 @@ from flowner.rows.asking import Asking, as_seen_by
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import Around, columns_of, compile_path, compile_predicate, quoted
+from flowner.rows.listing import Listing, listing_statement, served
+from flowner.rows.ordering import Place, after
 from flowner.rows.query import MOST
 from flowner.rows.refusing import telling
 from flowner.rows.shapes import shown
 from flowner.rows.store import Store
 from flowner.values import JsonObject
 
+_NO_VALUES: Final[Mapping[str, object]] = {}
 MOST_GROUPED: Final = 50_000
 """Rows that an aggregate is over at most, as in Dataverse."""
 _METHODS: Final = {
@@ -89,26 +92,22 @@ class Reading:
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
             around = self._around(asking)
-            where = self._where(asking, asked.wanted, around)
-            order = [_Place.of(one, asking.table, around) for one in asked.order]
-            order.append(_Place.of(Order(Column(asking.table.key), False), asking.table, around))
-            statement = sql.SQL(
-                "SELECT {}, {} FROM rows.{} r WHERE {} AND {} ORDER BY {} LIMIT {}"
-            ).format(
-                columns_of(asked.columns, asking.table),
-                sql.SQL(", ").join(
-                    sql.SQL("({})::text AS {}").format(one.value, sql.Identifier(f"@{at}"))
-                    for at, one in enumerate(order)
+            order = [Place.of(one, asking.table, around) for one in asked.order]
+            order.append(Place.of(Order(Column(asking.table.key), False), asking.table, around))
+            listing = Listing(
+                columns=columns_of(asked.columns, asking.table),
+                places=order,
+                where=sql.SQL("{} AND {}").format(
+                    self._wanted(asking, asked.wanted, around), after(order, asked.after)
                 ),
-                sql.Identifier(asking.table.name),
-                where,
-                _after(order, asked.after),
-                sql.SQL(", ").join(one.direction for one in order),
-                sql.Literal(asked.size + 1),
+                served=served(asking.table, asked.order, filtered=asked.wanted != TRUE),
+                size=asked.size + 1,
             )
-            found = await _fetch(within, statement)
+            found = await _fetch(within, *listing_statement(asking, listing, around))
             places = [tuple(row.pop(f"@{at}") for at in range(len(order))) for row in found]
-            count = await _count(asking, where, MOST) if asked.counts else None
+            count = None
+            if asked.counts:
+                count = await _count(asking, self._where(asking, asked.wanted, around), MOST)
             more = len(found) > asked.size
             rows = [shown(row, asking.table) for row in found[: asked.size]]
             last = places[asked.size - 1] if more and asked.size else None
@@ -143,7 +142,7 @@ class Reading:
             require_privilege(asking.standings, asking.table.name, Right.READ)
             around = self._around(asking)
             wanted = And((In(Column(column), tuple(listed)), asked.wanted))
-            order = [_Place.of(one, asking.table, around).direction for one in asked.order]
+            order = [Place.of(one, asking.table, around).direction for one in asked.order]
             key = sql.SQL("r.{}").format(sql.Identifier(asking.table.key))
             ordering = sql.SQL(", ").join([*order, key])
             statement = _partitioned(
@@ -207,13 +206,16 @@ class Reading:
         found = await _fetch(within, statement)
         return str(found[0]["id"]) if found else None
 
-    def _where(self, asking: Asking, wanted: Predicate, around: Around) -> sql.Composable:
+    def _wanted(self, asking: Asking, wanted: Predicate, around: Around) -> sql.Composable:
         me = asking.standings[0]
         asker = Asker(
             now=self._clock.now(), user=me.id, teams=me.teams, business_unit=me.business_unit
         )
+        return compile_predicate(settled(wanted, asker), asking.table, around)
+
+    def _where(self, asking: Asking, wanted: Predicate, around: Around) -> sql.Composable:
         return sql.SQL("{} AND {}").format(
-            compile_predicate(settled(wanted, asker), asking.table, around),
+            self._wanted(asking, wanted, around),
             compile_predicate(asking.law(Right.READ), asking.table, around),
         )
 
@@ -249,52 +251,6 @@ def _partitioned(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """One part of an order."""
-
-    value: sql.Composable
-    type: Type
-    descending: bool
-
-    @classmethod
-    def of(cls, order: Order, table: Table, around: Around) -> _Place:
-        value, type = compile_path(order.column.name, table, around)
-        return cls(value, type, order.descending)
-
-    @property
-    def direction(self) -> sql.Composable:
-        words = "{} DESC NULLS LAST" if self.descending else "{} ASC NULLS FIRST"
-        return sql.SQL(words).format(self.value)
-
-    def same(self, last: str | None) -> sql.Composable:
-        return sql.SQL("{} IS NOT DISTINCT FROM {}").format(self.value, self._cast(last))
-
-    def beyond(self, last: str | None) -> sql.Composable:
-        """Return that the place comes after ``last``, nulls being the least."""
-        if last is None:
-            return sql.SQL("false" if self.descending else "{} IS NOT NULL").format(self.value)
-        if self.descending:
-            form = "({} < {} OR {} IS NULL)"
-            return sql.SQL(form).format(self.value, self._cast(last), self.value)
-        return sql.SQL("{} > {}").format(self.value, self._cast(last))
-
-    def _cast(self, last: str | None) -> sql.Composable:
-        return sql.SQL("{}::{}").format(quoted(last), sql.SQL(self.type.value))
-
-
-def _after(order: Sequence[_Place], after: Sequence[str | None] | None) -> sql.Composable:
-    if after is None:
-        return sql.SQL("true")
-    if len(after) != len(order):
-        raise Invalid("`$skiptoken` is none that `@odata.nextLink` gave for this order")
-    ways = []
-    for at, last in enumerate(after):
-        equal = [one.same(value) for one, value in zip(order[:at], after[:at], strict=True)]
-        ways.append(sql.SQL(" AND ").join([*equal, order[at].beyond(last)]))
-    return sql.SQL("({})").format(sql.SQL(" OR ").join(sql.SQL("({})").format(way) for way in ways))
-
-
 def _aggregate(one: tuple[str, str | None, str], table: Table, around: Around) -> sql.Composable:
     method, path, _ = one
     if path is None:
@@ -328,6 +284,8 @@ async def _count(asking: Asking, where: sql.Composable, most: int) -> int:
     return int((await _fetch(asking.transaction, statement))[0]["count"])
 
 
-async def _fetch(transaction: Transaction, statement: sql.Composed) -> list[dict[str, Any]]:
+async def _fetch(
+    transaction: Transaction, statement: sql.Composed, values: Mapping[str, object] = _NO_VALUES
+) -> list[dict[str, Any]]:
     with telling():
-        return await (await transaction.execute(statement, ())).fetchall()
+        return await (await transaction.execute(statement, values)).fetchall()

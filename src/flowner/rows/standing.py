@@ -84,6 +84,11 @@ class Standings:
         self._epoch = -1
         self._known = _Known()
 
+    @property
+    def units(self) -> int:
+        """How many business units there were when a standing was last read."""
+        return len(self._known.units or ())
+
     async def of(self, principal: PrincipalId | str, transaction: Transaction) -> Standing:
         """Return what a user, an application or a team holds now."""
         (found,) = await self.of_all([principal], transaction)
