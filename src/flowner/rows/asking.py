@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -157,7 +157,9 @@ async def exists(asking: Asking, key: str) -> bool:
     return await (await asking.transaction.execute(statement, (key,))).fetchone() is not None
 
 
-async def execute(asking: Asking, statement: sql.Composed, values: Sequence[object]) -> Any:
+async def execute(
+    asking: Asking, statement: sql.Composed, values: Sequence[object] | Mapping[str, object]
+) -> Any:
     """Run a statement. `Conflict` for a key that is taken, `Invalid` for a value that fits not."""
     try:
         return await asking.transaction.execute(statement, values)

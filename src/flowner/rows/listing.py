@@ -86,6 +86,11 @@ def listing_statement(
     return _walk(asking, listing, around), {}
 
 
+def unplaced(row: Mapping[str, object]) -> dict[str, object]:
+    """Return a row without the order's values."""
+    return {name: value for name, value in row.items() if not name.startswith("@")}
+
+
 def _walk(asking: Asking, listing: Listing, around: Around) -> sql.Composed:
     return sql.SQL(_WALK).format(
         columns=listing.columns,

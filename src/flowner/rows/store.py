@@ -23,6 +23,7 @@ from flowner.rows.asking import (
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Catalogue, Table
 from flowner.rows.inheriting import inherit
+from flowner.rows.listing import unplaced
 from flowner.rows.owners import organization_says, owned_by, owner_of
 from flowner.rows.query import read_query, selected
 from flowner.rows.shapes import named, shown, stored
@@ -143,16 +144,17 @@ class Store:
         async with self._asking(caller, table, within) as asking:
             asking.require(Right.READ)
             query = read_query(options, asking.table)
-            law = asking.law(Right.READ)
-            found = await execute(asking, query.statement(law), [])
-            rows = [shown(row, asking.table) for row in await found.fetchall()]
+            found = await (await execute(asking, *query.statement(asking))).fetchall()
+            rows = [shown(unplaced(row), asking.table) for row in found]
             value: list[Json] = [*rows[: query.page]]
             answer: JsonObject = {
                 "@odata.context": f"$metadata#{asking.table.set_name}",
                 "value": value,
             }
             if query.counts:
-                counted = await (await execute(asking, query.counting(law), [])).fetchone()
+                counted = await (
+                    await execute(asking, query.counting(asking.law(Right.READ)), [])
+                ).fetchone()
                 answer["@odata.count"] = counted["count"]
             if len(rows) > query.page and query.goes_on:
                 answer["@odata.nextLink"] = query.next_link
