@@ -12,11 +12,12 @@ from psycopg import sql
 
 from flowner.access.listing_shape import Served, Shape
 from flowner.access.rights import Right, RowFacts
-from flowner.access.row_filter import decide_row, row_filter
+from flowner.access.row_filter import decide_row, row_filter, ways_in
 from flowner.odata.syntax import Column, Order
 from flowner.rows import registry
 from flowner.rows.asking import Asking, ask, facts_of
 from flowner.rows.compiling import Around, compile_predicate
+from flowner.rows.lawful import law_text, law_values, shape_of
 from flowner.rows.listing import Listing, listing_statement
 from flowner.rows.ordering import Place, after
 from flowner.rows.standing import Standings
@@ -108,11 +109,18 @@ async def _compare(store: Any, database: Any, world: dict[str, Any]) -> None:
                     if decide_row(standing, "account", right, row).allowed
                 }
                 law = row_filter(standing, "account", right, owned=True)
-                statement = sql.SQL("SELECT accountid::text AS id FROM rows.account r WHERE {}")
-                found = await stage.t.execute(
-                    statement.format(compile_predicate(law, asking.table)), []
-                )
-                assert {row["id"] for row in await found.fetchall()} == decided, (who, right)
+                ways = [ways_in(standing, "account", right, owned=True)]
+                said = [
+                    (compile_predicate(law, asking.table), {}),
+                    (
+                        law_text(shape_of(ways), "accountid"),
+                        law_values(ways, "account", right),
+                    ),
+                ]
+                for text, values in said:
+                    statement = sql.SQL("SELECT accountid::text AS id FROM rows.account r WHERE {}")
+                    found = await stage.t.execute(statement.format(text), values)
+                    assert {row["id"] for row in await found.fetchall()} == decided, (who, right)
             await _listed(replace(asking, standings=[standing], memory=standings), facts)
         pair = [await standings.of(stage.ids[who], stage.t) for who in PEOPLE[:2]]
         await _listed(replace(asking, standings=pair, memory=standings), facts)

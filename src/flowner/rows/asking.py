@@ -25,7 +25,8 @@ from flowner.odata.syntax import Predicate
 from flowner.rows import feed
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Catalogue, Hidden, Table
-from flowner.rows.compiling import columns_of, compile_predicate
+from flowner.rows.compiling import columns_of
+from flowner.rows.lawful import law_text, law_values, shape_of
 from flowner.rows.standing import Standings
 from flowner.values import JsonObject
 
@@ -110,16 +111,22 @@ async def fetch(
     `NotFound` when there is none, before `AccessDenied` when it is not open.
     """
     key = guid(id, asking.table)
-    statement = sql.SQL("SELECT {} FROM rows.{} r WHERE r.{} = %s AND {}").format(
-        columns_of(columns, asking.whole if whole else asking.table),
-        sql.Identifier(asking.table.name),
-        sql.Identifier(asking.table.key),
-        compile_predicate(asking.law(right), asking.whole),
+    ways = asking.ways(right)
+    table = asking.whole if whole else asking.table
+    shape = shape_of(ways)
+    text = table.kept(
+        ("fetch", None if columns is None else tuple(columns), shape, lock),
+        lambda: sql.SQL("SELECT {} FROM rows.{} r WHERE r.{} = %(key)s AND {}{}").format(
+            columns_of(columns, table),
+            sql.Identifier(table.name),
+            sql.Identifier(table.key),
+            law_text(shape, table.key),
+            sql.SQL(" FOR UPDATE" if lock else ""),
+        ),
     )
-    if lock:
-        statement += sql.SQL(" FOR UPDATE")
+    values = {**law_values(ways, table.name, right), "key": key}
     found: dict[str, Any] | None
-    found = await (await execute(asking, statement, [key])).fetchone()
+    found = await (await execute(asking, text, values)).fetchone()
     if found is not None:
         return found
     if await exists(asking, key):
@@ -158,7 +165,9 @@ async def exists(asking: Asking, key: str) -> bool:
 
 
 async def execute(
-    asking: Asking, statement: sql.Composed, values: Sequence[object] | Mapping[str, object]
+    asking: Asking,
+    statement: sql.Composed | bytes,
+    values: Sequence[object] | Mapping[str, object],
 ) -> Any:
     """Run a statement. `Conflict` for a key that is taken, `Invalid` for a value that fits not."""
     try:

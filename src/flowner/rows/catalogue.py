@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from psycopg.sql import Composable
 
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
@@ -49,6 +51,8 @@ STAMPS: Final = frozenset(
     }
 )  # fmt: skip
 """Columns that the store writes itself."""
+_MOST_TEXTS: Final = 100
+"""Statements that a table keeps: clients ask for the same few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,8 @@ class Table:
 
     hidden: Hidden = Hidden()
     """What whoever asks does not see; nobody in particular sees everything."""
+    texts: dict[object, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """Statements on the table that were made before, by what they depend on besides it."""
 
     def about(self, column: str) -> Described:
         """Return what clients see of a column."""
@@ -93,6 +99,21 @@ class Table:
     def targets(self, column: str) -> list[Relation]:
         """Return where a lookup points."""
         return [one for one in self.outgoing if one.attribute == column]
+
+    def kept(self, what: tuple[object, ...], made: Callable[[], Composable]) -> bytes:
+        """Return the text of a statement, made at its first use.
+
+        ``what`` is all that it depends on besides the table. Where columns are hidden it is made
+        every time: the text says from whom.
+        """
+        if self.hidden.columns:
+            return made().as_bytes()
+        text = self.texts.get(what)
+        if text is None:
+            text = made().as_bytes()
+            if len(self.texts) < _MOST_TEXTS:
+                self.texts[what] = text
+        return text
 
     @property
     def key(self) -> str:

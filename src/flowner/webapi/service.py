@@ -36,7 +36,10 @@ class WebApi:
                 )
             if request.path.strip("/") == "$batch":
                 return await batch.answer_batch(self._database, self._opened, request, person)
-            async with self._database.transaction() as transaction:
+            # What only reads needs no transaction: each statement sees what is committed anyway.
+            reads = request.method == "GET"
+            opened = self._database.connection() if reads else self._database.transaction()
+            async with opened as transaction:
                 return await self._opened(request, person, transaction, None)
         except FlownerError as error:
             return problem(error)
