@@ -169,11 +169,12 @@ async def measure(known: dict[str, str], floor: str, seconds: float) -> None:
     }
     print("requests a second       ours    floor   ours / floor")
     for name, (mine, bare_one) in pairs.items():
-        rates: list[tuple[float, float]] = []
         await rate(ours, mine, seconds / 2)
         await rate(floor, bare_one, seconds / 2)
-        for _ in range(ROUNDS):
-            rates.append((await rate(ours, mine, seconds), await rate(floor, bare_one, seconds)))
+        rates = [
+            (await rate(ours, mine, seconds), await rate(floor, bare_one, seconds))
+            for _ in range(ROUNDS)
+        ]
         a, b = (statistics.median(one) for one in zip(*rates, strict=True))
         ratio = statistics.median(one / other for one, other in rates)
         print(f"  {name:18} {a:9.0f} {b:8.0f} {ratio:10.2f}")
