@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import errors, sql
@@ -29,6 +29,9 @@ from flowner.rows.compiling import columns_of
 from flowner.rows.lawful import law_text, law_values, shape_of
 from flowner.rows.standing import Standings
 from flowner.values import JsonObject
+
+_EPOCH: Final = "@epoch"
+_PROOF: Final = f', (SELECT epoch FROM rows.identity_epoch) AS "{_EPOCH}"'  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +114,62 @@ async def fetch(
     `NotFound` when there is none, before `AccessDenied` when it is not open.
     """
     key = guid(id, asking.table)
+    found = await _opened(asking, key, right, (columns, whole, lock))
+    if found is not None:
+        return found
+    if await exists(asking, key):
+        raise refuse_row(asking.standings, right, asking.table.name, key)
+    raise absent(asking.table, key)
+
+
+async def glimpse(
+    transaction: Transaction,
+    about: tuple[Catalogue, Standings],
+    caller: Caller,
+    table: str,
+    id: str,
+    select: Callable[[Table], Sequence[str] | None],
+) -> tuple[dict[str, Any], Table] | None:
+    """Return a row to be read, by what is remembered of who asks: 1 query, which proves it.
+
+    The row comes with the epoch of the very moment it was read in; one that is over counts for
+    nothing. None: `ask` and `fetch` find out.
+    """
+    catalogue, memory = about
+    standing, epoch = memory.remembered(caller.acting_for), memory.epoch
+    if standing is None or caller.actor is not None:
+        return None
+    if not (standing.enabled and standing.has_roles and standing.reach(table, Right.READ)):
+        return None
+    found = as_seen_by(await catalogue.table(table, transaction), standing)
+    asking = Asking(
+        transaction=transaction, catalogue=catalogue, memory=memory, caller=caller,
+        standings=[standing], table=found,
+    )  # fmt: skip
+    row = await _opened(
+        asking, guid(id, found), Right.READ, (select(found), False, False), proved=True
+    )
+    return None if row is None or row.pop(_EPOCH) != epoch else (row, found)
+
+
+async def _opened(
+    asking: Asking,
+    key: str,
+    right: Right,
+    how: tuple[Sequence[str] | None, bool, bool],
+    *,
+    proved: bool = False,
+) -> dict[str, Any] | None:
+    """Return the row if it is open. ``how``: the columns, whether whole, whether locked."""
+    columns, whole, lock = how
     ways = asking.ways(right)
     table = asking.whole if whole else asking.table
     shape = shape_of(ways)
     text = table.kept(
-        ("fetch", None if columns is None else tuple(columns), shape, lock),
-        lambda: sql.SQL("SELECT {} FROM rows.{} r WHERE r.{} = %(key)s AND {}{}").format(
+        ("fetch", None if columns is None else tuple(columns), shape, lock, proved),
+        lambda: sql.SQL("SELECT {}{} FROM rows.{} r WHERE r.{} = %(key)s AND {}{}").format(
             columns_of(columns, table),
+            sql.SQL(_PROOF if proved else ""),
             sql.Identifier(table.name),
             sql.Identifier(table.key),
             law_text(shape, table.key),
@@ -125,13 +177,8 @@ async def fetch(
         ),
     )
     values = {**law_values(ways, table.name, right), "key": key}
-    found: dict[str, Any] | None
-    found = await (await execute(asking, text, values)).fetchone()
-    if found is not None:
-        return found
-    if await exists(asking, key):
-        raise refuse_row(asking.standings, right, asking.table.name, key)
-    raise absent(asking.table, key)
+    found: dict[str, Any] | None = await (await execute(asking, text, values)).fetchone()
+    return found
 
 
 async def facts_of(asking: Asking, id: str) -> RowFacts:

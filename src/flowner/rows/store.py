@@ -18,6 +18,7 @@ from flowner.rows.asking import (
     execute,
     exists,
     fetch,
+    glimpse,
     guid,
 )
 from flowner.rows.callers import Caller
@@ -83,6 +84,13 @@ class Store:
         within: Transaction | None = None,
     ) -> JsonObject:
         """Return one row. `NotFound` when there is none, `AccessDenied` when it is not open."""
+        if within is None:
+            async with self._database.connection() as connection:
+                return await self.get(caller, table, id, select=select, within=connection)
+        about = self.catalogue, self._standings
+        seen = await glimpse(within, about, caller, table, id, lambda it: selected(select, it))
+        if seen is not None:
+            return shown(*seen)
         async with self._asking(caller, table, within) as asking:
             asking.require(Right.READ)
             row = await fetch(asking, id, Right.READ, selected(select, asking.table))

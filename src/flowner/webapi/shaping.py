@@ -26,13 +26,14 @@ async def present(
     """
     wants = call.prefers.wants
     names = await _names(call, table, rows) if wants(FORMATTED) or wants(LOGICAL_NAME) else {}
-    shown = []
+    shown, annotated = [], bool(call.prefers.annotations)
     for row in rows:
         found: JsonObject = {"@odata.etag": row["@odata.etag"]}
         for name, value in row.items():
             if name.startswith("@") or (columns is not None and _hidden(name, columns, table)):
                 continue
-            found |= _annotated(call, table, name, value, names)
+            if annotated:
+                found |= _annotated(call, table, name, value, names)
             found[name] = value
         shown.append(found)
     return shown
