@@ -27,6 +27,7 @@ class Place:
 
     @classmethod
     def of(cls, order: Order, table: Table, around: Around) -> Place:
+        """Return the place of a column or path; `Invalid` where it leads nowhere."""
         name = order.column.name
         value, type = compile_path(name, table, around)
         never = name == table.key or (name in _NEVER_NULL and not table.is_system)
