@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from flowner.access.rights import Right
-from flowner.access.row_filter import decide_row, row_filter
+from flowner.access.listing_shape import Served, Shape
+from flowner.access.rights import Right, RowFacts
+from flowner.access.row_filter import decide_row, row_filter, ways_in
+from flowner.odata.syntax import Column, Order
 from flowner.rows import registry
-from flowner.rows.asking import ask, facts_of
-from flowner.rows.compiling import compile_predicate
+from flowner.rows.asking import Asking, ask, facts_of
+from flowner.rows.compiling import Around, compile_predicate
+from flowner.rows.lawful import law_text, law_values, shape_of
+from flowner.rows.listing import Listing, listing_statement
+from flowner.rows.ordering import Place, after
 from flowner.rows.standing import Standings
 from rows.stage import DEPTHS, EVERY, Stage, make_tables, staged
 
@@ -22,6 +28,12 @@ PEOPLE = ("ann", "ben", "cas", "dee")
 TEAMS = {"crew": 0, "record": 1, "staff": 2}
 HOLDERS = (*PEOPLE, "crew", "staff")
 OWNERS = (*PEOPLE, "crew")
+ORDERS = (
+    (),
+    (Order(Column("modifiedon"), True),),
+    (Order(Column("ssn"), True), Order(Column("modifiedon"), False)),
+    (Order(Column("ssn"), False),),
+)
 
 DEPTH = st.sampled_from(("Basic", "Basic", *DEPTHS))
 rights = st.one_of(
@@ -97,11 +109,52 @@ async def _compare(store: Any, database: Any, world: dict[str, Any]) -> None:
                     if decide_row(standing, "account", right, row).allowed
                 }
                 law = row_filter(standing, "account", right, owned=True)
-                statement = sql.SQL("SELECT accountid::text AS id FROM rows.account r WHERE {}")
-                found = await stage.t.execute(
-                    statement.format(compile_predicate(law, asking.table)), []
-                )
-                assert {row["id"] for row in await found.fetchall()} == decided, (who, right)
+                ways = [ways_in(standing, "account", right, owned=True)]
+                said = [
+                    (compile_predicate(law, asking.table), {}),
+                    (
+                        law_text(shape_of(ways), "account", "accountid"),
+                        law_values(ways, "account", right),
+                    ),
+                ]
+                for text, values in said:
+                    statement = sql.SQL("SELECT accountid::text AS id FROM rows.account r WHERE {}")
+                    found = await stage.t.execute(statement.format(text), values)
+                    assert {row["id"] for row in await found.fetchall()} == decided, (who, right)
+            await _listed(replace(asking, standings=[standing], memory=standings), facts)
+        pair = [await standings.of(stage.ids[who], stage.t) for who in PEOPLE[:2]]
+        await _listed(replace(asking, standings=pair, memory=standings), facts)
+
+
+async def _listed(asking: Asking, facts: dict[str, RowFacts]) -> None:
+    """Every shape of the list's statement finds what is decided, page after page, in order."""
+    decided = {id for id, row in facts.items() if asking.allows(Right.READ, row)}
+    for order in ORDERS:
+        parts = (*order, Order(Column("accountid"), False))
+        places = [Place.of(one, asking.table, Around()) for one in parts]
+        lists = [await _pages(asking, places, chosen) for chosen in (*Shape, None)]
+        assert set(lists[0]) == decided
+        assert len(lists[0]) == len(decided)
+        assert all(one == lists[0] for one in lists), order
+
+
+async def _pages(asking: Asking, places: list[Place], chosen: Shape | None) -> list[str]:
+    found: list[str] = []
+    last = None
+    while True:
+        listing = Listing(
+            columns=sql.SQL("r.name"),
+            places=places,
+            where=after(places, last),
+            served=Served.NOWHERE,
+            size=3,
+        )
+        statement = listing_statement(asking, listing, Around(), chosen=chosen)
+        rows = await (await asking.transaction.execute(*statement)).fetchall()
+        if not rows:
+            return found
+        last = tuple(rows[-1][f"@{at}"] for at in range(len(places)))
+        found += [row[f"@{len(places) - 1}"] for row in rows]
 
 
 async def _build(s: Stage, world: dict[str, Any]) -> list[str]:
@@ -149,7 +202,8 @@ async def _hierarchy(s: Stage, world: dict[str, Any]) -> None:
 async def _row(
     s: Stage, owner: str, unit: str, shared: list[tuple[str, str]], inherited: bool
 ) -> str:
-    id = await s.row("account", owner, owningbusinessunit=s.ids[unit])
+    ssn = None if inherited else owner
+    id = await s.row("account", owner, owningbusinessunit=s.ids[unit], ssn=ssn)
     for holder, right in shared:
         mask = Right(right).mask
         await s.insert(

@@ -10,6 +10,7 @@ from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
 from flowner.rows import feed, registry
 from flowner.rows.callers import Caller
 from flowner.rows.metadata import Metadata
+from rows.conftest import CLERK
 
 
 def test_a_row_from_beginning_to_end(company, run) -> None:
@@ -285,5 +286,30 @@ def test_a_long_list_comes_in_pages_that_do_not_overlap(company, database, run) 
         for bad in ({"$skiptoken": "x"}, {"$top": "-1"}, {"$skip": "1"}):
             with pytest.raises(Invalid):
                 await store.list(admin, "t_manys", bad)
+
+    run(story())
+
+
+def test_what_is_remembered_of_a_person_ends_with_what_it_came_from(company, database, run) -> None:
+    async def story() -> None:
+        store, ann = company.store, Caller(company.ann)
+        admin = Caller(company.admin)
+        id = (await store.create(ann, "t_note", {"t_name": "Mine"}))["t_noteid"]
+        other = (await store.create(admin, "t_note", {"t_name": "Not mine"}))["t_noteid"]
+        assert (await store.get(ann, "t_note", id))["t_name"] == "Mine"
+        for _ in range(2):
+            with pytest.raises(AccessDenied) as refused:
+                await store.get(ann, "t_note", other)
+            assert refused.value.code is Code.ROW_ACCESS_DENIED
+        held = {"roleid": CLERK, "principalid": company.ann}
+        async with database.transaction() as t:
+            await t.execute("DELETE FROM rows.roleassignment WHERE principalid = %s"
+                            " AND roleid = %s", (company.ann, CLERK))  # fmt: skip
+        with pytest.raises(AccessDenied) as refused:
+            await store.get(ann, "t_note", id)
+        assert refused.value.code is Code.PRIVILEGE_MISSING
+        async with database.transaction() as t:
+            await registry.insert(t, "roleassignment", held, by=None)
+        assert (await store.get(ann, "t_note", id))["t_name"] == "Mine"
 
     run(story())

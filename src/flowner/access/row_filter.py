@@ -7,11 +7,11 @@ Source: https://learn.microsoft.com/power-platform/admin/how-record-access-deter
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowner.access.rights import Right, RowFacts, Standing
 from flowner.errors import AccessDenied, Code
-from flowner.odata.syntax import FALSE, TRUE, And, Column, In, Or, Predicate, Shared
+from flowner.odata.syntax import TRUE, And, Column, In, Or, Predicate, Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +47,51 @@ def decide_row(standing: Standing, table: str, right: Right, row: RowFacts) -> D
     return Decision(False, "the row is neither theirs, nor in their reach, nor shared with them")
 
 
-def row_filter(standing: Standing, table: str, right: Right, *, owned: bool) -> Predicate:
-    """State the law for one principal as a predicate. ``owned``: the table's rows have owners."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """The ways into the rows of a table for one principal: any one is enough."""
+
+    owners: frozenset[str]
+    """Whose rows are open."""
+    units: frozenset[str]
+    """The business units whose rows are open."""
+    sharers: frozenset[str]
+    """With whom a row must be shared."""
+    everywhere: bool = False
+    """Every row is open, whatever the others say."""
+
+
+_NO_WAY = Ways(owners=frozenset(), units=frozenset(), sharers=frozenset())
+
+
+def ways_in(standing: Standing, table: str, right: Right, *, owned: bool) -> Ways:
+    """State the law for one principal as ways in. ``owned``: the table's rows have owners."""
     reach = standing.reach(table, right)
     if reach is None:
-        return FALSE
-    if reach.everywhere:
-        return TRUE
-    if not owned:
-        return FALSE
+        return _NO_WAY
+    if reach.everywhere or not owned:
+        return replace(_NO_WAY, everywhere=reach.everywhere)
     reports = standing.reports
     own = {standing.id} if reach.own else set()
-    owners = standing.teams | own | reports.owners(table, right)
+    return Ways(
+        owners=standing.teams | own | reports.owners(table, right),
+        units=reach.units,
+        sharers=standing.holders | reports.sharers(table, right),
+    )
+
+
+def row_filter(standing: Standing, table: str, right: Right, *, owned: bool) -> Predicate:
+    """State the law for one principal as a predicate. ``owned``: the table's rows have owners."""
+    ways = ways_in(standing, table, right, owned=owned)
+    if ways.everywhere:
+        return TRUE
     parts: list[Predicate] = []
-    if owners:
-        parts.append(In(Column("ownerid"), tuple(sorted(owners))))
-    if reach.units:
-        parts.append(In(Column("owningbusinessunit"), tuple(sorted(reach.units))))
-    sharers = standing.holders | reports.sharers(table, right)
-    parts.append(Shared(table, sharers, right.mask))
+    if ways.owners:
+        parts.append(In(Column("ownerid"), tuple(sorted(ways.owners))))
+    if ways.units:
+        parts.append(In(Column("owningbusinessunit"), tuple(sorted(ways.units))))
+    if ways.sharers:
+        parts.append(Shared(table, ways.sharers, right.mask))
     return Or(tuple(parts))
 
 

@@ -38,7 +38,8 @@ async def _read(request: Request) -> requests.Request:
     raw: bytes = request.scope["raw_path"]
     head, _, tail = raw.partition(b"?")[0].partition(_MARK)
     version, _, path = tail.partition(b"/")
-    host = f"{request.url.scheme}://{request.url.netloc}"
+    url = request.url
+    host = f"{url.scheme}://{url.netloc}"
     return requests.Request(
         method=request.method,
         service=f"{host}{(head + _MARK + version).decode('latin-1')}/",

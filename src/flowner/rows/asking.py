@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import errors, sql
 
 from flowner.access.rights import Right, RowFacts, Standing
 from flowner.access.row_filter import (
+    Ways,
     decide_row,
     refuse_row,
     require_impersonation,
     require_privilege,
     together,
+    ways_in,
 )
 from flowner.database import Transaction
 from flowner.errors import Code, Conflict, Invalid, NotFound
@@ -23,9 +25,13 @@ from flowner.odata.syntax import Predicate
 from flowner.rows import feed
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Catalogue, Hidden, Table
-from flowner.rows.compiling import columns_of, compile_predicate
+from flowner.rows.compiling import columns_of
+from flowner.rows.lawful import law_text, law_values, shape_of
 from flowner.rows.standing import Standings
 from flowner.values import JsonObject
+
+_EPOCH: Final = "@epoch"
+_PROOF: Final = f', (SELECT epoch FROM rows.identity_epoch) AS "{_EPOCH}"'  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,11 @@ class Asking:
     def law(self, right: Right) -> Predicate:
         """Return the law for this call."""
         return together(self.standings, self.table.name, right, owned=self.table.owned)
+
+    def ways(self, right: Right) -> list[Ways]:
+        """Return the law for this call as the ways in of each in whose name is asked."""
+        name, owned = self.table.name, self.table.owned
+        return [ways_in(one, name, right, owned=owned) for one in self.standings]
 
     def require(self, right: Right) -> None:
         """Raise unless everybody in whose name is asked has the privilege."""
@@ -103,21 +114,71 @@ async def fetch(
     `NotFound` when there is none, before `AccessDenied` when it is not open.
     """
     key = guid(id, asking.table)
-    statement = sql.SQL("SELECT {} FROM rows.{} r WHERE r.{} = %s AND {}").format(
-        columns_of(columns, asking.whole if whole else asking.table),
-        sql.Identifier(asking.table.name),
-        sql.Identifier(asking.table.key),
-        compile_predicate(asking.law(right), asking.whole),
-    )
-    if lock:
-        statement += sql.SQL(" FOR UPDATE")
-    found: dict[str, Any] | None
-    found = await (await execute(asking, statement, [key])).fetchone()
+    found = await _opened(asking, key, right, (columns, whole, lock))
     if found is not None:
         return found
     if await exists(asking, key):
         raise refuse_row(asking.standings, right, asking.table.name, key)
     raise absent(asking.table, key)
+
+
+async def glimpse(
+    transaction: Transaction,
+    about: tuple[Catalogue, Standings],
+    caller: Caller,
+    table: str,
+    id: str,
+    select: Callable[[Table], Sequence[str] | None],
+) -> tuple[dict[str, Any], Table] | None:
+    """Return a row to be read, by what is remembered of who asks: 1 query, which proves it.
+
+    The row comes with the epoch of the very moment it was read in; one that is over counts for
+    nothing. None: `ask` and `fetch` find out.
+    """
+    catalogue, memory = about
+    standing, epoch = memory.remembered(caller.acting_for), memory.epoch
+    if standing is None or caller.actor is not None:
+        return None
+    if not (standing.enabled and standing.has_roles and standing.reach(table, Right.READ)):
+        return None
+    found = as_seen_by(await catalogue.table(table, transaction), standing)
+    asking = Asking(
+        transaction=transaction, catalogue=catalogue, memory=memory, caller=caller,
+        standings=[standing], table=found,
+    )  # fmt: skip
+    row = await _opened(
+        asking, guid(id, found), Right.READ, (select(found), False, False), proved=True
+    )
+    return None if row is None or row.pop(_EPOCH) != epoch else (row, found)
+
+
+async def _opened(
+    asking: Asking,
+    key: str,
+    right: Right,
+    how: tuple[Sequence[str] | None, bool, bool],
+    *,
+    proved: bool = False,
+) -> dict[str, Any] | None:
+    """Return the row if it is open. ``how``: the columns, whether whole, whether locked."""
+    columns, whole, lock = how
+    ways = asking.ways(right)
+    table = asking.whole if whole else asking.table
+    shape = shape_of(ways)
+    text = table.kept(
+        ("fetch", None if columns is None else tuple(columns), shape, lock, proved),
+        lambda: sql.SQL("SELECT {}{} FROM rows.{} r WHERE r.{} = %(key)s AND {}{}").format(
+            columns_of(columns, table),
+            sql.SQL(_PROOF if proved else ""),
+            sql.Identifier(table.name),
+            sql.Identifier(table.key),
+            law_text(shape, table.name, table.key),
+            sql.SQL(" FOR UPDATE" if lock else ""),
+        ),
+    )
+    values = {**law_values(ways, table.name, right), "key": key}
+    found: dict[str, Any] | None = await (await execute(asking, text, values)).fetchone()
+    return found
 
 
 async def facts_of(asking: Asking, id: str) -> RowFacts:
@@ -150,7 +211,11 @@ async def exists(asking: Asking, key: str) -> bool:
     return await (await asking.transaction.execute(statement, (key,))).fetchone() is not None
 
 
-async def execute(asking: Asking, statement: sql.Composed, values: Sequence[object]) -> Any:
+async def execute(
+    asking: Asking,
+    statement: sql.Composed | bytes,
+    values: Sequence[object] | Mapping[str, object],
+) -> Any:
     """Run a statement. `Conflict` for a key that is taken, `Invalid` for a value that fits not."""
     try:
         return await asking.transaction.execute(statement, values)

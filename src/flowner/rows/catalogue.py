@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
+
+from psycopg.sql import Composable
 
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
@@ -61,6 +63,8 @@ STAMPS: Final = frozenset(
     }
 )  # fmt: skip
 """Columns that the store writes itself."""
+_MOST_TEXTS: Final = 100
+"""Statements that a table keeps: clients ask for the same few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,8 @@ class Table:
 
     hidden: Hidden = Hidden()
     """What whoever asks does not see; nobody in particular sees everything."""
+    texts: dict[object, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """Statements on the table that were made before, by what they depend on besides it."""
 
     def about(self, column: str) -> Described:
         """Return what clients see of a column."""
@@ -120,6 +126,21 @@ class Table:
         """Return the relationship of many to many of this name, from its first side if of two."""
         found = [one for one in self.associations if one.schema_name == schema_name]
         return next((one for one in found if one.is_first), found[0] if found else None)
+
+    def kept(self, what: tuple[object, ...], made: Callable[[], Composable]) -> bytes:
+        """Return the text of a statement, made at its first use.
+
+        ``what`` is all that it depends on besides the table. Where columns are hidden it is made
+        every time: the text says from whom.
+        """
+        if self.hidden.columns:
+            return made().as_bytes()
+        text = self.texts.get(what)
+        if text is None:
+            text = made().as_bytes()
+            if len(self.texts) < _MOST_TEXTS:
+                self.texts[what] = text
+        return text
 
     @property
     def key(self) -> str:

@@ -34,6 +34,7 @@ from flowner.odata.syntax import (
 from flowner.rows.associations import Association
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.describing import Relation
+from flowner.rows.lawful import shared_with
 
 _OPERATORS: Final = {
     Comparison.EQ: sql.SQL("="),
@@ -48,16 +49,6 @@ _PATTERNS: Final = {
     TextTest.STARTS_WITH: "{}%",
     TextTest.ENDS_WITH: "%{}",
 }
-_SHARED = """
-EXISTS (SELECT 1 FROM rows.rowshare s WHERE s.tablename = {table} AND s.rowid = {row}.{key}
-    AND s.principalid = ANY({holders}::uuid[]) AND (s.accessmask | s.inheritedmask) & {mask} <> 0)
-"""
-# A flow's co-owners see its runs; who may only run it, their own.
-_RUN_SHARED = """
-EXISTS (SELECT 1 FROM rows.flowshare s WHERE s.workflowid = {row}.workflowid
-    AND s.principalid = ANY({holders}::uuid[]) AND {mask} = 1
-    AND (s.role = 1 OR {row}.startedbyid = ANY({holders}::uuid[])))
-"""
 _SEEN = """
 CASE WHEN EXISTS (SELECT 1 FROM rows.columnshare s WHERE s.tablename = {table}
     AND s.rowid = {row}.{key} AND s.columnname = {name} AND s.readaccess
@@ -104,13 +95,8 @@ def compile_predicate(
         case Related(path, part, position):
             return _related(path, part, table, around, position)
         case Shared(name, holders, mask):
-            return sql.SQL(_RUN_SHARED if name == "flowrun" else _SHARED).format(
-                table=_quoted(name),
-                row=around.row,
-                key=sql.Identifier(table.key),
-                holders=_quoted(sorted(holders)),
-                mask=_quoted(mask),
-            )
+            values = (_quoted(name), _quoted(sorted(holders)), _quoted(mask))
+            return shared_with(name, around.row, table.key, values)
         case Function(name, column, _):
             raise Invalid(f"the function `{name}` is not offered here", position=column.position)
         case Compare() | CompareColumns() | In() | Test() | Like():

@@ -28,16 +28,9 @@ from flowner.rows.compiling import (
     quoted,
     value_of,
 )
+from flowner.rows.ordering import Place, after
 from flowner.rows.query import MOST
-from flowner.rows.reading import (
-    MOST_GROUPED,
-    Place,
-    Reading,
-    aggregate,
-    behind,
-    fetch_rows,
-    plain,
-)
+from flowner.rows.reading import MOST_GROUPED, Reading, aggregate, fetch_rows, plain
 from flowner.rows.shapes import shown
 from flowner.rows.store import Store
 from flowner.values import JsonObject
@@ -150,7 +143,7 @@ class Joining:
                 sql.SQL(", ").join([*taken, *_ordered(order, distinct=joined.distinct)]),
                 scene.source,
                 where,
-                behind(order, joined.after),
+                after(order, joined.after),
                 sql.SQL(", ").join(one.direction for one in order),
                 sql.Literal(joined.size + 1),
             )

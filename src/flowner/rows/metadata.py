@@ -26,8 +26,10 @@ CREATE TABLE rows.{table} (
 )
 """
 
-
 _OWNER = "ownerid uuid NOT NULL, owneridtype text NOT NULL, owningbusinessunit uuid,"
+_INDEX = "CREATE INDEX ON rows.{table} ({first}modifiedon DESC NULLS LAST, {key})"
+"""What the newest rows of an owner, of a business unit and of all are found by, in the very order
+that lists have: nulls are the least, and the key comes last."""
 
 
 async def create(transaction: Transaction, name: str, *, owned: bool) -> None:
@@ -38,8 +40,9 @@ async def create(transaction: Transaction, name: str, *, owned: bool) -> None:
     table, key = sql.Identifier(name), sql.Identifier(f"{name}id")
     owner = sql.SQL(_OWNER if owned else "")
     await transaction.execute(sql.SQL(_CREATE).format(table=table, key=key, owner=owner))
-    if owned:
-        await transaction.execute(sql.SQL("CREATE INDEX ON rows.{} (ownerid)").format(table))
+    for first in ("", "ownerid, ", "owningbusinessunit, ") if owned else ("",):
+        index = sql.SQL(_INDEX).format(table=table, first=sql.SQL(first), key=key)
+        await transaction.execute(index)
 
 
 class Metadata:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -11,9 +11,12 @@ from psycopg import sql
 
 from flowner.errors import Invalid
 from flowner.odata.parser import parse_filter, parse_order, parse_select
-from flowner.odata.syntax import TRUE, Predicate
+from flowner.odata.syntax import TRUE, Column, Order, Predicate
+from flowner.rows.asking import Asking
 from flowner.rows.catalogue import Table
-from flowner.rows.compiling import column_of, columns_of, compared, compile_predicate
+from flowner.rows.compiling import Around, column_of, columns_of, compared, compile_predicate
+from flowner.rows.listing import Listing, listing_statement, served
+from flowner.rows.ordering import Place
 
 MOST: Final = 5000
 """Rows that one answer carries at most, and up to which ``$count`` counts, as in Dataverse."""
@@ -29,7 +32,7 @@ class Query:
     options: Mapping[str, str] = field(repr=False)
     columns: Sequence[str] | None
     wanted: Predicate
-    order: sql.Composable
+    order: tuple[Order, ...]
     top: int
     """Rows wanted in all."""
     skipped: int
@@ -56,19 +59,19 @@ class Query:
         following = {**self.options, "$skiptoken": f"{self.skipped + self.page}"}
         return f"{self.table.set_name}?{urlencode(following)}"
 
-    def statement(self, law: Predicate) -> sql.Composed:
-        """Return the statement: a page, and one row more if there is one."""
-        return sql.SQL(
-            "SELECT {} FROM rows.{} r WHERE {} AND {} ORDER BY {} LIMIT {} OFFSET {}"
-        ).format(
-            columns_of(self.columns, self.table),
-            sql.Identifier(self.table.name),
-            compile_predicate(self.wanted, self.table),
-            compile_predicate(law, self.table),
-            self.order,
-            sql.Literal(self.page + 1),
-            sql.Literal(self.skipped),
+    def statement(self, asking: Asking) -> tuple[sql.Composed, Mapping[str, object]]:
+        """Return the statement with its values: a page, and one row more if there is one."""
+        around = Around()
+        parts = (*self.order, Order(Column(self.table.key), False))
+        listing = Listing(
+            columns=columns_of(self.columns, self.table),
+            places=[Place.of(one, self.table, around) for one in parts],
+            where=compile_predicate(self.wanted, self.table),
+            served=served(self.table, self.order, filtered=self.wanted != TRUE),
+            size=self.page + 1,
+            skipped=self.skipped,
         )
+        return listing_statement(asking, listing, around)
 
     def counting(self, law: Predicate) -> sql.Composed:
         """Return the statement that counts, up to `MOST`."""
@@ -106,16 +109,10 @@ def selected(select: str | None, table: Table) -> list[str] | None:
     return sorted(columns | {table.key, "versionnumber"})
 
 
-def _order(text: str | None, table: Table) -> sql.Composable:
-    """Return the order asked for, with the key behind: pages must not overlap."""
-    directions = [
-        sql.SQL("r.{} {}").format(
-            sql.Identifier(compared(one.column.name, table)),
-            sql.SQL("DESC NULLS LAST" if one.descending else "ASC NULLS FIRST"),
-        )
-        for one in (parse_order(text) if text else ())
-    ]
-    return sql.SQL(", ").join([*directions, sql.SQL("r.{}").format(sql.Identifier(table.key))])
+def _order(text: str | None, table: Table) -> tuple[Order, ...]:
+    """Return the order asked for, by columns of the table."""
+    asked = parse_order(text) if text else ()
+    return tuple(replace(one, column=Column(compared(one.column.name, table))) for one in asked)
 
 
 def _top(text: str | None) -> int:

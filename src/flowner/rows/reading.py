@@ -20,12 +20,15 @@ from flowner.rows.associations import Association
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import Around, columns_of, compile_path, compile_predicate, quoted
+from flowner.rows.listing import Listing, listing_statement, served
+from flowner.rows.ordering import Place, after
 from flowner.rows.query import MOST
 from flowner.rows.refusing import telling
 from flowner.rows.shapes import shown
 from flowner.rows.store import Store
 from flowner.values import JsonObject
 
+_NO_VALUES: Final[Mapping[str, object]] = {}
 MOST_GROUPED: Final = 50_000
 """Rows that an aggregate is over at most, as in Dataverse."""
 _METHODS: Final = {
@@ -90,26 +93,22 @@ class Reading:
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
             around = self.around(asking)
-            where = self.where(asking, asked.wanted, around)
             order = [Place.of(one, asking.table, around) for one in asked.order]
             order.append(Place.of(Order(Column(asking.table.key), False), asking.table, around))
-            statement = sql.SQL(
-                "SELECT {}, {} FROM rows.{} r WHERE {} AND {} ORDER BY {} LIMIT {}"
-            ).format(
-                columns_of(asked.columns, asking.table),
-                sql.SQL(", ").join(
-                    sql.SQL("({})::text AS {}").format(one.value, sql.Identifier(f"@{at}"))
-                    for at, one in enumerate(order)
+            listing = Listing(
+                columns=columns_of(asked.columns, asking.table),
+                places=order,
+                where=sql.SQL("{} AND {}").format(
+                    self._wanted(asking, asked.wanted, around), after(order, asked.after)
                 ),
-                sql.Identifier(asking.table.name),
-                where,
-                behind(order, asked.after),
-                sql.SQL(", ").join(one.direction for one in order),
-                sql.Literal(asked.size + 1),
+                served=served(asking.table, asked.order, filtered=asked.wanted != TRUE),
+                size=asked.size + 1,
             )
-            found = await fetch_rows(within, statement)
+            found = await fetch_rows(within, *listing_statement(asking, listing, around))
             places = [tuple(row.pop(f"@{at}") for at in range(len(order))) for row in found]
-            count = await _count(asking, where, MOST) if asked.counts else None
+            count = None
+            if asked.counts:
+                count = await _count(asking, self.where(asking, asked.wanted, around), MOST)
             more = len(found) > asked.size
             rows = [shown(row, asking.table) for row in found[: asked.size]]
             last = places[asked.size - 1] if more and asked.size else None
@@ -243,9 +242,12 @@ class Reading:
     def where(self, asking: Asking, wanted: Predicate, around: Around) -> sql.Composable:
         """Return the caller's predicate and the law's, over the row ``r``."""
         return sql.SQL("{} AND {}").format(
-            compile_predicate(self.settled(asking, wanted), asking.table, around),
+            self._wanted(asking, wanted, around),
             compile_predicate(asking.law(Right.READ), asking.table, around),
         )
+
+    def _wanted(self, asking: Asking, wanted: Predicate, around: Around) -> sql.Composable:
+        return compile_predicate(self.settled(asking, wanted), asking.table, around)
 
     def settled(self, asking: Asking, wanted: Predicate) -> Predicate:
         """Return the predicate with what depends on who asks, and when, said in comparisons."""
@@ -297,56 +299,6 @@ async def _by_place(
     return grouped
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One part of an order."""
-
-    value: sql.Composable
-    type: Type
-    descending: bool
-
-    @classmethod
-    def of(cls, order: Order, table: Table, around: Around) -> Place:
-        """Return the place of an order's column, or of a path."""
-        value, type = compile_path(order.column.name, table, around)
-        return cls(value, type, order.descending)
-
-    @property
-    def direction(self) -> sql.Composable:
-        """Return what stands behind ``ORDER BY``, nulls being the least."""
-        words = "{} DESC NULLS LAST" if self.descending else "{} ASC NULLS FIRST"
-        return sql.SQL(words).format(self.value)
-
-    def same(self, last: str | None) -> sql.Composable:
-        """Return that the place is that of ``last``."""
-        return sql.SQL("{} IS NOT DISTINCT FROM {}").format(self.value, self._cast(last))
-
-    def beyond(self, last: str | None) -> sql.Composable:
-        """Return that the place comes after ``last``, nulls being the least."""
-        if last is None:
-            return sql.SQL("false" if self.descending else "{} IS NOT NULL").format(self.value)
-        if self.descending:
-            form = "({} < {} OR {} IS NULL)"
-            return sql.SQL(form).format(self.value, self._cast(last), self.value)
-        return sql.SQL("{} > {}").format(self.value, self._cast(last))
-
-    def _cast(self, last: str | None) -> sql.Composable:
-        return sql.SQL("{}::{}").format(quoted(last), sql.SQL(self.type.value))
-
-
-def behind(order: Sequence[Place], after: Sequence[str | None] | None) -> sql.Composable:
-    """Return that a row comes behind these values of the order."""
-    if after is None:
-        return sql.SQL("true")
-    if len(after) != len(order):
-        raise Invalid("`$skiptoken` is none that `@odata.nextLink` gave for this order")
-    ways = []
-    for at, last in enumerate(after):
-        equal = [one.same(value) for one, value in zip(order[:at], after[:at], strict=True)]
-        ways.append(sql.SQL(" AND ").join([*equal, order[at].beyond(last)]))
-    return sql.SQL("({})").format(sql.SQL(" OR ").join(sql.SQL("({})").format(way) for way in ways))
-
-
 def aggregate(one: tuple[str, str | None, str], table: Table, around: Around) -> sql.Composable:
     """Return one aggregate. `Invalid` where its column holds what cannot be added up."""
     method, path, _ = one
@@ -382,7 +334,9 @@ async def _count(asking: Asking, where: sql.Composable, most: int | None) -> int
     return int((await fetch_rows(asking.transaction, statement))[0]["count"])
 
 
-async def fetch_rows(transaction: Transaction, statement: sql.Composed) -> list[dict[str, Any]]:
+async def fetch_rows(
+    transaction: Transaction, statement: sql.Composed, values: Mapping[str, object] = _NO_VALUES
+) -> list[dict[str, Any]]:
     """Return all rows of a statement. What the database refuses is an error of ours."""
     with telling():
-        return await (await transaction.execute(statement, ())).fetchall()
+        return await (await transaction.execute(statement, values)).fetchall()

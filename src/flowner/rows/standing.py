@@ -89,6 +89,23 @@ class Standings:
         self._epoch = -1
         self._known = _Known()
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that is remembered."""
+        return self._epoch
+
+    def remembered(self, principal: PrincipalId) -> Standing | None:
+        """Return what a principal held in the remembered epoch, which may be over.
+
+        Whoever uses it proves that `epoch` still stands before anything is shown or written.
+        """
+        return self._known.standings.get(principal)
+
+    @property
+    def units(self) -> int:
+        """How many business units there were when a standing was last read."""
+        return len(self._known.units or ())
+
     async def of(self, principal: PrincipalId | str, transaction: Transaction) -> Standing:
         """Return what a user, an application or a team holds now."""
         (found,) = await self.of_all([principal], transaction)

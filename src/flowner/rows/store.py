@@ -19,12 +19,14 @@ from flowner.rows.asking import (
     exists,
     facts_of,
     fetch,
+    glimpse,
     guid,
 )
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Catalogue, Table
 from flowner.rows.inheriting import inherit
 from flowner.rows.keeping import Keeper, keeper_of
+from flowner.rows.listing import unplaced
 from flowner.rows.owners import organization_says, owned_by, owner_of, placed
 from flowner.rows.pictures import Picture, image_columns, keep_pictures, take_pictures
 from flowner.rows.query import read_query, selected
@@ -101,6 +103,13 @@ class Store:
         within: Transaction | None = None,
     ) -> JsonObject:
         """Return one row. `NotFound` when there is none, `AccessDenied` when it is not open."""
+        if within is None:
+            async with self._database.connection() as connection:
+                return await self.get(caller, table, id, select=select, within=connection)
+        about = self.catalogue, self._standings
+        seen = await glimpse(within, about, caller, table, id, lambda it: selected(select, it))
+        if seen is not None:
+            return shown(*seen)
         async with self._asking(caller, table, within) as asking:
             asking.require(Right.READ)
             row = await fetch(asking, id, Right.READ, selected(select, asking.table))
@@ -164,16 +173,17 @@ class Store:
         async with self._asking(caller, table, within) as asking:
             asking.require(Right.READ)
             query = read_query(options, asking.table)
-            law = asking.law(Right.READ)
-            found = await execute(asking, query.statement(law), [])
-            rows = [shown(row, asking.table) for row in await found.fetchall()]
+            found = await (await execute(asking, *query.statement(asking))).fetchall()
+            rows = [shown(unplaced(row), asking.table) for row in found]
             value: list[Json] = [*rows[: query.page]]
             answer: JsonObject = {
                 "@odata.context": f"$metadata#{asking.table.set_name}",
                 "value": value,
             }
             if query.counts:
-                counted = await (await execute(asking, query.counting(law), [])).fetchone()
+                counted = await (
+                    await execute(asking, query.counting(asking.law(Right.READ)), [])
+                ).fetchone()
                 answer["@odata.count"] = counted["count"]
             if len(rows) > query.page and query.goes_on:
                 answer["@odata.nextLink"] = query.next_link

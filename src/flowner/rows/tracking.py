@@ -17,6 +17,7 @@ from psycopg import sql
 
 from flowner.access.rights import Right, RowFacts
 from flowner.database import Transaction
+from flowner.database.savepoints import apart
 from flowner.errors import Code, Invalid
 from flowner.rows.asking import Asking
 
@@ -94,8 +95,9 @@ async def follow(asking: Asking) -> Moment:
     alive = await asking.transaction.execute(_ALIVE, (table.name, TOKEN_DAYS))
     if await alive.fetchone() is None:
         lock = sql.SQL("LOCK TABLE rows.{} IN SHARE MODE").format(sql.Identifier(table.name))
-        await asking.transaction.execute(lock)
-        await asking.transaction.execute(_BEGIN, (table.name,))
+        async with apart(asking.transaction):
+            await asking.transaction.execute(lock)
+            await asking.transaction.execute(_BEGIN, (table.name,))
     values = {"table": table.name, "days": TOKEN_DAYS + 1}
     await asking.transaction.execute(_ASKED, values)
     return await _now(asking.transaction)

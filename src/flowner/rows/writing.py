@@ -22,13 +22,16 @@ _UPDATE = (
 async def insert(asking: Asking, row: Mapping[str, object]) -> JsonObject:
     """Add a row, given by column; return it whole."""
     table = asking.whole
-    statement = sql.SQL("INSERT INTO rows.{} AS r ({}) VALUES ({}) RETURNING {}").format(
-        sql.Identifier(table.name),
-        sql.SQL(", ").join(sql.Identifier(name) for name in row),
-        sql.SQL(", ").join(sql.Placeholder() for _ in row),
-        columns_of(None, table),
+    text = table.kept(
+        ("insert", *row),
+        lambda: sql.SQL("INSERT INTO rows.{} AS r ({}) VALUES ({}) RETURNING {}").format(
+            sql.Identifier(table.name),
+            sql.SQL(", ").join(sql.Identifier(name) for name in row),
+            sql.SQL(", ").join(sql.Placeholder() for _ in row),
+            columns_of(None, table),
+        ),
     )
-    return await _one(asking, statement, list(row.values()))
+    return await _one(asking, text, list(row.values()))
 
 
 async def update(asking: Asking, key: str, row: Mapping[str, object]) -> JsonObject:
@@ -57,6 +60,6 @@ def stamps(caller: Caller, what: str) -> dict[str, object]:
     return {f"{what}by": caller.acting_for, f"{what}onbehalfby": caller.actor}
 
 
-async def _one(asking: Asking, statement: sql.Composed, values: list[object]) -> JsonObject:
+async def _one(asking: Asking, statement: sql.Composed | bytes, values: list[object]) -> JsonObject:
     found: dict[str, Any] = await (await execute(asking, statement, values)).fetchone()
     return shown(found, asking.whole)

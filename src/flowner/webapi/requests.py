@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from flowner.definitions.documents import own, parse
@@ -83,6 +84,7 @@ class Preferences:
     """What the answer says that it has done."""
 
     @classmethod
+    @lru_cache(maxsize=256)
     def read(cls, header: str) -> Preferences:
         """Read a ``Prefer`` header; what is not known is passed over, as RFC 7240 asks."""
         given = dict(_preference(part) for part in _parts(header))

@@ -58,7 +58,10 @@ class WebApi:
                 )
             if request.path.strip("/") == "$batch":
                 return await batch.answer_batch(self.database, self._opened, request, person)
-            async with self.database.transaction() as transaction:
+            # What only reads needs no transaction: each statement sees what is committed anyway.
+            reads = request.method == "GET"
+            opened = self.database.connection() if reads else self.database.transaction()
+            async with opened as transaction:
                 return await self._opened(request, person, transaction, None)
         except FlownerError as error:
             return problem(error)

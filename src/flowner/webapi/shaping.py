@@ -34,7 +34,7 @@ async def present(
         name: await thumbnails(call.transaction, table.name, name, keys)
         for name in images.intersection(columns or ())
     }
-    shown = []
+    shown, annotated = [], bool(call.prefers.annotations)
     for row in rows:
         found: JsonObject = {"@odata.etag": row["@odata.etag"]}
         for name, value in row.items():
@@ -45,7 +45,8 @@ async def present(
                     kept = pictures[name].get(str(row.get(table.key)))
                     found[name] = None if value is None else kept
                 continue
-            found |= _annotated(call, table, name, value, names)
+            if annotated:
+                found |= _annotated(call, table, name, value, names)
             found[name] = value
         shown.append(found)
     return shown

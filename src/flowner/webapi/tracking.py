@@ -98,18 +98,35 @@ async def _changes(
             raise Invalid("`$skiptoken` is none that `@odata.nextLink` gave", code=Code.BAD_QUERY)
     else:
         later = (await tracking.follow(asking)).token
-    changed = await tracking.changes(asking, since, after, min(listing.asked.size, MOST))
-    asked = Asked(columns=listing.asked.columns, size=1)
-    found = await call.rooms.reading.those(
-        call.caller, table.name, (table.key, changed.ids), asked, call.transaction
-    )
-    rows = await expanded(call, table, [found[id][0] for id in changed.ids if id in found], listing)
-    gone = [_deleted(call, table, id) for id in await tracking.removed(asking, changed.gone)]
+    found, removed, goes_on = await _told(call, asking, listing, (since, after))
+    rows = await expanded(call, table, list(found.values()), listing)
+    gone = [_deleted(call, table, id) for id in removed]
     following = {"$deltatoken": later}
-    if changed.last is not None:
-        cookie = cookie_of(number + 1, (changed.last, later))
+    if goes_on:
+        cookie = cookie_of(number + 1, (max([*found, *removed]), later))
         following = {"$deltatoken": since.token, "$skiptoken": cookie}
     return _answer(call, table, listing, [*rows, *gone], following)
+
+
+async def _told(
+    call: Call, asking: Asking, listing: Listing, place: tuple[tracking.Moment, str | None]
+) -> tuple[dict[str, JsonObject], list[str], bool]:
+    """Return the next changed rows by id, the ids of removed ones, and whether there are more.
+
+    A page that goes on has one row at least: the next begins behind one that may be told of.
+    """
+    (since, after), table = place, asking.table
+    asked = Asked(columns=listing.asked.columns, size=1)
+    while True:
+        changed = await tracking.changes(asking, since, after, min(listing.asked.size, MOST))
+        found = await call.rooms.reading.those(
+            call.caller, table.name, (table.key, changed.ids), asked, call.transaction
+        )
+        removed = await tracking.removed(asking, changed.gone)
+        if found or removed or changed.last is None:
+            rows = {id: found[id][0] for id in changed.ids if id in found}
+            return rows, removed, changed.last is not None
+        after = changed.last
 
 
 def _answer(
