@@ -3,6 +3,7 @@
 #   make demo     a small company: flows of every kind, and in whose name each action ran
 #   make test     the tests
 #   make check    formatting, types, imports and the house's own rules
+#   make fuzz     100,000 random requests to the Web API, each answer held against the row law
 #   make bench    how fast, beside a floor measured in the same run
 #   make lock     compile requirements/*.txt again (maintainers)
 
@@ -11,7 +12,7 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 
-.PHONY: setup demo test check bench lock clean
+.PHONY: setup demo test check fuzz bench lock clean
 
 setup: $(DEV)
 
@@ -42,6 +43,9 @@ check: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/house
+
+fuzz: $(DEV)
+	$(BIN)/python tests/webapi/fuzz.py --requests 100000 --seed $${SEED:-1}
 
 bench: $(DEV)
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

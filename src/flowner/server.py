@@ -29,6 +29,7 @@ from flowner.directory.arriving import Arrivals
 from flowner.directory.bearers import Bearers
 from flowner.directory.facts import Facts
 from flowner.directory.groups import ProvidedGroups
+from flowner.directory.keeping import KEEPERS
 from flowner.directory.openid import OpenIdSignIn
 from flowner.directory.passwords import Passwords
 from flowner.directory.people import Directory
@@ -48,15 +49,18 @@ from flowner.flows.audience import Audience
 from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
+from flowner.flows.deleting import Deleting
 from flowner.flows.drafting import Drafting
 from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.keeping import Flows
 from flowner.flows.keyring import Keyring
 from flowner.flows.listing import Listing
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
+from flowner.flows.referring import References, Values, Variables
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
@@ -66,6 +70,7 @@ from flowner.journal.store import Journal, open_journal
 from flowner.journal.wakes import Wakes
 from flowner.portal.app import build as build_portal
 from flowner.portal.rooms import Rooms as Parlours
+from flowner.rows.keeping import Keeper
 from flowner.rows.making import Making
 from flowner.rows.metadata import Metadata
 from flowner.rows.reading import Reading
@@ -134,6 +139,7 @@ class House:
     importer: Importer
     turning: Turning
     sharing: Sharing
+    deleting: Deleting
     connections: Connections
     consent: Consent
     apps: Apps
@@ -234,9 +240,23 @@ def _build(
     database, journal, vault = memory
     here = f"http://{settings.host}:{settings.port}"
     address = Address(key=signing, base=settings.public_url or here)
-    store = Store(database, clock)
-    making = Making(database, store.catalogue)
     facts, published = Facts(database), Published(database)
+    turning = Turning(database, published, clock)
+    sharing = Sharing(database, published, clock)
+    deleting = Deleting(database, journal)
+    flows = Flows(
+        published=published, turning=turning, sharing=sharing, deleting=deleting, clock=clock
+    )
+    of_flows: dict[str, Keeper] = {
+        "workflow": flows,
+        "connectionreference": References(published=published),
+        "environmentvariabledefinition": Variables(),
+        "environmentvariablevalue": Values(),
+    }
+    store = Store(database, clock, {**KEEPERS, **of_flows})
+    making = Making(database, store.catalogue)
+    rooms = Rooms(store=store, reading=Reading(store, clock), making=making, clock=clock)
+    webapi = WebApi(database, rooms)
     directory, tokens = Directory(database), Tokens(database, clock)
     providers = Providers(settings.providers, clock)
     bearers = Bearers(database, providers, clock)
@@ -252,6 +272,7 @@ def _build(
             database=database,
             facts=facts,
             store=store,
+            webapi=webapi,
             vault=vault,
             clock=clock,
             connectors=connectors(),
@@ -286,8 +307,9 @@ def _build(
         facts=facts,
         published=published,
         importer=Importer(database, published, clock),
-        turning=Turning(database, published, clock),
-        sharing=Sharing(database, published, clock),
+        turning=turning,
+        sharing=sharing,
+        deleting=deleting,
         connections=Connections(database, vault, published),
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
@@ -310,10 +332,7 @@ def _build(
         listing=Listing(database, published),
         address=address,
         making=making,
-        webapi=WebApi(
-            database,
-            Rooms(store=store, reading=Reading(store, clock), making=making, clock=clock),
-        ),
+        webapi=webapi,
     )
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 from flowner.connectors.dataverse import connector
 from flowner.directory.people import NewPerson
 from flowner.engine.rows_as import RowsAs
+from flowner.rows.associations import sides_of
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Type
+from flowner.rows.describing import Described, Kind
 from flowner.rows.seed import BASIC_USER
 from flowner.sdk.connector import Repeat
 from flowner.sdk.context import OperationContext, Rejected
@@ -44,7 +49,7 @@ class Shop:
             repeated=repeated,
             account=by,
             settings=settings,
-            rows=RowsAs(self.house.store, Caller(self.people[by])),
+            rows=RowsAs(self.house.store, self.house.webapi, Caller(self.people[by])),
         )
         return self.run(connector.operations[operation].perform(parameters, context))
 
@@ -237,11 +242,47 @@ def test_relations_are_made_and_ended_once(shop: Shop) -> None:
     assert shop.ask("DisassociateEntities", ending, repeated=True).status == 204
 
 
+def test_relations_of_many_to_many_are_made_and_ended_once(shop: Shop) -> None:
+    kept = sides_of(
+        "s_Order_Customers", ("s_order_customers",) * 2, ("s_order", "s_customer"),
+        ("s_orderid", "s_customerid"), ("s_customers_of", "s_orders_of"),
+    )  # fmt: skip
+    shop.run(shop.house.making.associate(kept[0]))
+    order = shop.order()
+    made = shop.ask("CreateRecord", {"entityName": "s_customers", "item/s_name": "Many"}).body
+    expanding = {"entityName": "s_orders", "recordId": order, "$expand": "s_customers_of"}
+
+    def related() -> list[str]:
+        row = shop.ask("GetItem", expanding).body
+        return [one["s_customerid"] for one in row["s_customers_of"]]
+
+    for relationship in ("s_customers_of", "s_Order_Customers"):  # by property, by schema name
+        parameters = {
+            "entityName": "s_orders", "recordId": order,
+            "associationEntityRelationship": relationship,
+            "item/@odata.id": f"s_customers({made['s_customerid']})",
+        }  # fmt: skip
+        assert shop.ask("AssociateEntities", parameters).status == 204
+        no = shop.refused("AssociateEntities", parameters)
+        assert (no.status, no.code) == (412, DUPLICATE)
+        assert shop.ask("AssociateEntities", parameters, repeated=True).status == 204
+        assert related() == [made["s_customerid"]]
+        assert shop.refused("AssociateEntities", parameters, by="ben").status == 403
+        ending = parameters | {"$id": parameters["item/@odata.id"]}
+        assert shop.ask("DisassociateEntities", ending).status == 204
+        assert related() == []
+        assert shop.refused("DisassociateEntities", ending).status == 404
+        assert shop.ask("DisassociateEntities", ending, repeated=True).status == 204
+
+
 def test_what_harmless_operations_are_is_that_they_read() -> None:
     reads = {name for name, one in connector.operations.items() if one.repeat is Repeat.HARMLESS}
-    twins = {f"{name}WithOrganization" for name in ("ListRecords", "GetItem")}
-    assert reads == {"ListRecords", "GetItem", "GetItems_V2", "GetItem_V2"} | twins
-    assert not any(one.repeat is Repeat.NEVER for one in connector.operations.values())
+    own = {"ListRecords", "GetItem", "GetEntityFileImageFieldContent"}
+    twins = {f"{name}WithOrganization" for name in own}
+    assert reads == own | {"GetItems_V2", "GetItem_V2"} | twins
+    never = {name for name, one in connector.operations.items() if one.repeat is Repeat.NEVER}
+    acts = ("PerformUnboundAction", "PerformBoundAction")
+    assert never == {*acts, *(f"{name}WithOrganization" for name in acts)}
 
 
 # the columns of a row
@@ -387,3 +428,146 @@ def test_without_rows_it_says_so(shop: Shop) -> None:
     with pytest.raises(Rejected) as caught:
         shop.run(connector.operations["ListRecords"].perform({"entityName": "s_orders"}, context))
     assert caught.value.status == 403
+
+
+# what the Web API answers
+
+
+def related(shop: Shop, order: str, name: str, **more: Any) -> str:
+    """Give an order a customer of its own."""
+    made = shop.ask("CreateRecord", {"entityName": "s_customers", "item/s_name": name}, **more)
+    customer: str = made.body["s_customerid"]
+    shop.ask("AssociateEntities", {
+        "entityName": "s_orders", "recordId": order,
+        "associationEntityRelationship": "s_customer",
+        "item/@odata.id": f"s_customers({customer})"}, **more)  # fmt: skip
+    return customer
+
+
+def test_rows_are_expanded_and_annotated(shop: Shop) -> None:
+    tag = fresh()
+    id = shop.order("Expanded", s_city=tag)
+    one = {"entityName": "s_orders", "recordId": id, "$select": "s_name",
+           "$expand": "owninguser($select=fullname)"}  # fmt: skip
+    row = shop.ask("GetItem", one).body
+    assert (row["owninguser"]["fullname"], row["@odata.id"]) == ("ann", f"s_orders({id})")
+    many = {"entityName": "s_orders", "$filter": f"s_city eq '{tag}'", "$expand": "owninguser"}
+    (row,) = shop.ask("ListRecords", many | {"partitionId": ""}).body["value"]
+    assert row["owninguser"]["fullname"] == "ann"
+    assert row["_ownerid_value@OData.Community.Display.V1.FormattedValue"] == "ann"
+    assert row["statecode@OData.Community.Display.V1.FormattedValue"] == "Active"
+    assert shop.refused("ListRecords", many | {"$expand": "nothing"}).status == 400
+
+
+def test_lists_are_asked_for_in_fetchxml_and_added_up(shop: Shop) -> None:
+    tag = fresh()
+    for size, by in ((1, "ann"), (2, "ann"), (4, "ben")):
+        shop.order("Fetched", by=by, s_city=tag, s_size=size)
+    text = (
+        "<fetch><entity name='s_order'><attribute name='s_size'/><order attribute='s_size'/>"
+        f"<filter><condition attribute='s_city' operator='eq' value='{tag}'/></filter>"
+        "<link-entity name='systemuser' from='systemuserid' to='ownerid' alias='o'><attribute"
+        " name='fullname'/></link-entity></entity></fetch>"
+    )
+    found = shop.ask("ListRecords", {"entityName": "s_orders", "fetchXml": text}).body["value"]
+    assert [(row["s_size"], row["o.fullname"]) for row in found] == [(1, "ann"), (2, "ann")]
+    apply = f"filter(s_city eq '{tag}')/aggregate(s_size with sum as whole)"
+    for by, whole in (("ann", 3), ("vera", 7)):
+        asked = {"entityName": "s_orders", "$apply": apply}
+        assert shop.ask("ListRecords", asked, by=by).body["value"] == [{"whole": whole}]
+
+
+def test_a_relation_is_ended_only_with_the_row_it_is_with(shop: Shop) -> None:
+    order, other = shop.order(), shop.order()
+    customer, stranger = related(shop, order, "C"), related(shop, other, "D")
+    ending = {"entityName": "s_orders", "recordId": order,
+              "associationEntityRelationship": "s_customer",
+              "$id": f"s_customers({stranger})"}  # fmt: skip
+    assert shop.refused("DisassociateEntities", ending).status == 404
+    assert shop.get(order)["_s_customer_value"] == customer
+    for name in ("nothing", "s_customer/$ref", "../s_customers", "s_customer?x"):
+        no = shop.refused("DisassociateEntities", ending | {"associationEntityRelationship": name})
+        assert no.status == 400
+
+
+def test_actions_are_those_of_the_web_api(shop: Shop) -> None:
+    targets = {"item/Targets": [{"s_name": "Acted"}, {"s_name": "Acted"}]}
+    bound = {"entityName": "s_orders", "actionName": "Microsoft.Dynamics.CRM.CreateMultiple"}
+    answer = shop.ask("PerformBoundAction", bound | targets)
+    assert [shop.get(id)["s_name"] for id in answer.body["Ids"]] == ["Acted", "Acted"]
+    no = shop.refused("PerformBoundAction", bound | targets, by="guest")
+    assert (no.status, no.code) == (403, PRIVILEGE)
+    condition = {"AttributeName": "s_name", "Operator": "Equal", "Values": [{"Value": "Acted"}]}
+    query = {"EntityName": "s_order", "Criteria": {"Conditions": [condition]}}
+    sweep = {"actionName": "BulkDelete", "item": {"QuerySet": [query], "JobName": "x"}}
+    assert shop.ask("PerformUnboundAction", sweep).body["JobId"]
+    assert shop.count("Acted") == 0
+    assert shop.ask("PerformUnboundAction", {"actionName": "PublishAllXml"}).status == 204
+    for action in ("Nothing", "WhoAmI", "../x", "a(b)", "$batch", ""):
+        no = shop.refused("PerformUnboundAction", {"actionName": action, "item": {"s_name": "x"}})
+        assert no.status in (400, 403, 404), action
+        assert no.message
+
+
+def changes(*requests: tuple[str, JsonObject]) -> JsonObject:
+    return {"requests": [{"name": f"R{at}", "operation": operation, "parameters": given}
+                         for at, (operation, given) in enumerate(requests)]}  # fmt: skip
+
+
+def test_a_changeset_is_carried_out_whole_or_not_at_all(shop: Shop) -> None:
+    name, id = f"Set {fresh()}", shop.order("Old")
+    create = ("CreateRecord", {"entityName": "s_orders", "item/s_name": name})
+    update = ("UpdateOnlyRecord", {"entityName": "s_orders", "recordId": id, "item/s_name": "New"})
+    gone = ("DeleteRecord", {"entityName": "s_orders", "recordId": ABSENT})
+    no = shop.refused("ExecuteChangeset", changes(create, update, gone))
+    assert (no.status, no.code) == (404, GONE)
+    assert (shop.count(name), shop.get(id)["s_name"]) == (0, "Old")
+    key = fresh()
+    for repeated in (False, True):
+        answer = shop.ask("ExecuteChangeset", changes(create, create, update), key=key,
+                          repeated=repeated)  # fmt: skip
+        assert [one["statusCode"] for one in answer.body] == [201, 201, 200]
+        assert (shop.count(name), shop.get(id)["s_name"]) == (2, "New")
+    assert answer.body[2]["body"]["s_name"] == "New"
+    for wrong in ("ListRecords", "ExecuteChangeset", "SendEmailV2"):
+        assert shop.refused("ExecuteChangeset", changes((wrong, {}))).status == 400
+
+
+def test_files_and_images_are_read_and_written(shop: Shop) -> None:
+    async def widen() -> None:
+        async with shop.house.database.transaction() as t:
+            table = await shop.house.store.catalogue.table("s_order", t)
+        for kind, name in ((Kind.FILE, "s_paper"), (Kind.IMAGE, "s_photo")):
+            about = Described(kind=kind, schema_name=name, display_name=name,
+                              details={"CanStoreFullImage": True})  # fmt: skip
+            await shop.house.making.add_column(table, name, about)
+
+    shop.run(widen())
+    id = shop.order("Papers")
+    place = {"entityName": "s_orders", "recordId": id, "fileImageFieldName": "s_paper"}
+    assert shop.ask("GetEntityFileImageFieldContent", place).status == 204
+    sent = {
+        "item": {"$content-type": "text/plain", "$content": "aGk="},
+        "x-ms-file-name": "ä b.txt",
+    }
+    assert shop.ask("UpdateEntityFileImageFieldContent", place | sent).status == 204
+    answer = shop.ask("GetEntityFileImageFieldContent", place)
+    assert answer.body == sent["item"]
+    assert answer.headers["x-ms-file-name"] == "ä b.txt"
+    shop.ask("UpdateEntityFileImageFieldContent", place | {"item": "plain", "x-ms-file-name": "x"})
+    answer = shop.ask("GetEntityFileImageFieldContent", place)
+    assert base64.b64decode(answer.body["$content"]) == b"plain"
+    written = io.BytesIO()
+    Image.new("RGB", (200, 200)).save(written, "PNG")
+    content = {"$content": base64.b64encode(written.getvalue()).decode()}
+    named = {"fileImageFieldName": "s_photo", "x-ms-file-name": "a.png"}
+    image = place | named | {"item": content}
+    shop.ask("UpdateEntityFileImageFieldContent", image)
+    whole = shop.ask("GetEntityFileImageFieldContent", image | {"size": "full"}).body
+    assert base64.b64decode(whole["$content"]) == written.getvalue()
+    small = shop.ask("GetEntityFileImageFieldContent", image).body
+    assert small["$content-type"] == "image/jpeg"
+    assert shop.refused("GetEntityFileImageFieldContent", place, by="ben").code == ROW
+    assert shop.refused("UpdateEntityFileImageFieldContent", place | sent, by="ben").status == 403
+    for wrong in ({"item": 5}, {"item": {"$content": "!"}}, {"fileImageFieldName": "../x"}):
+        assert shop.refused("UpdateEntityFileImageFieldContent", place | sent | wrong).status == 400

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from flowner.access.rights import Right
 from flowner.clock import SystemClock
+from flowner.rows import registry
 from flowner.rows.callers import Caller
 from flowner.rows.feed import Change
-from flowner.rows.holders import require_depth, require_holder, require_other_administrator
-from flowner.rows.seed import DELEGATE
+from flowner.rows.holders import require_depth
+from flowner.rows.seed import BASIC_USER, DELEGATE
 from flowner.rows.standing import Standings
 from flowner.rows.subscriptions import listening
 from flowner.values import PrincipalId
@@ -176,7 +179,7 @@ async def children_go_with_their_parent(s: Stage) -> None:
     await s.user("sib", "buX", BOTH)
     went: dict[str, list[bool]] = {}
     for how in ("Cascade", "UserOwned", "Active", "NoCascade"):
-        await s.t.execute("DELETE FROM rows.relationshipmetadata")
+        await s.unrelate()
         await s.relationship("contact", "parentcustomerid", "account", assign=how)
         parent = await s.row("account", "me")
         children = [
@@ -360,9 +363,7 @@ async def a_second_share_adds(s: Stage) -> None:
 async def modifying_replaces(s: Stage) -> None:
     id = await pair(s)
     for right in (READ, WRITE):
-        await s.store.modify_access(
-            s.who("peer"), "account", id, PrincipalId(s.ids["me"]), [right], within=s.t
-        )
+        await s.modify("peer", "account", id, "me", right)
         assert await s.access("admin", "account", id, "me") == {right}
 
 
@@ -752,9 +753,7 @@ async def a_profile_opens_no_row(s: Stage) -> None:
 async def a_column_of_one_row(s: Stage) -> None:
     id = await with_secret(s)
     other = await s.row("account", "me", ssn="x")
-    await s.store.share_column(
-        s.who("admin"), "account", id, "ssn", PrincipalId(s.ids["me"]), read=True, within=s.t
-    )
+    await s.share_column("admin", "account", id, "ssn", "me")
     assert (await s.get("me", "account", id))["ssn"] == "x"
     assert (await s.get("me", "account", other))["ssn"] is None
 
@@ -786,8 +785,7 @@ async def a_list_without_privilege(s: Stage) -> None:
 async def a_count_of_what_may_be_read(s: Stage) -> str:
     await pair(s)
     await s.row("account", "me")
-    answer = await s.store.list(s.who("me"), "account", {"$count": "true"}, within=s.t)
-    assert answer["@odata.count"] == 1
+    assert await s.count("me", "account") == 1
     return "filtered"
 
 
@@ -830,7 +828,7 @@ async def a_directory_groups_team(s: Stage) -> None:
 async def associating_without_append(s: Stage) -> None:
     await s.user("me", "bu1", having("Basic", "Append") | having("Basic", "Read", table="contact"))
     one, other = await s.row("account", "me"), await s.row("contact", "me")
-    await s.store.require_association(s.who("me"), ("account", one), ("contact", other), within=s.t)
+    await s.associate("me", ("account", one), ("contact", other))
 
 
 @scene("S320")
@@ -843,6 +841,20 @@ async def relating_a_child(s: Stage) -> None:
     await s.point("me", "contact", other, "parentcustomerid", f"/accounts({one})")
 
 
+@scene("S221")
+async def privileges_by_table(s: Stage) -> None:
+    for table, owned in (("account", True), ("position", False)):
+        found = await s.store.list(
+            s.who("admin"), "privilege", {"$filter": f"endswith(name,'{table}')"}, within=s.t
+        )
+        rows = found["value"]
+        wanted = {f"prv{right}{table}".lower() for right in Right}
+        if not owned:
+            wanted -= {f"prvShare{table}".lower(), f"prvAssign{table}".lower()}
+        assert {row["name"].lower() for row in rows} == wanted
+        assert all(row["canbebasic"] is owned and row["canbeglobal"] for row in rows)
+
+
 @scene("S222")
 async def a_shallow_right_on_rows_without_owners(s: Stage) -> None:
     await require_depth(s.t, "businessunit", 1)
@@ -851,9 +863,83 @@ async def a_shallow_right_on_rows_without_owners(s: Stage) -> None:
 @scene("S322")
 async def a_role_for_an_access_team(s: Stage) -> None:
     await s.team("record", kind=1)
-    await require_holder(s.t, PrincipalId(s.ids["record"]))
+    await s.take("admin", "record", BASIC_USER)
 
 
 @scene("S323")
 async def the_last_administrator(s: Stage) -> None:
-    await require_other_administrator(s.t, PrincipalId(s.ids["admin"]))
+    await s.disable("admin", "admin")
+
+
+# business units and roles
+
+
+async def default_teams(s: Stage, unit: str) -> list[dict[str, Any]]:
+    return await registry.select(s.t, "team", {"businessunitid": unit, "isdefault": True})
+
+
+@scene("S206")
+async def a_unit_has_a_default_team(s: Stage) -> None:
+    unit = str((await s.create("admin", "businessunit", name="North"))["businessunitid"])
+    (team,) = await default_teams(s, unit)
+    assert (team["name"], team["teamtype"]) == ("North", 0)
+    s.ids["north"] = unit
+    await s.user("me", "north", OWN)
+    members = await registry.select(s.t, "teammembership", {"teamid": team["teamid"]})
+    assert [row["systemuserid"] for row in members] == [s.ids["me"]]
+
+
+@scene("S207")
+async def a_default_team_goes_with_its_unit(s: Stage) -> None:
+    unit = str((await s.create("admin", "businessunit", name="North"))["businessunitid"])
+    await s.update("admin", "businessunit", unit, name="South")
+    (team,) = await default_teams(s, unit)
+    assert team["name"] == "South"
+    for change in ({"name": "Other"}, {"isdefault": False}):
+        with pytest.raises(s.refusal):
+            await s.update("admin", "team", team["teamid"], **change)
+    with pytest.raises(s.refusal):
+        await s.delete("admin", "team", team["teamid"])
+    await s.delete("admin", "businessunit", unit)
+    assert await default_teams(s, unit) == []
+
+
+async def copies(s: Stage, root: str) -> dict[str, dict[str, Any]]:
+    found = await registry.select(s.t, "role", {"parentrootroleid": root})
+    return {row["businessunitid"]: row for row in found if row["roleid"] != root}
+
+
+@scene("S223")
+async def a_role_is_in_every_unit(s: Stage) -> None:
+    role = str((await s.create("admin", "role"))["roleid"])
+    found = await copies(s, role)
+    assert set(found) == {s.ids[name] for name in ("bu1", "bu2", "buX")}
+    assert found[s.ids["bu1"]]["parentroleid"] == role
+    assert found[s.ids["bu2"]]["parentroleid"] == found[s.ids["bu1"]]["roleid"]
+    below = {"parentbusinessunitid": s.ids["bu2"]}
+    unit = str((await s.create("admin", "businessunit", **below))["businessunitid"])
+    (copy,) = [one for place, one in (await copies(s, role)).items() if place == unit]
+    assert copy["parentroleid"] == found[s.ids["bu2"]]["roleid"]
+
+
+@scene("S224")
+async def a_copy_stays_as_long_as_its_root(s: Stage) -> None:
+    role = str((await s.create("admin", "role"))["roleid"])
+    copy = (await copies(s, role))[s.ids["bu1"]]["roleid"]
+    spare = str((await s.create("admin", "role", name="spare"))["roleid"])
+    await s.delete("admin", "role", spare)
+    assert await registry.select(s.t, "role", {"parentrootroleid": spare}) == []
+    await s.delete("admin", "role", copy)
+
+
+@scene("S225")
+async def a_role_of_another_unit_where_that_is_not_offered(s: Stage) -> None:
+    await s.user("me", "bu1")
+    here, there = [
+        str((await s.create("admin", "role", name=unit, businessunitid=s.ids[unit]))["roleid"])
+        for unit in ("bu1", "bu2")
+    ]
+    await s.take("admin", "me", there)
+    await s.organization(enableownershipacrossbusinessunits=False)
+    await s.take("admin", "me", here)
+    await s.take("admin", "me", there)

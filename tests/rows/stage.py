@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from psycopg.types.json import Jsonb
 
@@ -14,10 +14,13 @@ from flowner.access.rights import Depth, Right
 from flowner.access.row_filter import Decision, decide_row
 from flowner.clock import SystemClock
 from flowner.database import Database, Transaction
+from flowner.directory.keeping import KEEPERS
+from flowner.errors import Refused
 from flowner.rows import registry, seed
 from flowner.rows.asking import ask, facts_of
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Type
+from flowner.rows.holders import require_holder, require_other_administrator, require_unit
 from flowner.rows.metadata import Metadata
 from flowner.rows.standing import Standings
 from flowner.rows.store import Store
@@ -42,7 +45,7 @@ class Forgotten(Exception):
 
 
 async def make_tables(database: Database) -> Store:
-    store = Store(database, SystemClock())
+    store = Store(database, SystemClock(), KEEPERS)
     for name, columns in TABLES.items():
         await Metadata(database, store.catalogue).create_table(
             name, set_name=f"{name}s", primary_name="name", columns=columns
@@ -58,6 +61,9 @@ class Stage:
     t: Transaction
     ids: dict[str, str] = field(default_factory=lambda: {"root": seed.ORGANIZATION})
     units: dict[str, str] = field(default_factory=dict)
+
+    refusal: ClassVar[type[Exception]] = Refused
+    """What a refusal raises."""
 
     async def insert(self, table: str, **values: object) -> str:
         return await registry.insert(self.t, table, values, by=None)
@@ -161,6 +167,10 @@ class Stage:
             (name, name, child, column, parent, column, name, Jsonb(said)),
         )
 
+    async def unrelate(self) -> None:
+        """Forget what relationships carry on."""
+        await self.t.execute("DELETE FROM rows.relationshipmetadata")
+
     async def organization(self, **settings: object) -> None:
         (one,) = await registry.select(self.t, "organization", {})
         await registry.update(self.t, "organization", one["organizationid"], settings, by=None)
@@ -216,6 +226,36 @@ class Stage:
         await self.store.grant_access(
             self._caller(who), table, id, PrincipalId(self.ids[to]), rights, within=self.t
         )
+
+    async def modify(self, who: str, table: str, id: str, to: str, *rights: Right) -> None:
+        await self.store.modify_access(
+            self._caller(who), table, id, PrincipalId(self.ids[to]), rights, within=self.t
+        )
+
+    async def share_column(self, who: str, table: str, id: str, column: str, to: str) -> None:
+        await self.store.share_column(
+            self._caller(who), table, id, column, PrincipalId(self.ids[to]), read=True,
+            within=self.t,
+        )  # fmt: skip
+
+    async def count(self, who: str, table: str) -> int:
+        asked = {"$count": "true"}
+        answer = await self.store.list(self._caller(who), table, asked, within=self.t)
+        found = answer["@odata.count"]
+        assert isinstance(found, int)
+        return found
+
+    async def associate(self, who: str, one: tuple[str, str], other: tuple[str, str]) -> None:
+        await self.store.require_association(self._caller(who), one, other, within=self.t)
+
+    async def take(self, who: str, holder: str, role: str) -> None:  # noqa: ARG002 - at the door
+        """Be given a role, by its id, if the rules of roles allow it."""
+        await require_holder(self.t, PrincipalId(self.ids[holder]))
+        await require_unit(self.t, PrincipalId(self.ids[holder]), role)
+
+    async def disable(self, who: str, user: str) -> None:  # noqa: ARG002 - at the door
+        """Disable a user, if somebody else administers."""
+        await require_other_administrator(self.t, PrincipalId(self.ids[user]))
 
     async def access(self, who: str, table: str, id: str, of: str) -> set[Right]:
         asked = PrincipalId(self.ids[of])

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -32,6 +33,8 @@ SOLUTIONS = SHARED / "corpus" / "solutions"
 PATIENCE = 30.0
 MAIL, PEOPLE = "shared_office365", "shared_office365users"
 ROWS, OLD_ROWS = "shared_commondataserviceforapps", "shared_commondataservice"
+SALES = "salescommunications@rsmd365rec.onmicrosoft.com"
+"""The shared mailbox that one of the flows sends from, as its maker wrote it."""
 RIGHTS = ("Create", "Read", "Write", "Append", "AppendTo")
 
 pytestmark = pytest.mark.skipif(
@@ -51,6 +54,7 @@ TABLES = {
         {f"address1_{part}": "text" for part in
          ("line1", "city", "latitude", "longitude", "stateorprovince", "postalcode")},
     ),
+    "quote": ("quotes", "name", {"quotenumber": "text", "effectiveto": "moment"}),
     "ba_favouriteteam": ("ba_favouriteteams", "ba_teamname", {"ba_user": "text"}),
     "admin_app": (
         "admin_apps", "admin_displayname",
@@ -82,7 +86,8 @@ class Town:
 def town(house, run):
     """Vera owns the solutions; the service account's connections serve them; Pia is a user."""
     names = ("vera", "service", "pia")
-    accounts = {f"{name}@real.example": Secret(secrets.token_urlsafe(12)) for name in names}
+    addresses = (*(f"{name}@real.example" for name in names), SALES)
+    accounts = {address: Secret(secrets.token_urlsafe(12)) for address in addresses}
     mailbox = Mailbox(accounts=accounts)
 
     async def build() -> Town:
@@ -104,12 +109,12 @@ def town(house, run):
             for name in names
         }  # fmt: skip
         bound = {}
-        for connector in (MAIL, PEOPLE, ROWS, OLD_ROWS):
-            account = "service@real.example"
-            relay = connector == MAIL
+        for connector in (MAIL, SALES, PEOPLE, ROWS, OLD_ROWS):
+            account = SALES if connector == SALES else "service@real.example"
+            relay = connector in (MAIL, SALES)
             bound[connector] = await house.connections.make(
                 NewConnection(
-                    connector=connector,
+                    connector=MAIL if relay else connector,
                     account=account,
                     settings={"host": mailbox.host, "port": mailbox.port, "security": "none"}
                     if relay
@@ -126,14 +131,18 @@ def town(house, run):
     run(mailbox.stop())
 
 
-async def imported(house, town: Town, archive: str, flow: str) -> FlowId:
-    """Import the archive for Vera, bind its references, let their owner turn the flow on."""
+async def imported(house, town: Town, archive: str, flow: str, mail: str = MAIL) -> FlowId:
+    """Import the archive for Vera, bind its references, let their owner turn the flow on.
+
+    ``mail`` is whose connection sends its mails.
+    """
     package = read_paths(SOLUTIONS / archive)
     by, service = town.people["vera"], town.people["service"]
     done = await house.importer.bring_in(package, by)
     wanted = {one["reference"]: one["connector"] for one in await house.listing.references()}
     for reference in done.unbound:
-        connection = town.bound.get(wanted[reference])
+        connector = wanted[reference]
+        connection = town.bound.get(mail if connector == MAIL else connector)
         if connection is not None:
             await house.connections.share(connection, by, ConnectionRole.CAN_USE, service)
             await house.connections.point(reference, connection, by)
@@ -275,6 +284,29 @@ def test_a_schedule_mails_makers(house, run, town) -> None:
         assert len(digests) == 2
         assert all(any(d in one.headers["Message-ID"] for one in sent) for d in digests)
         assert plan.running.rule == "scheduled.owner"
+
+    run(story())
+
+
+def test_a_schedule_mails_quotes_with_their_owners(house, run, town) -> None:
+    """PnP sample: rows are listed with the users behind a lookup, and mailed as a table."""
+
+    async def story() -> None:
+        flow = await imported(
+            house, town, "pnp-scheduledquoteemail.zip", "Scheduled quote email", SALES
+        )
+        soon = datetime.now(UTC) + timedelta(days=3)
+        for name, due in (("Soon", soon), ("Late", soon + timedelta(days=30))):
+            row = {"name": name, "quotenumber": f"Q-{name}", "effectiveto": due.isoformat()}
+            await house.store.create(Caller(town.people["pia"]), "quotes", row)
+        plan = await explained(house, flow)
+        before = len(town.mailbox.messages)
+        id = await ended(house, flow, lambda: house.clock_strikes.bring_forward(flow))
+        await checked(house, id, plan)
+        (sent,) = list(town.mailbox.messages)[before:]
+        assert "Q-Soon" in sent.body
+        assert "Q-Late" not in sent.body
+        assert "Pia" in sent.body
 
     run(story())
 

@@ -39,6 +39,12 @@ def lookup(name: str) -> dict[str, Any]:
     return {"SchemaName": name, "DisplayName": label(name)}
 
 
+def many_to_many(schema: str, one: str, other: str, **more: Any) -> dict[str, Any]:
+    return {"@odata.type": f"{SPACE}ManyToManyRelationshipMetadata", "SchemaName": schema,
+            "IntersectEntityName": schema.lower(), "Entity1LogicalName": one,
+            "Entity2LogicalName": other, **more}  # fmt: skip
+
+
 def one_to_many(schema: str, referenced: str, referencing: str, **more: Any) -> dict[str, Any]:
     return {"@odata.type": f"{SPACE}OneToManyRelationshipMetadata", "SchemaName": schema,
             "ReferencedEntity": referenced, "ReferencingEntity": referencing, **more}  # fmt: skip

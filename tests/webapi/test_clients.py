@@ -59,7 +59,8 @@ def play(door: Door, python: Path, script: str, **environment: str) -> str:
 
     async def played() -> tuple[int | None, str]:
         process = await asyncio.create_subprocess_exec(
-            str(python), script, cwd=SCRIPTS, env={**given, "PYTHONDONTWRITEBYTECODE": "1"},
+            str(python), script, cwd=(SCRIPTS / script).parent,
+            env={**given, "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         out, _ = await process.communicate()

@@ -12,6 +12,14 @@ from flowner.rows import registry
 from webapi.conftest import Door, column, refused
 
 SECRET = "s-e-c-r-e-t"
+UP = (
+    "<fetch><entity name='account'><attribute name='name'/><link-entity name='account'"
+    " from='accountid' to='parentaccountid' alias='u'>{}</link-entity></entity></fetch>"
+)
+TESTED = "<filter><condition attribute='telephone1' operator='not-null'/></filter>"
+SHOWING = "<attribute name='telephone1'/>"
+ORDERED = "<order attribute='telephone1'/>"
+SQL = "FROM account a JOIN account u ON a.parentaccountid = u.accountid"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +57,11 @@ SHOWN = [
         "</fetch>"
     ),
     "accounts?sql=SELECT telephone1 FROM account",
+    f"accounts?fetchXml={UP.format(SHOWING)}",
+    f"accounts?fetchXml={UP.format('<all-attributes/>')}",
+    f"accounts?fetchXml={UP.format(SHOWING)}".replace("<fetch>", "<fetch distinct='true'>"),
+    f"accounts?sql=SELECT u.telephone1, a.telephone1 AS b {SQL}",
+    f"accounts?sql=SELECT DISTINCT u.telephone1 {SQL}",
 ]
 FOUND_BY = [
     "accounts?$filter=telephone1 eq '" + SECRET + "'",
@@ -70,6 +83,31 @@ FOUND_BY = [
         "accounts?fetchXml=<fetch aggregate='true'><entity name='account'>"
         "<attribute name='telephone1' groupby='true' alias='t'/></entity></fetch>"
     ),
+    f"accounts?fetchXml={UP.format(ORDERED)}",
+    f"accounts?fetchXml={UP.format(TESTED)}",
+    f"accounts?fetchXml={UP.format(TESTED)}".replace(
+        "<link-entity", "<link-entity link-type='any'"
+    ),
+    f"accounts?fetchXml={UP.format('')}".replace("to='parentaccountid'", "to='telephone1'"),
+    f"accounts?fetchXml={UP.format('')}".replace("from='accountid'", "from='telephone1'"),
+    (
+        "accounts?fetchXml=<fetch><entity name='account'><filter><condition entityname='u'"
+        " attribute='telephone1' operator='not-null'/></filter><link-entity name='account'"
+        " from='accountid' to='parentaccountid' alias='u'/></entity></fetch>"
+    ),
+    (
+        "accounts?fetchXml=<fetch aggregate='true'><entity name='account'><link-entity"
+        " name='account' from='accountid' to='parentaccountid' alias='u'><attribute"
+        " name='telephone1' aggregate='countcolumn' alias='k'/></link-entity></entity></fetch>"
+    ),
+    f"accounts?sql=SELECT a.name {SQL} WHERE u.telephone1 LIKE 's%25'",
+    f"accounts?sql=SELECT a.name {SQL} WHERE a.name = u.telephone1",
+    f"accounts?sql=SELECT a.name {SQL} AND u.telephone1 = 's'",
+    f"accounts?sql=SELECT a.name {SQL} ORDER BY u.telephone1",
+    f"accounts?sql=SELECT u.telephone1, COUNT(*) AS n {SQL} GROUP BY u.telephone1",
+    f"accounts?sql=SELECT MIN(u.telephone1) AS n {SQL}",
+    f"accounts?sql=SELECT COUNT(u.telephone1) AS n {SQL}",
+    "accounts?sql=SELECT a.name FROM account a JOIN account u ON u.telephone1 = a.name",
 ]
 
 
@@ -111,3 +149,22 @@ def test_it_cannot_be_written_either(door: Door, firm: str) -> None:
         assert answer.status_code == 403, answer.text
         assert SECRET not in json.dumps(answer.json())
     assert door.get(f"{path}/new_paper/$value", "admin").content == SECRET.encode()
+
+
+def test_no_row_is_found_by_a_key_of_a_secured_column(door: Door, firm: str) -> None:
+    keys = "EntityDefinitions(LogicalName='account')/Keys"
+    body = {"SchemaName": "secret_key", "KeyAttributes": ["telephone1"]}
+    assert door.ask("POST", keys, "admin", json=body).status_code == 204
+    there, nowhere = f"accounts(telephone1='{SECRET}')", "accounts(telephone1='nothing')"
+    link = {"parentaccountid@odata.bind": f"/{there}"}
+    many = {"Targets": [{"@odata.id": there, "name": "x"}]}
+    upsert = "accounts/Microsoft.Dynamics.CRM.UpsertMultiple"
+    for answer in (
+        door.get(there), door.get(nowhere), door.ask("PATCH", there, json={"name": "x"}),
+        door.ask("PATCH", nowhere, json={"name": "x"}), door.ask("DELETE", there),
+        door.ask("POST", "accounts", json={"name": "x", **link}),
+        door.ask("POST", upsert, json=many),
+    ):  # fmt: skip
+        refused(answer, 403, "0x8004f504")
+    assert door.get(there, "admin").json()["accountid"] == firm
+    refused(door.get(nowhere, "admin"), 404, "0x80040217")

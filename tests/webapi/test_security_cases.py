@@ -1,90 +1,141 @@
-"""The gathered cases of the security model that only HTTP can ask: who calls, and as whom."""
+"""The gathered cases of the security model, asked with requests in the name of each person.
+
+The same scenes as in ``tests/rows``, status and code taken from the wire; and those that only the
+Web API can play.
+"""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from conftest import SHARED
-from flowner.directory.people import NewPerson
-from flowner.rows import registry
-from flowner.rows.seed import ORGANIZATION
-from webapi.conftest import PEOPLE, Door, refused
+from flowner.errors import FlownerError
+from flowner.server import House, serve
+from rows.scenes import BOTH, OWN, SCENES
+from rows.test_security_cases import GRID, NOT_HERE, OTHERS, STATUS, ids, play_grid, told
+from webapi.conftest import column, lookup, many_to_many, one_to_many
+from webapi.door_stage import PAIRED, DoorStage, RefusedAtTheDoor, staged_at_the_door
+from webapi.fuzz import Client
 
-CASES = SHARED / "cases" / "rows" / "security_cases.json"
+AT_THE_DOOR: dict[str, Callable[[DoorStage], Any]] = {}
+TEXTS = [column("String", "name", IsPrimaryName=True), column("String", "ssn")]
+MADE: list[tuple[str, Any]] = [
+    ("EntityDefinitions", {"SchemaName": "account", "Attributes": TEXTS}),
+    ("EntityDefinitions", {"SchemaName": "contact", "Attributes": TEXTS}),
+    ("RelationshipDefinitions", one_to_many(
+        "account_primary_contact", "contact", "account", Lookup=lookup("primarycontactid"))),
+    ("CreateCustomerRelationships", {
+        "Lookup": lookup("parentcustomerid"),
+        "OneToManyRelationships": [
+            one_to_many("contact_customer_accounts", "account", "contact"),
+            one_to_many("contact_customer_contacts", "contact", "contact"),
+        ],
+    }),
+    ("RelationshipDefinitions", many_to_many(PAIRED, "account", "contact")),
+]  # fmt: skip
 
 
-def told(id: str) -> dict[str, Any]:
-    if not CASES.exists():
-        pytest.skip("the gathered cases are not here")
-    cases = json.loads(CASES.read_text(encoding="utf-8"))["cases"]
-    return next(case for case in cases if case["id"] == id)
+def scene(id: str) -> Callable[[Callable[[DoorStage], Any]], Callable[[DoorStage], Any]]:
+    def keep(play: Callable[[DoorStage], Any]) -> Callable[[DoorStage], Any]:
+        AT_THE_DOOR[id] = play
+        return play
+
+    return keep
+
+
+@scene("S205")
+async def who_am_i(s: DoorStage) -> None:
+    await s.user("child", "bu2", OWN)
+    said = (await s.ask("child", "GET", "WhoAmI")).content
+    assert (said["UserId"], said["BusinessUnitId"]) == (s.ids["child"], s.ids["bu2"])
+
+
+@scene("S220")
+async def nobody_in_particular(s: DoorStage) -> None:
+    await s.ask(None, "POST", "accounts", {"name": "new"})
+
+
+@scene("S240")
+async def by_either_header(s: DoorStage) -> None:
+    object_id = "00000000-0000-4000-8000-0000000000ef"
+    await s.user("target", "bu1", OWN, azureactivedirectoryobjectid=object_id)
+    for name, value in (("MSCRMCallerID", s.ids["target"]), ("CallerObjectId", object_id)):
+        said = await s.ask("admin", "GET", "WhoAmI", **{name: value})
+        assert said.content["UserId"] == s.ids["target"]
+
+
+@scene("S309")
+async def a_row_behind_that_is_not_open(s: DoorStage) -> str:
+    await s.user("me", "bu1", BOTH)
+    await s.user("peer", "bu1", BOTH)
+    contact = await s.row("contact", "peer")
+    account = await s.row("account", "me", primarycontactid=contact)
+    (row,) = (await s.ask("me", "GET", "accounts?$expand=primarycontactid")).content["value"]
+    assert (row["accountid"], row["primarycontactid"]) == (account, None)
+    return "filtered"
 
 
 @pytest.fixture(scope="module")
-def fay(door: Door) -> str:
-    """A clerk in a unit of her own, whom the directory knows by another id than we do."""
-    id: str = door.run(door.house.directory.add_person(
-        NewPerson(name="fay", upn="fay@webapi.example"), roles=PEOPLE["ann"]))  # fmt: skip
+def client(house: House, run: Callable[..., Any]) -> Iterator[Client]:
+    serving = serve(house)
+    address = run(serving.__aenter__())
+    client = Client("127.0.0.1", int(address.rpartition(":")[2]))
 
-    async def moved() -> None:
-        async with door.house.database.transaction() as transaction:
-            unit = {"name": "Child", "parentbusinessunitid": ORGANIZATION}
-            child = await registry.insert(transaction, "businessunit", unit, by=None)
-            values = {"businessunitid": child,
-                      "azureactivedirectoryobjectid": door.house.clock.fresh_guid()}  # fmt: skip
-            await registry.update(transaction, "systemuser", id, values, by=None)
+    async def make() -> None:
+        async with staged_at_the_door(house, client) as stage:
+            for path, body in MADE:
+                await stage.ask("admin", "POST", path, body)
 
-    door.run(moved())
-    door.tokens["fay"] = door.run(door.house.tokens.issue(id, "t")).reveal()
-    return id
+    run(make())
+    yield client
+    run(client.close())
+    run(serving.__aexit__(None, None, None))
 
 
-def row_of(door: Door, person: str) -> dict[str, Any]:
-    async def read() -> dict[str, Any]:
-        async with door.house.database.connection() as connection:
-            where = {"systemuserid": person}
-            (row,) = await registry.select(connection, "systemuser", where)
-            return row
-
-    row: dict[str, Any] = door.run(read())
-    return row
+async def outcome(done: Any) -> tuple[str, int | None, str | None]:
+    try:
+        return await done or "allowed", None, None
+    except RefusedAtTheDoor as error:
+        return "denied", error.status, error.code
+    except FlownerError as error:
+        return "denied", STATUS[type(error)], error.code.value.lower()
 
 
-def test_s205_who_am_i_names_the_caller_and_their_unit(door: Door, fay: str) -> None:
-    assert told("S205")["expect"] == "allowed"
-    for who, id in (("fay", fay), ("ann", door.people["ann"])):
-        answer = door.get("WhoAmI", who)
-        assert answer.status_code == 200
-        said = answer.json()
-        assert said["UserId"] == id
-        assert said["BusinessUnitId"] == row_of(door, id)["businessunitid"]
-    assert row_of(door, fay)["businessunitid"] != ORGANIZATION
+@pytest.mark.parametrize("case", GRID, ids=ids)
+def test_a_depth_reaches_as_far_as_it_says(
+    case: dict[str, Any], house: House, client: Client, run: Callable[..., Any]
+) -> None:
+    async def story() -> tuple[str, int | None, str | None]:
+        async with staged_at_the_door(house, client) as stage:
+            return await outcome(play_grid(stage, case))
+
+    assert run(story()) == told(case), case["operation"]
 
 
-@pytest.mark.parametrize(
-    "authorization", [None, "", "Bearer", "Bearer flw_x", "Basic eDp5", "Negotiate", "Bearer a.b.c"]
-)
-def test_s220_whoever_says_nobody_makes_nothing(door: Door, authorization: str | None) -> None:
-    case = told("S220")
-    headers = {} if authorization is None else {"Authorization": authorization}
-    answer = door.ask("POST", "accounts", None, headers=headers, json={"name": "Nobody's"})
-    refused(answer, case["error"]["status"])
-    assert "authorization_uri=" in answer.headers["www-authenticate"]
-    assert "resource_id=" in answer.headers["www-authenticate"]
-    assert door.value("accounts?$filter=name eq 'Nobody''s'", "admin") == []
+@pytest.mark.parametrize("case", OTHERS, ids=ids)
+def test_a_case_ends_as_it_is_told(
+    case: dict[str, Any], house: House, client: Client, run: Callable[..., Any]
+) -> None:
+    play: Callable[[Any], Any] | None = AT_THE_DOOR.get(case["id"], SCENES.get(case["id"]))
+    if play is None:
+        pytest.skip(NOT_HERE[case["id"]])
+
+    async def story() -> tuple[str, int | None, str | None]:
+        async with staged_at_the_door(house, client) as stage:
+            return await outcome(play(stage))
+
+    found = run(story())
+    status, code = told(case)[1:]
+    expected = (case["expect"], status, code or found[2])
+    if case["expect"] == "denied" and "error" not in case:
+        assert found[0] == "denied", case["operation"]
+    else:
+        assert found == expected, case["operation"]
 
 
-def test_s240_each_header_names_by_its_own_id(door: Door, fay: str) -> None:
-    assert told("S240")["expect"] == "allowed"
-    object_id = row_of(door, fay)["azureactivedirectoryobjectid"]
-    for header, known, unknown in (
-        ("MSCRMCallerID", fay, object_id),
-        ("CallerObjectId", object_id, fay),
-    ):
-        answer = door.get("WhoAmI", "proxy", headers={header: known})
-        assert answer.json()["UserId"] == fay
-        refused(door.get("WhoAmI", "proxy", headers={header: unknown}), 403)
-    refused(door.get("WhoAmI", "ann", headers={"MSCRMCallerID": fay}), 403, "0x8004a110")
+def test_what_only_the_door_decides_is_played_here() -> None:
+    assert set(AT_THE_DOOR) == {
+        id for id, why in NOT_HERE.items() if "Web API" in why or "$" in why
+    }

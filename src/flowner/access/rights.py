@@ -137,7 +137,7 @@ class Standing:
     teams: frozenset[str] = frozenset()
     """The teams whose rows are theirs as well: owner teams and teams of directory groups."""
     access_teams: frozenset[str] = frozenset()
-    """Teams that hold shares alone."""
+    """Teams, and groups of the directory, that hold shares alone."""
     everybody: str = ""
     """The organisation, as a principal that rows are shared with."""
     privileges: Mapping[tuple[str, Right], Reach] = field(default_factory=dict)
@@ -149,6 +149,8 @@ class Standing:
     has_roles: bool = True
     reads_only: bool = False
     """The access mode is *Read*."""
+    confined: frozenset[str] | None = None
+    """The only tables that the access mode *Administrative* leaves open; None: it is another."""
     administrator: bool = False
     acts_for_others: bool = False
     """Whether a role of their own, not a team's, lets them act on behalf of another."""
@@ -172,6 +174,8 @@ class Standing:
     def reach(self, table: str, right: Right) -> Reach | None:
         """Return how far a right reaches on a table; None: not at all."""
         if self.reads_only and right is not Right.READ:
+            return None
+        if self.confined is not None and table not in self.confined:
             return None
         here = self.privileges.get((table, right))
         everywhere = self.privileges.get((EVERY_TABLE, right))

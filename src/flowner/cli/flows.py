@@ -103,6 +103,18 @@ def hand_over(
     in_house(work)
 
 
+@flows.command("delete")
+def delete(flow: Flow, by: By) -> None:
+    """Delete a flow that is off and has no run under way."""
+
+    async def work(house: House) -> None:
+        await house.deleting.delete(
+            await house.running.find(flow), await house.running.somebody(by)
+        )
+
+    in_house(work)
+
+
 @flows.command("consent")
 def consent(
     flow: Flow,

@@ -41,8 +41,14 @@ class Database:
             raise Unavailable("the database does not answer") from error
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Borrow a connection with a transaction open; it commits unless the block raises."""
+    async def transaction(self, within: Transaction | None = None) -> AsyncIterator[Transaction]:
+        """Borrow a connection with a transaction open; it commits unless the block raises.
+
+        ``within`` is one that is open already: the block is part of it then.
+        """
+        if within is not None:
+            yield within
+            return
         async with self.connection() as connection, connection.transaction():
             yield connection
 

@@ -8,6 +8,7 @@ ARM       resources[…].properties.definition, ….parameters.$connections.valu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -58,6 +59,22 @@ def open_envelope(document: JsonObject, *, file: str | None = None) -> Envelope:
         pointer="",
         file=file,
     )
+
+
+def client_data(document: JsonObject) -> str:
+    """Return a flow's document as the column `clientdata` of Dataverse's table `workflow` has it.
+
+    Source: https://learn.microsoft.com/power-automate/manage-flows-with-code
+    """
+    envelope = open_envelope(document)
+    if envelope.format is Format.SOLUTION:
+        return json.dumps(document, ensure_ascii=False)
+    properties: JsonObject = {
+        "connectionReferences": envelope.declared or {},
+        "definition": envelope.definition,
+    }
+    wrapped: JsonObject = {"properties": properties, "schemaVersion": "1.0.0.0"}
+    return json.dumps(wrapped, ensure_ascii=False)
 
 
 def is_flow(document: Json) -> bool:

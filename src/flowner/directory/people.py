@@ -6,9 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flowner.database import Database
+from flowner.directory.roles import copy_below
 from flowner.errors import Conflict, NotFound
-from flowner.rows import registry
-from flowner.rows.holders import require_depth, require_holder, require_other_administrator
+from flowner.rows import registry, seed
+from flowner.rows.holders import (
+    require_depth,
+    require_holder,
+    require_other_administrator,
+    require_unit,
+)
 from flowner.values import PrincipalId
 
 INTERACTIVE, NON_INTERACTIVE = 0, 4
@@ -115,6 +121,8 @@ class Directory:
         async with self._database.transaction() as transaction:
             row = _given({"roleid": id, "name": name})
             role = await registry.insert(transaction, "role", row, by=None)
+            alike = {"roleid": role, "name": name, "isinherited": 1}
+            await copy_below(transaction, alike, seed.ORGANIZATION, None)
             for (table, right), depth in privileges.items():
                 await require_depth(transaction, table, depth)
                 privilege = {"roleid": role, "tablename": table, "rightname": right, "depth": depth}
@@ -124,22 +132,25 @@ class Directory:
     async def roles(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the ids of security roles by name; `NotFound` names the one there is not."""
         async with self._database.connection() as connection:
-            rows = await registry.select(connection, "role", {})
+            there = await registry.select(connection, "role", {})
+        rows = [row for row in there if row["parentroleid"] is None]
         known = {row["name"].lower(): row["roleid"] for row in rows}
         wanted = list(names)
         for name in wanted:
             if name.lower() not in known:
-                there = ", ".join(sorted(f"`{row['name']}`" for row in rows))
-                raise NotFound(f"there is no security role `{name}`; there are {there}")
+                offered = ", ".join(sorted(f"`{row['name']}`" for row in rows))
+                raise NotFound(f"there is no security role `{name}`; there are {offered}")
         return tuple(known[name.lower()] for name in wanted)
 
     async def give_role(self, principal: PrincipalId, role: str) -> None:
         """Give a user, application or team a security role, by its id.
 
-        `Refused` (0x80048331) for an access team, which holds shares alone.
+        `Refused` (0x80048331) for an access team, which holds shares alone, and for a role of
+        another business unit where the organisation keeps to the classic setting.
         """
         async with self._database.transaction() as transaction:
             await require_holder(transaction, principal)
+            await require_unit(transaction, principal, role)
             held = {"roleid": role, "principalid": principal}
             await registry.insert(transaction, "roleassignment", held, by=None)
 

@@ -93,7 +93,7 @@ class Children:
             parent = await read_flow_facts(connection, hand.plan.flow)
             flow = await find_flow(connection, name)
             facts = await read_flow_facts(connection, flow)
-            document = await read_version(connection, flow, facts.version)
+            document, _ = await read_version(connection, flow, facts.version)
         child = read_flow(document, name=facts.name)
         if child.trigger.type != _CALLABLE:
             raise Refused(

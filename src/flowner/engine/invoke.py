@@ -31,6 +31,7 @@ from flowner.sdk.connector import Connector, Operation, Repeat
 from flowner.triggers.published import Version
 from flowner.values import ConnectionId, Json, JsonObject, RunId, Secret
 from flowner.vault.store import Vault
+from flowner.webapi.service import WebApi
 
 _Opened: TypeAlias = "tuple[Mapping[str, Secret], Mapping[str, Json]]"
 
@@ -61,6 +62,7 @@ class Invoker:
     database: Database
     facts: Facts
     store: Store
+    webapi: WebApi
     vault: Vault
     clock: Clock
     connectors: Mapping[str, Connector]
@@ -176,7 +178,7 @@ class Invoker:
             settings=settings,
             credential=secrets,
             people=PeopleAs(self.store, caller),
-            rows=RowsAs(self.store, caller),
+            rows=RowsAs(self.store, self.webapi, caller),
             timeout_seconds=self._seconds(command),
             allow_private_addresses=self.allow_private_addresses,
         )

@@ -81,7 +81,7 @@ class Drafting:
             step = await read_draft(transaction, id)
             if step is not None:
                 return _draft(facts, step)
-            document = await read_version(transaction, id, facts.version)
+            document, _ = await read_version(transaction, id, facts.version)
             return Draft(
                 facts=facts,
                 flow=read_flow(document, name=facts.name),
@@ -167,7 +167,7 @@ class Drafting:
         """Make an earlier version the draft's next step."""
         async with self._database.transaction() as transaction:
             facts, step = await self._locked(transaction, id, by)
-            document = await read_version(transaction, id, number)
+            document, _ = await read_version(transaction, id, number)
             made = (document, f"Restore version {number}")
             await add_step(transaction, id, step.number, made, by=by)
             return await self._shown(transaction, facts)
@@ -184,7 +184,7 @@ class Drafting:
         self, transaction: Transaction, id: FlowId, by: PrincipalId
     ) -> tuple[FlowFacts, Step]:
         facts = (await flow_permit(transaction, by, FlowAction.EDIT, id)).to(FlowAction.EDIT)
-        document = await read_version(transaction, id, facts.version)
+        document, _ = await read_version(transaction, id, facts.version)
         await begin_draft(transaction, id, document, based_on=facts.version)
         step = await read_draft(transaction, id, lock=True)
         if step is None:

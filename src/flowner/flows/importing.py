@@ -171,6 +171,7 @@ class Importer:
                     "displayname": variable.display_name,
                     "type": int(variable.type),
                     "defaultvalue": variable.default,
+                    "ownerid": by,
                 },
                 by=by,
             )
@@ -178,7 +179,12 @@ class Importer:
                 await registry.insert(
                     transaction,
                     "environmentvariablevalue",
-                    {"environmentvariabledefinitionid": id, "value": variable.value},
+                    {
+                        "environmentvariabledefinitionid": id,
+                        "schemaname": variable.schema_name,
+                        "value": variable.value,
+                        "ownerid": by,
+                    },
                     by=by,
                 )
 

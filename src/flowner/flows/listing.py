@@ -41,13 +41,14 @@ class Listing:
         ]
 
     async def roles(self) -> list[JsonObject]:
-        """Return every security role with its holders."""
+        """Return every security role with its holders, those of its copies with them."""
         async with self._database.connection() as connection:
             names = await self._names(connection)
             rows = await registry.select(connection, "role", {})
+            roots = {row["roleid"]: row["parentrootroleid"] or row["roleid"] for row in rows}
             held: dict[str, list[str]] = {}
             for row in await registry.select(connection, "roleassignment", {}):
-                holders = held.setdefault(row["roleid"], [])
+                holders = held.setdefault(roots[row["roleid"]], [])
                 holders.append(names.get(row["principalid"], row["principalid"]))
         return [
             {
@@ -56,6 +57,7 @@ class Listing:
                 "id": row["roleid"],
             }
             for row in sorted(rows, key=lambda row: row["name"])
+            if row["parentroleid"] is None
         ]
 
     async def apps(self) -> list[JsonObject]:

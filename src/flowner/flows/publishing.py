@@ -65,7 +65,8 @@ class Publishing:
         """Return one version; `NotFound` when there is none."""
         async with self._database.transaction() as transaction:
             facts = (await flow_permit(transaction, by, FlowAction.READ, id)).to(FlowAction.READ)
-            return read_flow(await read_version(transaction, id, number), name=facts.name)
+            document, _ = await read_version(transaction, id, number)
+            return read_flow(document, name=facts.name)
 
 
 async def publish(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowner.access.rights import Right, mask_of
 from flowner.access.vocabulary import FlowAction, FlowRole
 from flowner.clock import Clock
 from flowner.database import Database, Transaction
@@ -15,6 +16,8 @@ from flowner.triggers.registration import register
 from flowner.values import FlowId, PrincipalId
 
 _ROLES = {FlowRole.CO_OWNER: 1, FlowRole.RUN_ONLY: 2}
+OF_CO_OWNERS = mask_of(set(Right) - {Right.CREATE, Right.ASSIGN})
+"""What a co-owner's share of the flow's row gives: the row law opens to them what they may do."""
 
 
 class Sharing:
@@ -24,13 +27,19 @@ class Sharing:
         self._database, self._published, self._clock = database, published, clock
 
     async def share(
-        self, flow_id: FlowId, holder: PrincipalId, role: FlowRole, by: PrincipalId
+        self,
+        flow_id: FlowId,
+        holder: PrincipalId,
+        role: FlowRole,
+        by: PrincipalId,
+        *,
+        within: Transaction | None = None,
     ) -> None:
         """Share a flow with a user or a security group.
 
         Run-only is for instant flows; an application can be no co-owner (it can be the owner).
         """
-        async with self._database.transaction() as transaction:
+        async with self._database.transaction(within) as transaction:
             permit = await flow_permit(transaction, by, FlowAction.SHARE, flow_id)
             facts = permit.to(FlowAction.SHARE)
             other = await principal(transaction, holder)
@@ -53,21 +62,40 @@ class Sharing:
             permit = await flow_permit(transaction, by, FlowAction.SHARE, flow_id)
             permit.to(FlowAction.SHARE)
             where = {"workflowid": flow_id, "principalid": holder}
+            await _forget_row(transaction, flow_id, holder)
             return await registry.delete(transaction, "flowshare", where) > 0
 
-    async def hand_over(self, flow_id: FlowId, to: PrincipalId, by: PrincipalId) -> None:
+    async def part(
+        self, flow_id: FlowId, holder: PrincipalId, by: PrincipalId, *, within: Transaction
+    ) -> None:
+        """Let a co-owner be one no more; what they may run stays."""
+        permit = await flow_permit(within, by, FlowAction.SHARE, flow_id)
+        permit.to(FlowAction.SHARE)
+        held = {"workflowid": flow_id, "principalid": holder, "role": _ROLES[FlowRole.CO_OWNER]}
+        await registry.delete(within, "flowshare", held)
+
+    async def hand_over(
+        self,
+        flow_id: FlowId,
+        to: PrincipalId,
+        by: PrincipalId,
+        *,
+        within: Transaction | None = None,
+    ) -> None:
         """Make somebody else the primary owner; the former one becomes co-owner.
 
         No connection moves: the actions keep their accounts.
         """
-        async with self._database.transaction() as transaction:
+        async with self._database.transaction(within) as transaction:
             permit = await flow_permit(transaction, by, FlowAction.HAND_OVER, flow_id)
             facts = permit.to(FlowAction.HAND_OVER)
             await future_owner(transaction, to)
             former = await principal(transaction, facts.owner)
-            await registry.update(transaction, "workflow", flow_id, {"ownerid": to}, by=by)
+            owned = {"ownerid": to, "owneridtype": "systemuser"}
+            await registry.update(transaction, "workflow", flow_id, owned, by=by)
             mine = {"workflowid": flow_id, "principalid": to}
             await registry.delete(transaction, "flowshare", mine)
+            await _forget_row(transaction, flow_id, to)
             if facts.on:
                 version = await self._published.get(flow_id, facts.version, within=transaction)
                 await register(transaction, flow_id, version.flow, to, self._clock.now())
@@ -87,3 +115,12 @@ async def _put(
     share = {"workflowid": flow_id, "principalid": holder, "role": _ROLES[role]}
     if not await registry.select(transaction, "flowshare", share):
         await registry.insert(transaction, "flowshare", share | {"principaltype": kind}, by=by)
+    if role is FlowRole.CO_OWNER:
+        await _forget_row(transaction, flow_id, holder)
+        row = {"tablename": "workflow", "rowid": flow_id, "principalid": holder}
+        await registry.insert(transaction, "rowshare", row | {"accessmask": OF_CO_OWNERS}, by=by)
+
+
+async def _forget_row(transaction: Transaction, flow_id: FlowId, holder: PrincipalId) -> None:
+    row = {"tablename": "workflow", "rowid": flow_id, "principalid": holder}
+    await registry.delete(transaction, "rowshare", row)

@@ -33,18 +33,34 @@ class Turning:
     def __init__(self, database: Database, published: Published, clock: Clock) -> None:
         self._database, self._published, self._clock = database, published, clock
 
-    async def on(self, flow_id: FlowId, by: PrincipalId) -> None:
-        """Turn a flow on. Raises `Refused` with the first reason; then nothing has changed."""
-        async with self._database.transaction() as transaction:
+    async def on(
+        self,
+        flow_id: FlowId,
+        by: PrincipalId,
+        *,
+        actor: PrincipalId | None = None,
+        within: Transaction | None = None,
+    ) -> None:
+        """Turn a flow on. Raises `Refused` with the first reason; then nothing has changed.
+
+        An ``actor`` who does it in somebody's name has to be allowed it as well: nobody lends
+        another's connections by acting for them.
+        """
+        async with self._database.transaction(within) as transaction:
             permit = await flow_permit(transaction, by, FlowAction.TURN, flow_id)
             facts = permit.to(FlowAction.TURN)
             version = await self._published.get(flow_id, facts.version, within=transaction)
+            if actor is not None and actor != by:
+                also = await flow_permit(transaction, actor, FlowAction.TURN, flow_id)
+                await _lends(transaction, version, also.to(FlowAction.TURN), actor)
             await registry.update(transaction, "workflow", flow_id, ON, by=by)
             await set_listening(transaction, version, facts, by, self._clock.now())
 
-    async def off(self, flow_id: FlowId, by: PrincipalId) -> None:
+    async def off(
+        self, flow_id: FlowId, by: PrincipalId, *, within: Transaction | None = None
+    ) -> None:
         """Turn a flow off: nothing starts it any more; runs that are under way go on."""
-        async with self._database.transaction() as transaction:
+        async with self._database.transaction(within) as transaction:
             permit = await flow_permit(transaction, by, FlowAction.TURN, flow_id)
             permit.to(FlowAction.TURN)
             await registry.update(transaction, "workflow", flow_id, OFF, by=by)
@@ -60,10 +76,8 @@ async def set_listening(
     """
     _refuse_errors(version.flow)
     await _may_listen(transaction, version.flow, facts)
-    world = await read_world(transaction, facts, [by], version.references)
-    answer = activate(version.flow, facts, await principal(transaction, by), world)
-    _refuse(answer)
-    await record_lends(transaction, facts, answer.lends, world.lends, by)
+    lends, standing = await _lends(transaction, version, facts, by)
+    await record_lends(transaction, facts, lends, standing, by)
     await register(transaction, facts.id, version.flow, facts.owner, now)
 
 
@@ -74,6 +88,16 @@ async def _may_listen(transaction: Transaction, flow: Flow, facts: FlowFacts) ->
     table = await logical_name(transaction, flow.trigger.rows.table)
     standing = await Standings().of(facts.owner, transaction)
     require_privilege([standing], table, Right.READ)
+
+
+async def _lends(
+    transaction: Transaction, version: Version, facts: FlowFacts, by: PrincipalId
+) -> tuple[Sequence[tuple[Binding, Lend]], frozenset[Lend]]:
+    """Return what somebody lends by turning the flow on, and what is lent; raise what refuses."""
+    world = await read_world(transaction, facts, [by], version.references)
+    answer = activate(version.flow, facts, await principal(transaction, by), world)
+    _refuse(answer)
+    return answer.lends, world.lends
 
 
 async def record_lends(

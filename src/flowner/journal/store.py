@@ -185,6 +185,14 @@ class Journal:
             found = await connection.execute(statement.encode(), values)
             return [_header(row) for row in await found.fetchall()]
 
+    async def under_way(self, flow: FlowId, *, within: Transaction) -> int:
+        """Return how many runs of a flow have not ended."""
+        found = await within.execute(
+            "SELECT count(*) AS runs FROM journal.run WHERE flow = %s AND ended IS NULL", (flow,)
+        )
+        row = await found.fetchone()
+        return 0 if row is None else int(row["runs"])
+
     async def newest(
         self, flows: Sequence[FlowId], *, initiator: PrincipalId | None = None
     ) -> dict[FlowId, RunHeader]:

@@ -117,11 +117,17 @@ def _compare(op: Comparison, found: Json, value: Value) -> bool | None:
 def _alike(found: Json, value: Value) -> tuple[Any, Any]:
     if isinstance(value, datetime):
         return datetime.fromisoformat(str(found)), value
-    if isinstance(value, str):
+    if isinstance(value, str) and isinstance(found, bool):
+        return found, _SAID.get(value.lower(), value)
+    if isinstance(value, str) and not isinstance(found, int | float):
         return str(found).lower(), value.lower()
     if isinstance(value, bool) or isinstance(found, bool):
         return found, value
     return Decimal(str(found)), Decimal(str(value))
+
+
+_SAID = {"true": True, "1": True, "false": False, "0": False}
+"""What texts say to columns of truths, as in SQL."""
 
 
 def _all(truths: Iterable[bool | None]) -> bool | None:

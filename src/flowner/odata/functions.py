@@ -56,7 +56,12 @@ def settled(predicate: Predicate, asker: Asker) -> Predicate:
         case Related(_, part):
             return replace(predicate, part=settled(part, asker))
         case Function(name, column, values):
-            return _SAID[name](column, values, asker)
+            try:
+                return _SAID[name](column, values, asker)
+            except OverflowError:
+                raise Invalid(
+                    f"the dates of `{name}` lie outside the calendar", position=column.position
+                ) from None
         case _:
             return predicate
 

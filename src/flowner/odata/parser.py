@@ -170,9 +170,9 @@ class _Parser(Reader):
         inner = self.disjunction(depth + 1)
         self.need_mark(")")
         self._variables.pop()
-        if last == "any":
-            return _along(path, inner, word.position)
         *before, collection = path
+        if last == "any":
+            return _along(before, Related(collection, inner, word.position), word.position)
         none_else = Not(Related(collection, Not(inner, surely=False), word.position))
         return _along(before, none_else, word.position)
 

@@ -191,6 +191,12 @@ def as_seen_by(table: Table, standing: Standing) -> Table:
     https://learn.microsoft.com/power-apps/developer/data-platform/impersonate-another-user
     """
     hidden = standing.unread(table.name)
+    if hidden:  # an image that may not be read has no address either
+        hidden |= {
+            name
+            for name, about in table.described.items()
+            if about.details.get("AttributeOf") in hidden
+        }
     return (
         replace(table, hidden=Hidden(columns=hidden, holders=standing.holders)) if hidden else table
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
-from flowner.rows.describing import Described, Relation, described
+from flowner.rows.associations import Association, read_associations
+from flowner.rows.describing import Described, Relation, described, key_of
 from flowner.rows.relations import (
     guessed_relations,
     read_described,
@@ -27,25 +28,36 @@ SYSTEM_TABLES: Final = {
     "team": "teams",
     "role": "roles",
     "workflow": "workflows",
+    "flowrun": "flowruns",
     "connectionreference": "connectionreferences",
     "canvasapp": "canvasapps",
     "callbackregistration": "callbackregistrations",
     "environmentvariabledefinition": "environmentvariabledefinitions",
     "environmentvariablevalue": "environmentvariablevalues",
+    "organization": "organizations",
+    "position": "positions",
+    "privilege": "privileges",
+    "roleprivileges": "roleprivilegescollection",
+    "fieldsecurityprofile": "fieldsecurityprofiles",
+    "fieldpermission": "fieldpermissions",
+    "asyncoperation": "asyncoperations",
 }
 """Our own tables that can be read as rows, with their set names. They are written by the modules
-that own their rules, never through the store."""
+that own their rules, never through the store. What each is called besides is in
+``rows.systemtable``, by which there are privileges on it."""
 
 _PRIMARY_NAMES = {
     "systemuser": "fullname",
     "connectionreference": "connectionreferencelogicalname",
     "environmentvariabledefinition": "schemaname",
     "environmentvariablevalue": "value",
+    "roleprivileges": "roleprivilegeid",
+    "fieldpermission": "attributelogicalname",
 }
 STAMPS: Final = frozenset(
     {
         "createdon", "modifiedon", "createdby", "modifiedby", "createdonbehalfby",
-        "modifiedonbehalfby", "versionnumber", "owningbusinessunit", "owneridtype",
+        "modifiedonbehalfby", "versionnumber", "owneridtype",
     }
 )  # fmt: skip
 """Columns that the store writes itself."""
@@ -82,6 +94,9 @@ class Table:
     incoming: tuple[Relation, ...] = ()
     """From lookups of other tables, or this one, to this table."""
 
+    associations: tuple[Association, ...] = ()
+    """With rows of other tables, or this one, many to many."""
+
     hidden: Hidden = Hidden()
     """What whoever asks does not see; nobody in particular sees everything."""
 
@@ -94,9 +109,21 @@ class Table:
         """Return where a lookup points."""
         return [one for one in self.outgoing if one.attribute == column]
 
+    def associated(self, navigation: str) -> Association | None:
+        """Return the relationship of many to many that a navigation property follows."""
+        for one in self.associations:
+            if one.navigation == navigation:
+                return one
+        return None
+
+    def association(self, schema_name: str) -> Association | None:
+        """Return the relationship of many to many of this name, from its first side if of two."""
+        found = [one for one in self.associations if one.schema_name == schema_name]
+        return next((one for one in found if one.is_first), found[0] if found else None)
+
     @property
     def key(self) -> str:
-        return f"{self.name}id"
+        return key_of(self.name)
 
     @property
     def owned(self) -> bool:
@@ -131,10 +158,12 @@ class Table:
 _COLUMNS = """
 SELECT c.table_name AS name, c.column_name AS column, c.data_type AS type,
        m.logicalname IS NULL AS is_system, m.entitysetname AS set_name,
-       m.primaryname AS primary_name, m.schemaname AS schema_name, m.displayname AS display_name,
+       m.primaryname AS primary_name, coalesce(m.schemaname, s.schemaname) AS schema_name,
+       m.displayname AS display_name,
        m.collectionname AS collection_name, m.description
 FROM information_schema.columns c
 LEFT JOIN rows.tablemetadata m ON m.logicalname = c.table_name
+LEFT JOIN rows.systemtable s ON s.logicalname = c.table_name
 WHERE c.table_schema = 'rows' AND (m.logicalname IS NOT NULL OR c.table_name = ANY(%s))
 """
 
@@ -165,6 +194,11 @@ class Catalogue:
         self._by_name = self._by_name or await _read(transaction)
         found = {table.name: table for table in self._by_name.values()}
         return [found[name] for name in sorted(found)]
+
+    @property
+    def state(self) -> Mapping[str, Table]:
+        """The tables by logical and by set name: another object whenever they were read anew."""
+        return self._by_name
 
     def forget(self) -> None:
         """Read again: somebody changed a table."""
@@ -200,8 +234,12 @@ async def _read(transaction: Transaction) -> dict[str, Table]:
     relations += [
         one for one in guessed_relations(columns) if (one.referencing, one.attribute) not in stated
     ]
+    associations = await read_associations(transaction)
     tables = [
-        _table(about[name], held, said.get(name, {}), keys.get(name, {}), relations)
+        replace(
+            _table(about[name], held, said.get(name, {}), keys.get(name, {}), relations),
+            associations=tuple(associations.get(name, ())),
+        )
         for name, held in columns.items()
     ]
     return {key: table for table in tables for key in (table.name, table.set_name)}

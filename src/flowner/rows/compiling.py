@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, assert_never
@@ -31,6 +31,7 @@ from flowner.odata.syntax import (
     TextTest,
     Value,
 )
+from flowner.rows.associations import Association
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.describing import Relation
 
@@ -51,10 +52,16 @@ _SHARED = """
 EXISTS (SELECT 1 FROM rows.rowshare s WHERE s.tablename = {table} AND s.rowid = {row}.{key}
     AND s.principalid = ANY({holders}::uuid[]) AND (s.accessmask | s.inheritedmask) & {mask} <> 0)
 """
+# A flow's co-owners see its runs; who may only run it, their own.
+_RUN_SHARED = """
+EXISTS (SELECT 1 FROM rows.flowshare s WHERE s.workflowid = {row}.workflowid
+    AND s.principalid = ANY({holders}::uuid[]) AND {mask} = 1
+    AND (s.role = 1 OR {row}.startedbyid = ANY({holders}::uuid[])))
+"""
 _SEEN = """
 CASE WHEN EXISTS (SELECT 1 FROM rows.columnshare s WHERE s.tablename = {table}
-    AND s.rowid = r.{key} AND s.columnname = {name} AND s.readaccess
-    AND s.principalid = ANY({holders}::uuid[])) THEN r.{column} END AS {column}
+    AND s.rowid = {row}.{key} AND s.columnname = {name} AND s.readaccess
+    AND s.principalid = ANY({holders}::uuid[])) THEN {row}.{column} END
 """
 _DEEPEST: Final = 12
 
@@ -67,6 +74,9 @@ class Around:
     law: Callable[[Table], Predicate] = lambda _table: TRUE
     alias: str = "r"
     depth: int = 0
+    linked: Mapping[str, tuple[str, Table]] = field(default_factory=dict)
+    """Tables that the statement joins: their alias in it, by the name that the query gives them.
+    Their columns are called ``name.column``."""
 
     @property
     def row(self) -> sql.Composable:
@@ -94,7 +104,7 @@ def compile_predicate(
         case Related(path, part, position):
             return _related(path, part, table, around, position)
         case Shared(name, holders, mask):
-            return sql.SQL(_SHARED).format(
+            return sql.SQL(_RUN_SHARED if name == "flowrun" else _SHARED).format(
                 table=_quoted(name),
                 row=around.row,
                 key=sql.Identifier(table.key),
@@ -166,7 +176,11 @@ def _related(
 ) -> sql.Composable:
     if around.depth >= _DEEPEST:
         raise Invalid(f"a path leads over more than {_DEEPEST} tables", position=position)
+    path, table, around = _placed(path, table, around)
     there = replace(around, alias=f"n{around.depth + 1}", depth=around.depth + 1)
+    association = table.associated(path)
+    if association is not None:
+        return _associated(association, part, table, (around, there))
     parts = []
     for relation, backwards in related_by(path, table, position):
         other = around.find(relation.referencing if backwards else relation.referenced)
@@ -189,6 +203,31 @@ def _related(
     return sql.SQL("({})").format(sql.SQL(" OR ").join(parts))
 
 
+def _associated(
+    one: Association, part: Predicate, table: Table, places: tuple[Around, Around]
+) -> sql.Composable:
+    around, there = places
+    other = around.find(one.other)
+    if other is None:
+        raise Invalid(f"the table behind `{one.navigation}` is not here")
+    return sql.SQL(
+        "EXISTS (SELECT FROM rows.{pairs} {pair} JOIN rows.{other} {row} ON {row}.{key} ="
+        " {pair}.{there} WHERE {pair}.{here} = {ours}.{own} AND {law} AND {part})"
+    ).format(
+        pairs=sql.Identifier(one.kept_in),
+        pair=sql.Identifier(f"i{there.depth}"),
+        other=sql.Identifier(other.name),
+        row=there.row,
+        key=sql.Identifier(other.key),
+        there=sql.Identifier(one.there),
+        here=sql.Identifier(one.here),
+        ours=around.row,
+        own=sql.Identifier(table.key),
+        law=compile_predicate(around.law(other), other, there),
+        part=compile_predicate(part, other, there),
+    )
+
+
 def compile_path(path: str, table: Table, around: Around = _ALONE) -> tuple[sql.Composable, Type]:
     """Return the value at the end of a path, ``primarycontactid/fullname``, and what it holds.
 
@@ -198,6 +237,7 @@ def compile_path(path: str, table: Table, around: Around = _ALONE) -> tuple[sql.
     step, slash, rest = path.partition("/")
     if not slash:
         return _column(Column(path), table, around)
+    step, table, around = _placed(step, table, around)
     relations = related_by(step, table)
     other = around.find(relations[0][0].referenced)
     if len(relations) > 1 or relations[0][1] or other is None or around.depth >= _DEEPEST:
@@ -247,14 +287,18 @@ def compared(name: str, table: Table, position: int | None = None) -> str:
 def columns_of(columns: Sequence[str] | None, table: Table) -> sql.Composable:
     """Return columns of the row ``r``, null where the caller may not see them; None: all."""
     wanted = sorted(table.columns) if columns is None else columns
-    return sql.SQL(", ").join(_shown(name, table) for name in wanted)
+    return sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(value_of(name, table), sql.Identifier(name)) for name in wanted
+    )
 
 
-def _shown(name: str, table: Table) -> sql.Composable:
+def value_of(name: str, table: Table, around: Around = _ALONE) -> sql.Composable:
+    """Return a column's value, null where the caller may not see it."""
     column = sql.Identifier(name)
     if name not in table.hidden.columns:
-        return sql.SQL("r.{}").format(column)
+        return sql.SQL("{}.{}").format(around.row, column)
     return sql.SQL(_SEEN).format(
+        row=around.row,
         table=_quoted(table.name),
         key=sql.Identifier(table.key),
         name=_quoted(name),
@@ -288,8 +332,20 @@ def _compare(
 
 
 def _column(column: Column, table: Table, around: Around) -> tuple[sql.Composable, Type]:
-    name = compared(column.name, table, column.position)
+    name, table, around = _placed(column.name, table, around)
+    name = compared(name, table, column.position)
     return sql.SQL("{}.{}").format(around.row, sql.Identifier(name)), table.columns[name]
+
+
+def _placed(name: str, table: Table, around: Around) -> tuple[str, Table, Around]:
+    """Return a name without the linked table before it, and that table with its surroundings."""
+    link, dot, rest = name.rpartition(".")
+    if not dot:
+        return name, table, around
+    found = around.linked.get(link)
+    if found is None:
+        raise Invalid(f"there is no linked table `{link}` for `{name}`")
+    return rest, found[1], replace(around, alias=found[0])
 
 
 def _literal(value: Value, type: Type, column: str) -> sql.Composable:

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     KEY = "Uniqueidentifier"
     NAME = "EntityName"
     FILE = "File"
+    IMAGE = "Image"
     JSON = "Json"
 
 
@@ -60,6 +61,7 @@ STORED_AS: Final[dict[Kind, Type]] = {
     Kind.KEY: Type.LOOKUP,
     Kind.NAME: Type.TEXT,
     Kind.FILE: Type.TEXT,
+    Kind.IMAGE: Type.TEXT,
     Kind.JSON: Type.JSON,
 }
 """How the values of each kind are stored."""
@@ -82,7 +84,19 @@ _USUAL: Final = {
     "statecode": Kind.STATE,
     "statuscode": Kind.STATUS,
 }
+_KEYS: Final = {"roleprivileges": "roleprivilegeid"}
+_JOB: Final = {
+    "statecode": {0: "Ready", 1: "Suspended", 2: "Locked", 3: "Completed"},
+    "statuscode": {
+        0: "Waiting For Resources", 10: "Waiting", 20: "In Progress", 21: "Pausing",
+        22: "Canceling", 30: "Succeeded", 31: "Failed", 32: "Canceled",
+    },
+    "operationtype": {13: "Bulk Delete"},
+}  # fmt: skip
+"""Of jobs. Source:
+https://learn.microsoft.com/power-apps/developer/data-platform/reference/entities/asyncoperation"""
 _STATES: Final = {"statecode": ("Active", "Inactive"), "statuscode": ("", "Active", "Inactive")}
+_OF_FLOWS: Final = {"statecode": ("Draft", "Activated"), "statuscode": ("", "Draft", "Activated")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +137,21 @@ class Relation:
     cascade: Mapping[str, str] = field(default_factory=dict)
 
 
+def key_of(table: str) -> str:
+    """Return the column that a table's rows are known by."""
+    return _KEYS.get(table, f"{table}id")
+
+
 def described(name: str, type: Type, key: str) -> Described:
     """Return what is said of a column that nobody has described."""
     kind = Kind.KEY if name == key else _USUAL.get(name, _KINDS[type])
+    states = _OF_FLOWS if key == "workflowid" else _STATES
     options = tuple(
-        Option(value, label) for value, label in enumerate(_STATES.get(name, ())) if label
+        Option(value, label) for value, label in enumerate(states.get(name, ())) if label
     )
+    if key == "asyncoperationid" and name in _JOB:
+        options = tuple(Option(value, label) for value, label in _JOB[name].items())
+        kind = Kind.CHOICE if kind is Kind.WHOLE else kind
     return Described(kind=kind, schema_name=name, display_name=name, options=options)
 
 

@@ -94,7 +94,9 @@ held AS (
     UNION SELECT i.member, t.teamid FROM inside i JOIN rows.team t ON t.securitygroupid = i.grp
 )
 SELECT u.systemuserid::text AS id, coalesce(u.fullname, u.domainname) AS name,
-       coalesce(u.internalemailaddress, '') AS mail, u.isdisabled AS disabled,
+       coalesce(u.internalemailaddress, '') AS mail, u.isdisabled OR EXISTS (
+           SELECT 1 FROM rows.businessunit b WHERE b.businessunitid = u.businessunitid
+           AND b.isdisabled) AS disabled,
        u.accessmode AS mode, u.applicationid IS NOT NULL AS application, NULL AS kind,
        coalesce((SELECT json_agg(DISTINCT i.grp) FROM inside i WHERE i.member = u.systemuserid),
                 '[]') AS groups,

@@ -16,7 +16,15 @@ CHANNEL = "flowner_rows"
 # The moment is the statement's, not the transaction's: a flow may be turned on in between. Old
 # triggers name a table by its set.
 _PUT = """
-WITH told AS (SELECT pg_notify(%(channel)s, %(table)s))
+WITH told AS (SELECT pg_notify(%(channel)s, %(table)s)), logged AS (
+    INSERT INTO rows.trackedchange (tablename, rowid, message, ownerid, owningbusinessunit, shares)
+    SELECT %(table)s, %(id)s, %(message)s, %(owner)s, %(unit)s, CASE WHEN %(message)s = 'Delete'
+        THEN (SELECT coalesce(jsonb_object_agg(s.principalid, s.accessmask | s.inheritedmask), '{}')
+              FROM rows.rowshare s WHERE s.tablename = %(table)s AND s.rowid = %(id)s)
+        ELSE '{}' END
+    FROM rows.trackedtable
+    WHERE tablename = %(table)s AND askedon > now() - interval '8 days'
+)
 INSERT INTO rows.change (at, tablename, message, rowid, "row", named, actingfor, actor, ownerid,
     owneridtype)
 SELECT clock_timestamp(), %(table)s, %(message)s, %(id)s, %(row)s, %(named)s, %(acting_for)s,
@@ -55,7 +63,7 @@ async def put(
     row: tuple[str, JsonObject, list[str]],
     caller: Caller | None,
 ) -> None:
-    """Write a change, given as id, row and named columns, for whoever listens."""
+    """Write a change, given as id, row and named columns, for whoever listens or follows."""
     id, document, columns = row
     await transaction.execute(
         _PUT,
@@ -70,6 +78,7 @@ async def put(
             "actor": caller.actor if caller else None,
             "owner": document.get("_ownerid_value"),
             "owner_type": document.get("owneridtype"),
+            "unit": document.get("_owningbusinessunit_value"),
         },
     )
 

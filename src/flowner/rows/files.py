@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flowner.database import Transaction
@@ -45,6 +46,18 @@ async def read_file(transaction: Transaction, place: tuple[str, str, str]) -> St
     return StoredFile(
         name=row["filename"], media_type=row["mediatype"], content=bytes(row["content"])
     )
+
+
+async def read_contents(
+    transaction: Transaction, table: str, column: str, ids: Sequence[str]
+) -> dict[str, bytes]:
+    """Return the contents of one column's files, by the rows' ids; rows without one are not in."""
+    found = await transaction.execute(
+        "SELECT rowid::text AS id, content FROM rows.filecontent"
+        " WHERE tablename = %s AND columnname = %s AND rowid = ANY(%s::uuid[])",
+        (table, column, list(ids)),
+    )
+    return {row["id"]: bytes(row["content"]) for row in await found.fetchall()}
 
 
 async def drop_files(transaction: Transaction, table: str, id: str, column: str | None) -> None:

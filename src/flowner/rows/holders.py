@@ -17,6 +17,15 @@ WHERE NOT u.isdisabled AND EXISTS (
         OR a.principalid IN (SELECT teamid FROM rows.teammembership m
                              WHERE m.systemuserid = u.systemuserid)))
 """
+_ELSEWHERE = """
+SELECT r.name, b.name AS unit FROM rows.role r JOIN rows.businessunit b USING (businessunitid)
+WHERE r.roleid = %(role)s AND NOT (SELECT enableownershipacrossbusinessunits FROM rows.organization
+                                   LIMIT 1)
+  AND NOT EXISTS (SELECT 1 FROM rows.systemuser u WHERE u.systemuserid = %(id)s
+                  AND u.businessunitid = r.businessunitid
+                  UNION SELECT 1 FROM rows.team t WHERE t.teamid = %(id)s
+                  AND t.businessunitid = r.businessunitid)
+"""
 _OWNED = """
 SELECT 1 AS one FROM information_schema.columns
 WHERE table_schema = 'rows' AND table_name = %s AND column_name = 'ownerid'
@@ -36,20 +45,48 @@ async def require_holder(transaction: Transaction, principal: PrincipalId) -> No
         )
 
 
+async def require_unit(transaction: Transaction, principal: PrincipalId, role: str) -> None:
+    """Raise where a role is of another business unit than its holder-to-be, and the organisation
+    does not let owners work across business units."""
+    found = await transaction.execute(_ELSEWHERE, {"role": role, "id": principal})
+    row = await found.fetchone()
+    if row is not None:
+        raise Refused(
+            f"the role {row['name']} is of the business unit {row['unit']}: give the copy that is"
+            " in the holder's own"
+        )
+
+
 async def require_other_administrator(transaction: Transaction, principal: PrincipalId) -> None:
     """Raise where somebody is the only administrator who is enabled.
 
     The role is locked until the transaction ends: two cannot disable one another at once.
     """
-    await transaction.execute(
-        "SELECT 1 FROM rows.role WHERE roleid = %s FOR UPDATE", (SYSTEM_ADMINISTRATOR,)
-    )
-    found = await transaction.execute(_ADMINISTRATORS, (SYSTEM_ADMINISTRATOR,))
-    if {row["id"] for row in await found.fetchall()} == {principal}:
+    if await _administrators(transaction) == {principal}:
         raise Refused(
             "they are the only administrator: give somebody else the role first",
             code=Code.LAST_ADMINISTRATOR,
         )
+
+
+async def require_administrator_left(transaction: Transaction) -> None:
+    """Raise where what was just taken from somebody leaves no administrator who is enabled.
+
+    The role is locked as above.
+    """
+    if not await _administrators(transaction):
+        raise Refused(
+            "they are the only administrator: give somebody else the role first",
+            code=Code.LAST_ADMINISTRATOR,
+        )
+
+
+async def _administrators(transaction: Transaction) -> set[str]:
+    await transaction.execute(
+        "SELECT 1 FROM rows.role WHERE roleid = %s FOR UPDATE", (SYSTEM_ADMINISTRATOR,)
+    )
+    found = await transaction.execute(_ADMINISTRATORS, (SYSTEM_ADMINISTRATOR,))
+    return {row["id"] for row in await found.fetchall()}
 
 
 async def require_depth(transaction: Transaction, table: str, depth: int) -> None:

@@ -12,10 +12,20 @@ from psycopg.types.json import Jsonb
 
 from flowner.database import Database, Transaction
 from flowner.errors import Code, Conflict, Invalid, NotFound, Refused
-from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Table
+from flowner.rows.associations import Association, read_associations
+from flowner.rows.catalogue import STAMPS, SYSTEM_TABLES, Catalogue, Table
 from flowner.rows.describing import STORED_AS, Described, Kind, Option, Relation
 from flowner.rows.metadata import add_statement, check_name, create
+from flowner.rows.pictures import beside
 
+_PAIRS: Final = """
+CREATE TABLE rows.{table} (
+    {key} uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    versionnumber bigint NOT NULL DEFAULT nextval('rows.version'),
+    {sides}, UNIQUE ({columns})
+)
+"""
+_EVERYWHERE: Final = frozenset({"ownerid", "statecode", "statuscode"})
 _INDEXED: Final = {Kind.LOOKUP, Kind.CUSTOMER}
 
 
@@ -69,8 +79,10 @@ class Making:
                 f"`{others[0].referencing}` points at `{table.name}` by `{others[0].attribute}`"
             )
         async with self._changing() as t:
+            for one in table.associations:
+                await _drop_pairs(t, one)
             await t.execute(sql.SQL("DROP TABLE rows.{}").format(sql.Identifier(table.name)))
-            for kept in ("filecontent", "rowshare"):
+            for kept in ("filecontent", "rowshare", "trackedtable", "trackedchange"):
                 await t.execute(
                     sql.SQL("DELETE FROM rows.{} WHERE tablename = %s").format(
                         sql.Identifier(kept)
@@ -94,24 +106,29 @@ class Making:
         _own(table)
         if column not in table.described or column == table.primary_name:
             raise Refused(f"the column `{column}` of `{table.name}` cannot be removed")
+        if "AttributeOf" in table.described[column].details:
+            raise Refused(f"the column `{column}` goes with the image that it is of")
         if any(column in columns for columns in table.keys.values()):
             raise Refused(f"an alternate key of `{table.name}` needs the column `{column}`")
         async with self._changing() as t:
-            await t.execute(
-                sql.SQL("ALTER TABLE rows.{} DROP COLUMN {}").format(
-                    sql.Identifier(table.name), sql.Identifier(column)
-                )
-            )
-            for kept, name in (
-                ("columnmetadata", "tablename"),
-                ("filecontent", "tablename"),
-            ):
+            is_image = table.described[column].kind is Kind.IMAGE
+            dropped = [column, *(beside(column, table.described[column]) if is_image else ())]
+            for one in dropped:
                 await t.execute(
-                    sql.SQL("DELETE FROM rows.{} WHERE {} = %s AND columnname = %s").format(
-                        sql.Identifier(kept), sql.Identifier(name)
-                    ),
-                    (table.name, column),
+                    sql.SQL("ALTER TABLE rows.{} DROP COLUMN {}").format(
+                        sql.Identifier(table.name), sql.Identifier(one)
+                    )
                 )
+            await t.execute(
+                "DELETE FROM rows.columnmetadata WHERE tablename = %s AND columnname = ANY(%s)",
+                (table.name, dropped),
+            )
+            # Thumbnails, and files of which not all has come, are kept under longer names.
+            await t.execute(
+                "DELETE FROM rows.filecontent WHERE tablename = %s"
+                " AND split_part(columnname, ' ', 1) = %s",
+                (table.name, column),
+            )
             await t.execute(
                 "DELETE FROM rows.relationshipmetadata WHERE referencing = %s AND attribute = %s",
                 (table.name, column),
@@ -171,6 +188,108 @@ class Making:
                      one.referenced, one.navigation, one.collection, Jsonb(dict(one.cascade))),
                 )  # fmt: skip
 
+    async def associate(self, one: Association) -> None:
+        """Relate two tables many to many, with a table of their pairs; a pair ends with a row."""
+        for given in (one.intersect, one.schema_name, one.navigation, one.back):
+            check_name(given.lower())
+        async with self._changing() as t:
+            known = await read_associations(t)
+            if one.schema_name.lower() in {
+                other.schema_name for sides in known.values() for other in sides if other.is_system
+            }:
+                raise Conflict("there is one of this name already", code=Code.ROW_DUPLICATE)
+            sides = [(one.here, one.table), (one.there, one.other)]
+            await t.execute(
+                sql.SQL(_PAIRS).format(
+                    table=sql.Identifier(one.intersect),
+                    key=sql.Identifier(f"{one.intersect}id"),
+                    sides=sql.SQL(", ").join(_side(column, table) for column, table in sides),
+                    columns=sql.SQL(", ").join(sql.Identifier(column) for column, _ in sides),
+                )
+            )
+            await t.execute(
+                sql.SQL("CREATE INDEX ON rows.{} ({})").format(
+                    sql.Identifier(one.intersect), sql.Identifier(one.there)
+                )
+            )
+            await t.execute(
+                "INSERT INTO rows.associationmetadata (name, schemaname, intersect_name, tables,"
+                " attributes, navigations) VALUES (%s, %s, %s, %s, %s, %s)",
+                (one.schema_name.lower(), one.schema_name, one.intersect, [one.table, one.other],
+                 [one.here, one.there], [one.navigation, one.back]),
+            )  # fmt: skip
+
+    async def part(self, one: Association) -> None:
+        """Remove a relationship of many to many, with every pair."""
+        if one.is_system:
+            raise Refused(f"`{one.schema_name}` is kept by the server and cannot be removed")
+        async with self._changing() as t:
+            await _drop_pairs(t, one)
+
+    async def unrelate(self, relation: Relation, table: Table) -> None:
+        """Remove a relationship from one row to many; with the last one its lookup goes, too."""
+        if len(table.targets(relation.attribute)) == 1:
+            await self.drop_column(table, relation.attribute)
+            return
+        _own(table)
+        async with self._changing() as t:
+            done = await t.execute(
+                "DELETE FROM rows.relationshipmetadata WHERE name = %s AND referencing = %s",
+                (relation.schema_name.lower(), relation.referencing),
+            )
+            if done.rowcount == 0:
+                raise Refused(f"`{relation.schema_name}` is kept by the server")
+
+    async def rename_table(
+        self, table: Table, *, display_name: str, collection_name: str, description: str
+    ) -> None:
+        """Call a table otherwise, for people."""
+        _own(table)
+        async with self._changing() as t:
+            await t.execute(
+                "UPDATE rows.tablemetadata SET displayname = %s, collectionname = %s,"
+                " description = %s WHERE logicalname = %s",
+                (display_name, collection_name, description, table.name),
+            )
+
+    async def describe_column(self, table: Table, column: str, about: Described) -> None:
+        """Say other things of a column. `Refused` for one that every table has."""
+        _own(table)
+        if column in STAMPS or column in _EVERYWHERE or column == table.key:
+            raise Refused(f"the column `{column}` is kept by the server and cannot be changed")
+        async with self._changing() as t:
+            await t.execute(
+                "DELETE FROM rows.columnmetadata WHERE tablename = %s AND columnname = %s",
+                (table.name, column),
+            )
+            await _describe(t, table.name, column, about)
+
+    async def carry(self, relation: Relation) -> None:
+        """Let a relationship that somebody made carry other things on."""
+        async with self._changing() as t:
+            done = await t.execute(
+                "UPDATE rows.relationshipmetadata SET cascade = %s WHERE name = %s"
+                " AND referencing = %s",
+                (Jsonb(dict(relation.cascade)), relation.schema_name.lower(), relation.referencing),
+            )
+            if done.rowcount == 0:
+                raise Refused(f"`{relation.schema_name}` is kept by the server")
+
+    async def change_choice(
+        self,
+        name: str,
+        *,
+        display_name: str | None = None,
+        options: Sequence[Option] | None = None,
+    ) -> None:
+        """Call a global choice otherwise, or give it other options; None: as they are."""
+        async with self._changing() as t:
+            await t.execute(
+                "UPDATE rows.choicemetadata SET displayname = coalesce(%s, displayname),"
+                " options = coalesce(%s, options) WHERE name = %s",
+                (display_name, None if options is None else _options(options), name),
+            )
+
     async def add_choice(self, name: str, display_name: str, options: Sequence[Option]) -> None:
         """Make a global choice, which columns of any table may take their options from."""
         check_name(name.lower())
@@ -218,7 +337,28 @@ def _options(options: Sequence[Option]) -> Jsonb:
     return Jsonb([{"value": one.value, "label": one.label} for one in options])
 
 
+def _side(column: str, table: str) -> sql.Composed:
+    """Return a column of pairs. A pair ends with its row; rows of ours are ended with care."""
+    name = sql.Identifier(column)
+    if table in SYSTEM_TABLES:
+        return sql.SQL("{} uuid NOT NULL").format(name)
+    form = sql.SQL("{} uuid NOT NULL REFERENCES rows.{} ON DELETE CASCADE")
+    return form.format(name, sql.Identifier(table))
+
+
+async def _drop_pairs(t: Transaction, one: Association) -> None:
+    # From a table to itself there are two sides, and one table of pairs.
+    drop = sql.SQL("DROP TABLE IF EXISTS rows.{}").format(sql.Identifier(one.intersect))
+    await t.execute(drop)
+    await t.execute(
+        "DELETE FROM rows.associationmetadata WHERE name = %s", (one.schema_name.lower(),)
+    )
+
+
 async def _add_column(t: Transaction, table: str, column: str, about: Described) -> None:
+    if about.kind is Kind.IMAGE:
+        for name, one in beside(column, about).items():
+            await _add_column(t, table, name, one)
     await t.execute(add_statement(table, column, STORED_AS[about.kind]))
     if about.kind in _INDEXED:
         await t.execute(
@@ -226,6 +366,10 @@ async def _add_column(t: Transaction, table: str, column: str, about: Described)
                 sql.Identifier(table), sql.Identifier(column)
             )
         )
+    await _describe(t, table, column, about)
+
+
+async def _describe(t: Transaction, table: str, column: str, about: Described) -> None:
     await t.execute(
         "INSERT INTO rows.columnmetadata (tablename, columnname, kind, schemaname, displayname,"
         " description, options, choice, details) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",

@@ -16,6 +16,7 @@ from flowner.errors import Code, Invalid
 from flowner.odata.functions import Asker, settled
 from flowner.odata.syntax import TRUE, And, Column, In, Order, Predicate
 from flowner.rows.asking import Asking, as_seen_by
+from flowner.rows.associations import Association
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import Around, columns_of, compile_path, compile_predicate, quoted
@@ -88,10 +89,10 @@ class Reading:
         """Return one page; 1 query, 2 when rows are counted."""
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
-            around = self._around(asking)
-            where = self._where(asking, asked.wanted, around)
-            order = [_Place.of(one, asking.table, around) for one in asked.order]
-            order.append(_Place.of(Order(Column(asking.table.key), False), asking.table, around))
+            around = self.around(asking)
+            where = self.where(asking, asked.wanted, around)
+            order = [Place.of(one, asking.table, around) for one in asked.order]
+            order.append(Place.of(Order(Column(asking.table.key), False), asking.table, around))
             statement = sql.SQL(
                 "SELECT {}, {} FROM rows.{} r WHERE {} AND {} ORDER BY {} LIMIT {}"
             ).format(
@@ -102,11 +103,11 @@ class Reading:
                 ),
                 sql.Identifier(asking.table.name),
                 where,
-                _after(order, asked.after),
+                behind(order, asked.after),
                 sql.SQL(", ").join(one.direction for one in order),
                 sql.Literal(asked.size + 1),
             )
-            found = await _fetch(within, statement)
+            found = await fetch_rows(within, statement)
             places = [tuple(row.pop(f"@{at}") for at in range(len(order))) for row in found]
             count = await _count(asking, where, MOST) if asked.counts else None
             more = len(found) > asked.size
@@ -115,13 +116,19 @@ class Reading:
             return Page(rows=rows, last=last, count=count)
 
     async def count(
-        self, caller: Caller, table: str, wanted: Predicate, within: Transaction
+        self,
+        caller: Caller,
+        table: str,
+        wanted: Predicate,
+        within: Transaction,
+        *,
+        most: int | None = MOST,
     ) -> int:
-        """Return how many rows there are for the caller, up to `MOST`."""
+        """Return how many rows there are for the caller, up to ``most``."""
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
-            where = self._where(asking, wanted, self._around(asking))
-            return await _count(asking, where, MOST)
+            where = self.where(asking, wanted, self.around(asking))
+            return await _count(asking, where, most)
 
     async def those(
         self,
@@ -141,19 +148,45 @@ class Reading:
             return {}
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
-            around = self._around(asking)
+            around = self.around(asking)
             wanted = And((In(Column(column), tuple(listed)), asked.wanted))
-            order = [_Place.of(one, asking.table, around).direction for one in asked.order]
+            order = [Place.of(one, asking.table, around).direction for one in asked.order]
             key = sql.SQL("r.{}").format(sql.Identifier(asking.table.key))
             ordering = sql.SQL(", ").join([*order, key])
-            statement = _partitioned(
-                asking.table, column, (asked, ordering, self._where(asking, wanted, around))
+            places = (
+                sql.SQL("rows.{} r").format(sql.Identifier(asking.table.name)),
+                sql.SQL("r.{}").format(sql.Identifier(column)),
             )
-            grouped: dict[str, list[JsonObject]] = {}
-            for row in await _fetch(within, statement):
-                del row["@at"]
-                grouped.setdefault(row.pop("@of"), []).append(shown(row, asking.table))
-            return grouped
+            how = (asked, ordering, self.where(asking, wanted, around))
+            return await _by_place(asking, places, how)
+
+    async def associated(
+        self,
+        caller: Caller,
+        one: Association,
+        ids: Iterable[str],
+        asked: Asked,
+        within: Transaction,
+    ) -> dict[str, list[JsonObject]]:
+        """Return rows by the row that they are related to, many to many. 1 query."""
+        listed = sorted(set(ids))
+        async with self._store.asking(caller, one.other, within) as asking:
+            require_privilege(asking.standings, asking.table.name, Right.READ)
+            around = self.around(asking)
+            key = sql.SQL("r.{}").format(sql.Identifier(asking.table.key))
+            order = [Place.of(part, asking.table, around).direction for part in asked.order]
+            of = sql.SQL("i.{}").format(sql.Identifier(one.here))
+            source = sql.SQL("rows.{} r JOIN rows.{} i ON i.{} = {}").format(
+                sql.Identifier(asking.table.name),
+                sql.Identifier(one.kept_in),
+                sql.Identifier(one.there),
+                key,
+            )
+            where = sql.SQL("{} = ANY({}::uuid[]) AND {}").format(
+                of, quoted(listed), self.where(asking, asked.wanted, around)
+            )
+            how = (asked, sql.SQL(", ").join([*order, key]), where)
+            return await _by_place(asking, (source, of), how)
 
     async def groups(
         self, caller: Caller, table: str, group: Group, within: Transaction
@@ -161,8 +194,8 @@ class Reading:
         """Return the groups. `Invalid` (0x8004e023) over more than `MOST_GROUPED` rows."""
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
-            around = self._around(asking)
-            where = self._where(asking, group.wanted, around)
+            around = self.around(asking)
+            where = self.where(asking, group.wanted, around)
             if await _count(asking, where, MOST_GROUPED + 1) > MOST_GROUPED:
                 raise Invalid(
                     "the maximum record limit is exceeded: reduce the number of records",
@@ -170,7 +203,7 @@ class Reading:
                 )
             keys = [compile_path(path, asking.table, around)[0] for path, _ in group.by]
             named = [name for _, name in group.by] + [name for *_, name in group.aggregates]
-            values = [*keys, *(_aggregate(one, asking.table, around) for one in group.aggregates)]
+            values = [*keys, *(aggregate(one, asking.table, around) for one in group.aggregates)]
             statement = sql.SQL("SELECT {} FROM rows.{} r WHERE {} {}").format(
                 sql.SQL(", ").join(
                     sql.SQL("{} AS {}").format(value, sql.Identifier(f"{at}"))
@@ -181,8 +214,8 @@ class Reading:
                 _grouping(len(keys)),
             )
             return [
-                {name: _plain(row[f"{at}"]) for at, name in enumerate(named)}
-                for row in await _fetch(within, statement)
+                {name: plain(row[f"{at}"]) for at, name in enumerate(named)}
+                for row in await fetch_rows(within, statement)
             ]
 
     async def exists(self, table: Table, id: str, within: Transaction) -> bool:
@@ -190,7 +223,7 @@ class Reading:
         statement = sql.SQL("SELECT 1 AS one FROM rows.{} r WHERE r.{} = {}::uuid").format(
             sql.Identifier(table.name), sql.Identifier(table.key), quoted(id)
         )
-        return bool(await _fetch(within, statement))
+        return bool(await fetch_rows(within, statement))
 
     async def keyed(
         self, table: Table, values: Mapping[str, object], within: Transaction
@@ -204,20 +237,27 @@ class Reading:
                 for name, value in values.items()
             ),
         )
-        found = await _fetch(within, statement)
+        found = await fetch_rows(within, statement)
         return str(found[0]["id"]) if found else None
 
-    def _where(self, asking: Asking, wanted: Predicate, around: Around) -> sql.Composable:
+    def where(self, asking: Asking, wanted: Predicate, around: Around) -> sql.Composable:
+        """Return the caller's predicate and the law's, over the row ``r``."""
+        return sql.SQL("{} AND {}").format(
+            compile_predicate(self.settled(asking, wanted), asking.table, around),
+            compile_predicate(asking.law(Right.READ), asking.table, around),
+        )
+
+    def settled(self, asking: Asking, wanted: Predicate) -> Predicate:
+        """Return the predicate with what depends on who asks, and when, said in comparisons."""
         me = asking.standings[0]
         asker = Asker(
             now=self._clock.now(), user=me.id, teams=me.teams, business_unit=me.business_unit
         )
-        return sql.SQL("{} AND {}").format(
-            compile_predicate(settled(wanted, asker), asking.table, around),
-            compile_predicate(asking.law(Right.READ), asking.table, around),
-        )
+        return settled(wanted, asker)
 
-    def _around(self, asking: Asking) -> Around:
+    def around(self, asking: Asking) -> Around:
+        """Return what lies around the rows of a call: other tables as the caller sees them."""
+
         def law(table: Table) -> Predicate:
             require_privilege(asking.standings, table.name, Right.READ)
             return together(asking.standings, table.name, Right.READ, owned=table.owned)
@@ -229,28 +269,36 @@ class Reading:
         return Around(find=find, law=law)
 
 
-def _partitioned(
-    table: Table, column: str, how: tuple[Asked, sql.Composable, sql.Composable]
-) -> sql.Composed:
-    """Return the statement that takes so many rows of each value of a column."""
+async def _by_place(
+    asking: Asking,
+    places: tuple[sql.Composable, sql.Composable],
+    how: tuple[Asked, sql.Composable, sql.Composable],
+) -> dict[str, list[JsonObject]]:
+    """Return so many rows of each place. ``places``: what is read from, and by what value."""
+    source, of = places
     asked, ordering, where = how
-    return sql.SQL(
-        'SELECT * FROM (SELECT {}, r.{}::text AS "@of", row_number() OVER'
-        ' (PARTITION BY r.{} ORDER BY {}) AS "@at" FROM rows.{} r WHERE {}) one'
+    statement = sql.SQL(
+        'SELECT * FROM (SELECT {}, {}::text AS "@of", row_number() OVER'
+        ' (PARTITION BY {} ORDER BY {}) AS "@at" FROM {} WHERE {}) one'
         ' WHERE "@at" <= {} ORDER BY "@at"'
     ).format(
-        columns_of(asked.columns, table),
-        sql.Identifier(column),
-        sql.Identifier(column),
+        columns_of(asked.columns, asking.table),
+        of,
+        of,
         ordering,
-        sql.Identifier(table.name),
+        source,
         where,
         sql.Literal(asked.size),
     )
+    grouped: dict[str, list[JsonObject]] = {}
+    for row in await fetch_rows(asking.transaction, statement):
+        del row["@at"]
+        grouped.setdefault(row.pop("@of"), []).append(shown(row, asking.table))
+    return grouped
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """One part of an order."""
 
     value: sql.Composable
@@ -258,16 +306,19 @@ class _Place:
     descending: bool
 
     @classmethod
-    def of(cls, order: Order, table: Table, around: Around) -> _Place:
+    def of(cls, order: Order, table: Table, around: Around) -> Place:
+        """Return the place of an order's column, or of a path."""
         value, type = compile_path(order.column.name, table, around)
         return cls(value, type, order.descending)
 
     @property
     def direction(self) -> sql.Composable:
+        """Return what stands behind ``ORDER BY``, nulls being the least."""
         words = "{} DESC NULLS LAST" if self.descending else "{} ASC NULLS FIRST"
         return sql.SQL(words).format(self.value)
 
     def same(self, last: str | None) -> sql.Composable:
+        """Return that the place is that of ``last``."""
         return sql.SQL("{} IS NOT DISTINCT FROM {}").format(self.value, self._cast(last))
 
     def beyond(self, last: str | None) -> sql.Composable:
@@ -283,7 +334,8 @@ class _Place:
         return sql.SQL("{}::{}").format(quoted(last), sql.SQL(self.type.value))
 
 
-def _after(order: Sequence[_Place], after: Sequence[str | None] | None) -> sql.Composable:
+def behind(order: Sequence[Place], after: Sequence[str | None] | None) -> sql.Composable:
+    """Return that a row comes behind these values of the order."""
     if after is None:
         return sql.SQL("true")
     if len(after) != len(order):
@@ -295,7 +347,8 @@ def _after(order: Sequence[_Place], after: Sequence[str | None] | None) -> sql.C
     return sql.SQL("({})").format(sql.SQL(" OR ").join(sql.SQL("({})").format(way) for way in ways))
 
 
-def _aggregate(one: tuple[str, str | None, str], table: Table, around: Around) -> sql.Composable:
+def aggregate(one: tuple[str, str | None, str], table: Table, around: Around) -> sql.Composable:
+    """Return one aggregate. `Invalid` where its column holds what cannot be added up."""
     method, path, _ = one
     if path is None:
         return sql.SQL(_METHODS["count"])
@@ -313,7 +366,8 @@ def _grouping(keys: int) -> sql.Composable:
     return sql.SQL("GROUP BY {} ORDER BY {}").format(listed, listed)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value of the database as JSON has it."""
     bare = shown({"value": value, "versionnumber": 0}, _NOTHING)
     return bare["value"]
 
@@ -321,13 +375,14 @@ def _plain(value: Any) -> Any:
 _NOTHING: Final = Table(name="", set_name="", primary_name="", columns={}, is_system=True)
 
 
-async def _count(asking: Asking, where: sql.Composable, most: int) -> int:
+async def _count(asking: Asking, where: sql.Composable, most: int | None) -> int:
     statement = sql.SQL(
         "SELECT count(*) AS count FROM (SELECT FROM rows.{} r WHERE {} LIMIT {}) one"
     ).format(sql.Identifier(asking.table.name), where, sql.Literal(most))
-    return int((await _fetch(asking.transaction, statement))[0]["count"])
+    return int((await fetch_rows(asking.transaction, statement))[0]["count"])
 
 
-async def _fetch(transaction: Transaction, statement: sql.Composed) -> list[dict[str, Any]]:
+async def fetch_rows(transaction: Transaction, statement: sql.Composed) -> list[dict[str, Any]]:
+    """Return all rows of a statement. What the database refuses is an error of ours."""
     with telling():
         return await (await transaction.execute(statement, ())).fetchall()

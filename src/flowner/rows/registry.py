@@ -16,6 +16,11 @@ from flowner.database import Transaction
 from flowner.errors import Code, Conflict
 from flowner.values import PrincipalId
 
+_UNIT = """
+SELECT businessunitid AS unit FROM rows.systemuser WHERE systemuserid = %(id)s
+UNION ALL SELECT businessunitid FROM rows.team WHERE teamid = %(id)s
+"""
+
 
 async def insert(
     transaction: Transaction, table: str, values: Mapping[str, object], *, by: PrincipalId | None
@@ -24,7 +29,7 @@ async def insert(
 
     Raises `Conflict` where there is a row with the same id, or the same value of a unique column.
     """
-    row = {"createdby": by, "modifiedby": by, **values}
+    row = {"createdby": by, "modifiedby": by, **await _placed(transaction, values)}
     statement = sql.SQL(
         "INSERT INTO rows.{table} ({columns}) VALUES ({values}) RETURNING {id}::text AS id"
     )
@@ -55,7 +60,7 @@ async def update(
     by: PrincipalId | None,
 ) -> None:
     """Change columns of one row."""
-    row = {**values, "modifiedby": by}
+    row = {**await _placed(transaction, values), "modifiedby": by}
     statement = sql.SQL("UPDATE rows.{table} SET {changes}, modifiedon = now() WHERE {id} = %s")
     await transaction.execute(
         statement.format(
@@ -93,6 +98,15 @@ async def select(
         }
         for row in await found.fetchall()
     ]
+
+
+async def _placed(transaction: Transaction, values: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the values, with the business unit of the owner whom they name and place nowhere."""
+    if "ownerid" not in values or "owningbusinessunit" in values:
+        return values
+    found = await transaction.execute(_UNIT, {"id": values["ownerid"]})
+    row = await found.fetchone()
+    return values if row is None else {**values, "owningbusinessunit": row["unit"]}
 
 
 def _all(where: Mapping[str, object]) -> sql.Composable:

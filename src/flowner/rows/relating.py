@@ -76,4 +76,5 @@ async def _only_target(asking: Asking, column: str) -> str | None:
         for one in await asking.memory.relationships(asking.transaction)
         if (one.child, one.column) == (asking.table.name, column)
     }
+    parents = parents or {one.referenced for one in asking.table.targets(column)}
     return parents.pop() if len(parents) == 1 else None

@@ -7,7 +7,7 @@ from typing import Final
 
 from flowner.access.cascades import Cascade, Relationship
 from flowner.database import Transaction
-from flowner.rows.describing import Described, Kind, Option, Relation
+from flowner.rows.describing import Described, Kind, Option, Relation, key_of
 from flowner.rows.types import Type
 
 _USUAL: Final = {
@@ -17,6 +17,13 @@ _USUAL: Final = {
     "modifiedby": (("systemuser", "lk_{}_modifiedby", "modifiedby"),),
     "createdonbehalfby": (("systemuser", "lk_{}_createdonbehalfby", "createdonbehalfby"),),
     "modifiedonbehalfby": (("systemuser", "lk_{}_modifiedonbehalfby", "modifiedonbehalfby"),),
+    "environmentvariabledefinitionid": (
+        (
+            "environmentvariabledefinition",
+            "environmentvariabledefinition_{}",
+            "EnvironmentVariableDefinitionId",
+        ),
+    ),
 }
 """The relationships of the columns that most tables have: table, name, navigation property."""
 
@@ -95,7 +102,7 @@ def usual_relations(tables: Mapping[str, Mapping[str, Type]]) -> Iterator[Relati
     """Return the relationships that tables have by the columns that most have."""
     for name, columns in tables.items():
         for column, targets in _USUAL.items():
-            if columns.get(column) is Type.LOOKUP:
+            if columns.get(column) is Type.LOOKUP and column != f"{name}id":
                 for referenced, form, navigation in targets:
                     schema_name = form.format(name)
                     yield _relation(name, column, referenced, (schema_name, navigation))
@@ -109,7 +116,7 @@ def guessed_relations(tables: Mapping[str, Mapping[str, Type]]) -> Iterator[Rela
     """
     for name, columns in tables.items():
         for column, type in columns.items():
-            if type is Type.LOOKUP and column != f"{name}id" and column not in _USUAL:
+            if type is Type.LOOKUP and column != key_of(name) and column not in _USUAL:
                 fitting = (one for one in tables if column.endswith(f"{one}id"))
                 referenced = max(fitting, key=len, default=None)
                 if referenced is not None:

@@ -7,10 +7,11 @@ Source: https://learn.microsoft.com/power-apps/developer/data-platform/security-
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from flowner.access.rights import Right, RowFacts, mask_of
+from flowner.access.rights import Reports, Right, RowFacts, Standing, mask_of, rights_of
 from flowner.access.row_filter import decide_row, refuse_row
 from flowner.errors import AccessDenied, Code, Invalid, NotFound, Refused
 from flowner.rows.asking import Asking, facts_of, fetch, guid
@@ -24,6 +25,34 @@ ON CONFLICT (tablename, rowid, principalid) DO UPDATE SET modifiedon = now(),
     modifiedby = %(by)s, accessmask = EXCLUDED.accessmask
         | CASE WHEN %(adds)s THEN rows.rowshare.accessmask ELSE 0 END
 """
+_LISTED = """
+SELECT s.principalid::text AS principal, s.accessmask AS mask,
+       CASE WHEN s.principalid = %s THEN 'organization'
+            WHEN EXISTS (SELECT FROM rows.team t WHERE t.teamid = s.principalid) THEN 'team'
+            ELSE 'systemuser' END AS kind
+FROM rows.rowshare s WHERE s.tablename = %s AND s.rowid = %s AND s.accessmask <> 0
+ORDER BY s.principalid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one principal was given on a row; what they inherit is not in it."""
+
+    principal: str
+    kind: str
+    """``systemuser``, ``team`` or ``organization``."""
+    rights: frozenset[Right]
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The rights on a row by what gives them."""
+
+    roles: frozenset[Right]
+    """By privileges: one's own rows, and those in reach."""
+    shares: frozenset[Right]
+    hierarchy: frozenset[Right]
 
 
 async def share(
@@ -74,15 +103,43 @@ async def unshare(asking: Asking, id: str, principal: str) -> None:
 
 async def access_of(asking: Asking, id: str, principal: str) -> frozenset[Right]:
     """Return what a user or team may do with a row that the caller may read."""
+    standing, row = await _judged(asking, id, principal)
+    return _allowed(asking, standing, row)
+
+
+async def ways_in(asking: Asking, id: str, principal: str) -> Ways:
+    """Return what gives a user or team which rights on a row that the caller may read."""
+    standing, row = await _judged(asking, id, principal)
+    table, reports = asking.table.name, standing.reports
+    reaching = {
+        right for right in Right if standing.enabled and standing.reach(table, right) is not None
+    }
+
+    def is_shared(holders: frozenset[str], right: Right) -> bool:
+        return any(row.shares.get(holder, 0) & right.mask for holder in holders)
+
+    return Ways(
+        roles=_allowed(asking, replace(standing, reports=Reports()), replace(row, shares={})),
+        shares=frozenset(one for one in reaching if is_shared(standing.holders, one)),
+        hierarchy=frozenset(
+            one
+            for one in reaching
+            if row.owner in reports.owners(table, one)
+            or is_shared(reports.sharers(table, one), one)
+        ),
+    )
+
+
+async def shares_of(asking: Asking, id: str) -> list[Share]:
+    """Return with whom a row is shared that the caller may read."""
     asking.require(Right.READ)
     await fetch(asking, id, Right.READ, [asking.table.key])
-    row = await facts_of(asking, id)
-    await _require_principal(asking, guid(principal, asking.table))
-    standing = await asking.memory.of(principal, asking.transaction)
-    if not standing.enabled:
-        return frozenset()
-    table = asking.table.name
-    return frozenset(one for one in Right if decide_row(standing, table, one, row).allowed)
+    values = (ORGANIZATION, asking.table.name, guid(id, asking.table))
+    found = await asking.transaction.execute(_LISTED, values)
+    return [
+        Share(row["principal"], row["kind"], rights_of(row["mask"]))
+        for row in await found.fetchall()
+    ]
 
 
 async def write_share(
@@ -109,6 +166,21 @@ async def forget_shares(asking: Asking, key: str) -> None:
             ),
             (asking.table.name, key),
         )
+
+
+async def _judged(asking: Asking, id: str, principal: str) -> tuple[Standing, RowFacts]:
+    asking.require(Right.READ)
+    await fetch(asking, id, Right.READ, [asking.table.key])
+    row = await facts_of(asking, id)
+    await _require_principal(asking, guid(principal, asking.table))
+    return await asking.memory.of(principal, asking.transaction), row
+
+
+def _allowed(asking: Asking, standing: Standing, row: RowFacts) -> frozenset[Right]:
+    if not standing.enabled:
+        return frozenset()
+    table = asking.table.name
+    return frozenset(one for one in Right if decide_row(standing, table, one, row).allowed)
 
 
 async def _sharing(asking: Asking, key: str) -> RowFacts:

@@ -10,19 +10,23 @@ from flowner.access.cascades import Relationship
 from flowner.access.rights import ColumnRights, Depth, Reach, Right, Standing
 from flowner.database import Transaction
 from flowner.errors import AccessDenied, Code
+from flowner.rows.catalogue import SYSTEM_TABLES
 from flowner.rows.hierarchy import read_reports
 from flowner.rows.relations import carried, read_relations
 from flowner.rows.seed import ORGANIZATION, SYSTEM_ADMINISTRATOR
 from flowner.values import PrincipalId
 
 _ACT = "prvActOnBehalfOfAnotherUser"
-_READ_MODE = 2
+_ADMINISTRATIVE_MODE, _READ_MODE = 1, 2
+_ADMINISTERED = frozenset(SYSTEM_TABLES) - {"flowrun"}
 
 _STANDING = f"""
 WITH RECURSIVE who AS (
-    SELECT systemuserid AS id, fullname AS name, isdisabled, accessmode, businessunitid AS unit,
-           NULL::int AS teamtype
-    FROM rows.systemuser WHERE systemuserid = %(id)s
+    SELECT systemuserid AS id, fullname AS name, isdisabled OR EXISTS (
+               SELECT 1 FROM rows.businessunit b
+               WHERE b.businessunitid = u.businessunitid AND b.isdisabled) AS isdisabled,
+           accessmode, businessunitid AS unit, NULL::int AS teamtype
+    FROM rows.systemuser u WHERE systemuserid = %(id)s
     UNION ALL
     SELECT teamid, name, false, 0, businessunitid, teamtype FROM rows.team WHERE teamid = %(id)s
 ), inside(grp) AS (
@@ -47,7 +51,8 @@ WITH RECURSIVE who AS (
 )
 SELECT w.id::text, w.name, w.isdisabled, w.accessmode, w.unit::text, w.teamtype,
        ARRAY(SELECT teamid::text FROM teams WHERE teamtype <> 1) AS teams,
-       ARRAY(SELECT teamid::text FROM teams WHERE teamtype = 1) AS access_teams,
+       ARRAY(SELECT teamid::text FROM teams WHERE teamtype = 1
+             UNION SELECT grp::text FROM inside) AS access_teams,
        EXISTS (SELECT 1 FROM held) AS has_roles,
        EXISTS (SELECT 1 FROM held WHERE root = '{SYSTEM_ADMINISTRATOR}') AS administrator,
        EXISTS (SELECT 1 FROM held JOIN rows.roleprivilege p ON p.roleid = held.root
@@ -143,6 +148,7 @@ async def _read(
         enabled=not row["isdisabled"],
         has_roles=row["has_roles"],
         reads_only=row["accessmode"] == _READ_MODE,
+        confined=_ADMINISTERED if row["accessmode"] == _ADMINISTRATIVE_MODE else None,
         administrator=administrator,
         acts_for_others=row["acts_for_others"],
         is_team=row["teamtype"] is not None,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
-from flowner.access.rights import Right, RowFacts
+from flowner.access.rights import Right, RowFacts, Standing
 from flowner.clock import Clock
 from flowner.database import Database, Transaction
-from flowner.errors import AccessDenied, Code, Conflict, Invalid
+from flowner.errors import Code, Conflict, Invalid
 from flowner.rows import cascading, columns, relating, shares
 from flowner.rows.asking import (
     Asking,
@@ -17,27 +17,43 @@ from flowner.rows.asking import (
     ask,
     execute,
     exists,
+    facts_of,
     fetch,
     guid,
 )
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Catalogue, Table
 from flowner.rows.inheriting import inherit
-from flowner.rows.owners import organization_says, owned_by, owner_of
+from flowner.rows.keeping import Keeper, keeper_of
+from flowner.rows.owners import organization_says, owned_by, owner_of, placed
+from flowner.rows.pictures import Picture, image_columns, keep_pictures, take_pictures
 from flowner.rows.query import read_query, selected
 from flowner.rows.shapes import named, shown, stored
 from flowner.rows.standing import Standings
-from flowner.rows.writing import insert, stamps, update
+from flowner.rows.writing import stamps
 from flowner.values import Json, JsonObject, PrincipalId
+
+_UNIT: Final = "owningbusinessunit"
 
 
 class Store:
-    """Rows of every table that can be read as rows; the user's own can be written too."""
+    """Rows of every table that can be read as rows; the user's own, and those with a keeper, can
+    be written too."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, keepers: Mapping[str, Keeper] | None = None
+    ) -> None:
         self._database, self._clock = database, clock
+        self._keepers = keepers or {}
         self.catalogue = Catalogue(database)
         self._standings = Standings()
+
+    def require_written(self, table: Table) -> None:
+        """Raise where nobody writes a table's rows as rows."""
+        self._keeper(table)
+
+    def _keeper(self, table: Table) -> Keeper:
+        return keeper_of(self._keepers, table)
 
     async def create(
         self,
@@ -53,20 +69,23 @@ class Store:
         ``id`` is the row's id, unless ``values`` name one (`Conflict`, 0x80040237, when taken).
         """
         async with self._asking(caller, table, within) as asking:
-            _writable(asking.table)
+            keeper = self._keeper(asking.table)
             asking.require(Right.CREATE)
             given = stored(values, asking.table)
             if id is not None and not given.get(asking.table.key):
                 given[asking.table.key] = id
+            pictures = await self._pictures(asking, given, given.get(asking.table.key))
             found = await relating.pointers(asking, values, given)
             relating.require_privileges(asking, found)
-            owning, facts = await _owning(asking, given)
+            owned = await _owned(asking, given)
+            facts = RowFacts(owner=owned.get("ownerid"), business_unit=owned.get(_UNIT))
             for right in (Right.CREATE, Right.APPEND) if found else (Right.CREATE,):
                 asking.require_on(right, facts, str(given.get(asking.table.key) or "new"))
             await relating.require_targets(found)
             columns.require_created(asking, given)
-            row = given | owning | stamps(caller, "created") | stamps(caller, "modified")
-            document = await insert(asking, row)
+            row = given | owned | stamps(caller, "created") | stamps(caller, "modified")
+            document = await keeper.create(asking, row)
+            await keep_pictures(asking, str(document[asking.table.key]), pictures)
             if found:
                 await inherit(asking, str(document[asking.table.key]))
             await announce(asking, "Create", document, named(values, asking.table))
@@ -103,7 +122,7 @@ class Store:
         ``if_match`` is an ETag that the row must still have (`Conflict`, 0x80060882).
         """
         async with self._asking(caller, table, within) as asking:
-            _writable(asking.table)
+            keeper = self._keeper(asking.table)
             key = guid(id, asking.table)
             if upsert and not await exists(asking, key):
                 values = {**values, asking.table.key: key}
@@ -113,7 +132,9 @@ class Store:
             _match(before, if_match)
             change = stored(values, asking.table)
             change.pop(asking.table.key, None)
-            document = await _change(asking, key, before, change, values)
+            pictures = await self._pictures(asking, change, key)
+            await keep_pictures(asking, key, pictures)
+            document = await _change(asking, keeper, before, change, values)
             return await columns.as_seen(asking, document)
 
     async def delete(
@@ -121,10 +142,10 @@ class Store:
     ) -> None:
         """Remove a row, and by its relationships what points at it."""
         async with self._asking(caller, table, within) as asking:
-            _writable(asking.table)
+            keeper = self._keeper(asking.table)
             asking.require(Right.DELETE)
-            await fetch(asking, id, Right.DELETE, [asking.table.key], lock=True)
-            await cascading.remove(asking, guid(id, asking.table), set())
+            before = await fetch(asking, id, Right.DELETE, None, whole=True, lock=True)
+            await keeper.remove(asking, before)
 
     async def list(
         self,
@@ -170,7 +191,8 @@ class Store:
     ) -> None:
         """Share a row with a user or team, in addition to what is shared with them already."""
         async with self._asking(caller, table, within) as asking:
-            await shares.share(asking, id, principal, rights, adds=True)
+            keeper = self._keeper(asking.table)
+            await keeper.share(asking, id, principal, rights, adds=True)
 
     async def modify_access(
         self,
@@ -184,7 +206,8 @@ class Store:
     ) -> None:
         """Share a row with a user or team, in place of what is shared with them already."""
         async with self._asking(caller, table, within) as asking:
-            await shares.share(asking, id, principal, rights, adds=False)
+            keeper = self._keeper(asking.table)
+            await keeper.share(asking, id, principal, rights, adds=False)
 
     async def revoke_access(
         self,
@@ -197,7 +220,7 @@ class Store:
     ) -> None:
         """End what a row is shared with a user or team for."""
         async with self._asking(caller, table, within) as asking:
-            await shares.unshare(asking, id, principal)
+            await self._keeper(asking.table).unshare(asking, id, principal)
 
     async def principal_access(
         self,
@@ -241,64 +264,98 @@ class Store:
             second = await asking.about(other[0])
             await relating.require_association((asking, one[1]), (second, other[1]))
 
+    async def _pictures(
+        self, asking: Asking, given: dict[str, Any], key: object
+    ) -> Sequence[Picture]:
+        """Take the images out of what is to be written; a row that is made so gets its id here."""
+        images = image_columns(asking.table)
+        if not images:
+            return []
+        if key is None and any(given.get(column) for column in images):
+            key = given[asking.table.key] = self._clock.fresh_guid()
+        return await take_pictures(asking, given, str(key), self._clock)
+
     @asynccontextmanager
     async def _asking(
         self, caller: Caller, table: str, within: Transaction | None
     ) -> AsyncIterator[Asking]:
-        if within is not None:
-            yield await ask(within, self.catalogue, self._standings, caller, table)
-            return
-        async with self._database.transaction() as transaction:
+        async with self._database.transaction(within) as transaction:
             yield await ask(transaction, self.catalogue, self._standings, caller, table)
 
     asking = _asking
     """For those who read in other ways: the same callers, tables and law."""
 
 
-async def _owning(
-    asking: Asking, given: Mapping[str, object]
-) -> tuple[dict[str, object], RowFacts]:
-    """Return whose a new row is: as columns, and as what the law looks at."""
-    if not asking.table.owned:
-        return {}, RowFacts(owner=None, business_unit=None)
-    owner = await owner_of(asking, given.get("ownerid") or asking.caller.acting_for, new=True)
-    return owned_by(owner), RowFacts(owner=owner.id, business_unit=owner.business_unit)
-
-
 async def _change(
     asking: Asking,
-    key: str,
+    keeper: Keeper,
     before: Mapping[str, Any],
     change: dict[str, Any],
     values: JsonObject,
 ) -> JsonObject:
     """Write a change to a row that may be written, when its parts may be as well."""
+    key = str(before[asking.table.key])
     found = await relating.pointers(asking, values, change)
     relating.require_privileges(asking, found)
     if found:
         await fetch(asking, key, Right.APPEND, [asking.table.key])
         await relating.require_targets(found)
     await columns.require_updated(asking, key, change)
-    former, wanted = str(before.get("ownerid")), change.get("ownerid")
-    if "ownerid" in change and wanted is None:
-        raise Invalid("a row cannot be without an owner")
-    moves = wanted is not None and str(wanted) != former
-    if moves:
-        asking.require(Right.ASSIGN)
-        await fetch(asking, key, Right.ASSIGN, [asking.table.key])
-        owner = await owner_of(asking, wanted, new=False)
-        change |= owned_by(owner)
-        if not await organization_says(asking, "alwaysmoverecordtoownerbusinessunit"):
-            change.pop("owningbusinessunit")
-    else:
-        change = {name: change[name] for name in change if name not in ("ownerid", "owneridtype")}
-    document = await update(asking, key, change | stamps(asking.caller, "modified"))
-    if moves or any(column in change for column in await _carrying(asking)):
+    former = str(before.get("ownerid"))
+    owner = await _next_owner(asking, key, former, change)
+    going: cascading.Along = []
+    if owner is not None:
+        going = await cascading.along(asking, key, former, owner, set())
+    if asking.table.owned:
+        change = await _owning(asking, before, change, owner)
+    document = await keeper.change(asking, before, change | stamps(asking.caller, "modified"))
+    if owner is not None or any(column in change for column in await _carrying(asking)):
         await inherit(asking, key)
     await announce(asking, "Update", document, named(values, asking.table))
-    if moves:
-        await cascading.carry_on_owner(asking, key, former, owner, set())
+    if owner is not None:
+        await cascading.carry_on_owner(asking, key, former, owner, going)
     return document
+
+
+async def _owned(asking: Asking, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whose a new row is; nothing where the table's rows have no owners."""
+    if not asking.table.owned:
+        return {}
+    wanted = given.get("ownerid") or asking.caller.acting_for
+    owner = await owner_of(asking, wanted, new=True)
+    return owned_by(owner) | await placed(asking, given, owner, None)
+
+
+async def _owning(
+    asking: Asking, before: Mapping[str, Any], change: Mapping[str, Any], owner: Standing | None
+) -> dict[str, Any]:
+    """Return a change with the columns that say whose the row is then, and where."""
+    plain = {name: change[name] for name in change if name not in ("ownerid", "owneridtype", _UNIT)}
+    if owner is not None:
+        plain |= owned_by(owner)
+        if not await organization_says(asking, "alwaysmoverecordtoownerbusinessunit"):
+            plain.pop(_UNIT)
+    if _UNIT in change:
+        row = await facts_of(asking, str(before[asking.table.key]))
+        whose = owner or await asking.memory.of(str(before["ownerid"]), asking.transaction)
+        plain |= await placed(asking, change, whose, row)
+    return plain
+
+
+async def _next_owner(
+    asking: Asking, key: str, former: str, change: Mapping[str, Any]
+) -> Standing | None:
+    """Return who is to own a row, where a change says so, and who changes it may assign it."""
+    wanted = change.get("ownerid")
+    if "ownerid" not in change or not asking.table.owned:
+        return None
+    if wanted is None:
+        raise Invalid("a row cannot be without an owner")
+    if str(wanted) == former:
+        return None
+    asking.require(Right.ASSIGN)
+    await fetch(asking, key, Right.ASSIGN, [asking.table.key])
+    return await owner_of(asking, wanted, new=False)
 
 
 async def _carrying(asking: Asking) -> set[str]:
@@ -306,14 +363,6 @@ async def _carrying(asking: Asking) -> set[str]:
     known = await asking.memory.relationships(asking.transaction)
     found = {one.column for one in known if one.child == asking.table.name and one.inherits}
     return found | {"statecode"} if found else found
-
-
-def _writable(table: Table) -> None:
-    if table.is_system:
-        raise AccessDenied(
-            f"rows of `{table.name}` are written through the commands that keep their rules",
-            code=Code.PRIVILEGE_MISSING,
-        )
 
 
 def _match(row: Mapping[str, object], if_match: str | None) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from psycopg.types.json import Json
 
 from flowner.database import Transaction
+from flowner.definitions.envelopes import client_data
 from flowner.errors import NotFound
 from flowner.values import FlowId, JsonObject, PrincipalId
 
@@ -35,22 +36,28 @@ async def insert_version(
         (flow, number, Json(document), by),
     )
     await transaction.execute(
-        "UPDATE rows.workflow SET currentversion = %s WHERE workflowid = %s", (number, flow)
+        "UPDATE rows.workflow SET currentversion = %s, clientdata = %s WHERE workflowid = %s",
+        (number, client_data(document), flow),
     )
     return number
 
 
-async def read_version(transaction: Transaction, flow: FlowId, number: int) -> JsonObject:
-    """Return one version's document; `NotFound` when there is none."""
+async def read_version(
+    transaction: Transaction, flow: FlowId, number: int
+) -> tuple[JsonObject, bool]:
+    """Return one version's document, and whether it stays; `NotFound` when there is none.
+
+    One that this very transaction published may yet be undone, and its number given to another.
+    """
     found = await transaction.execute(
-        "SELECT definition FROM rows.flowversion WHERE workflowid = %s AND number = %s",
+        "SELECT definition, publishedon <> now() AS stays FROM rows.flowversion"
+        " WHERE workflowid = %s AND number = %s",
         (flow, number),
     )
     row = await found.fetchone()
     if row is None:
         raise NotFound(f"the flow `{flow}` has no version {number}")
-    document: JsonObject = row["definition"]
-    return document
+    return row["definition"], row["stays"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

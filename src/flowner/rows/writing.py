@@ -43,6 +43,15 @@ async def update(asking: Asking, key: str, row: Mapping[str, object]) -> JsonObj
     return await _one(asking, statement, [*row.values(), key])
 
 
+async def read_back(asking: Asking, key: str) -> JsonObject:
+    """Return a row whole, as it stands after several statements have written it."""
+    table = asking.whole
+    statement = sql.SQL("SELECT {} FROM rows.{} r WHERE r.{} = %s").format(
+        columns_of(None, table), sql.Identifier(table.name), sql.Identifier(table.key)
+    )
+    return await _one(asking, statement, [key])
+
+
 def stamps(caller: Caller, what: str) -> dict[str, object]:
     """Return who ``created`` or ``modified`` a row, and on whose behalf."""
     return {f"{what}by": caller.acting_for, f"{what}onbehalfby": caller.actor}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -106,6 +107,15 @@ class People(Protocol):
     async def search(self, text: str, top: int) -> list[Person]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file or an image of a row."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
 class Rows(Protocol):
     """The row store, in the acting identity's name. Tables by set name or logical name.
 
@@ -140,6 +150,30 @@ class Rows(Protocol):
     async def associate(self, table: str, id: str, relationship: str, other: str) -> None: ...
 
     async def disassociate(self, table: str, id: str, relationship: str, other: str) -> None: ...
+
+    async def act(
+        self, action: str, values: JsonObject, *, table: str | None = None, id: str | None = None
+    ) -> JsonObject:
+        """Call an action of the Web API: unbound, bound to a table, or to one of its rows.
+
+        Returns what it answers; empty where it answers nothing.
+        """
+        ...
+
+    async def read_file(
+        self, table: str, id: str, column: str, *, whole: bool = False
+    ) -> File | None:
+        """Return the file or image of a row's column; None where there is none.
+
+        ``whole``: the whole image, where the column keeps it, in place of its thumbnail.
+        """
+        ...
+
+    async def write_file(self, table: str, id: str, column: str, file: File) -> None: ...
+
+    def together(self) -> AbstractAsyncContextManager[Rows]:
+        """Return rows whose writes come to pass together when the block ends, or not at all."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

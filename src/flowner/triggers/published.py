@@ -42,15 +42,18 @@ class Published:
     async def get(self, flow: FlowId, number: int, *, within: Transaction | None = None) -> Version:
         """Return one version; `NotFound` when there is none."""
         key = (flow, number)
-        if key not in self._kept:
-            if within is not None:
-                document = await read_version(within, flow, number)
-            else:
-                async with self._database.connection() as connection:
-                    document = await read_version(connection, flow, number)
-            read = read_flow(document, name=str(flow))
-            self._kept[key] = Version(read, compile_flow(read))
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        if within is not None:
+            document, stays = await read_version(within, flow, number)
+        else:
+            async with self._database.connection() as connection:
+                document, stays = await read_version(connection, flow, number)
+        read = read_flow(document, name=str(flow))
+        version = Version(read, compile_flow(read))
+        if stays:
+            self._kept[key] = version
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        return version

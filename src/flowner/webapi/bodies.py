@@ -55,6 +55,8 @@ def _checked(table: Table, name: str, value: Json) -> Json:
             code=Code.BAD_BODY,
         )
     kind, type = table.about(column).kind, table.columns[column]
+    if "AttributeOf" in table.about(column).details:
+        raise Invalid(f"`{name}` is written with the image that it is of", code=Code.BAD_BODY)
     if kind is Kind.FILE:
         raise Invalid(f"the file of `{name}` is sent to its own address", code=Code.BAD_BODY)
     if column != name and value is not None:

@@ -9,12 +9,14 @@ from flowner.database import Transaction
 from flowner.errors import AccessDenied, Code, Invalid, NotFound
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table
+from flowner.rows.compiling import compared
 from flowner.rows.making import Making
 from flowner.rows.privileges import may_act_for_others, user_by
 from flowner.rows.reading import Reading
 from flowner.rows.store import Store
 from flowner.values import Json, PrincipalId
 from flowner.webapi.addresses import Segment
+from flowner.webapi.csdl import Description
 from flowner.webapi.requests import Answer, Preferences, Request
 
 
@@ -26,6 +28,7 @@ class Rooms:
     reading: Reading
     making: Making
     clock: Clock
+    description: Description = field(default_factory=Description)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,8 @@ class Call:
         """Return the id of the row that a segment addresses, and what its key says of it.
 
         The id is None where an alternate key leads to no row; what the key says is then what a
-        new row would have.
+        new row would have. `AccessDenied` (0x8004f504) for a key of a secured column that the
+        caller may not read: whether there is such a row would tell its values.
         """
         if segment.guid is not None:
             return segment.guid, {}
@@ -90,6 +94,9 @@ class Call:
         predicate = {name: value for name, value in values.items() if value is not None}
         if len(predicate) < len(values):
             raise Invalid("a key has a value for each of its columns", code=Code.BAD_QUERY)
+        async with self.rooms.store.asking(self.caller, table.name, self.transaction) as asking:
+            for column in predicate:
+                compared(column, asking.table)
         found = await self.rooms.reading.keyed(table, predicate, self.transaction)
         return found, {**predicate}
 

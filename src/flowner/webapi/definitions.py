@@ -8,17 +8,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from flowner.errors import Code, Invalid, NotFound
+from flowner.rows.associations import Association
 from flowner.rows.catalogue import Table
 from flowner.rows.describing import Relation, metadata_id
 from flowner.values import Json, JsonObject
-from flowner.webapi import defining
+from flowner.webapi import defining, redefining, relationships
 from flowner.webapi.addresses import Segment
 from flowner.webapi.calls import Call, no_method
 from flowner.webapi.documents import take_one, take_some
 from flowner.webapi.labels import (
     SPACE,
     has_options,
-    relation_id,
+    show_association,
     show_choice,
     show_column,
     show_key,
@@ -46,6 +47,8 @@ async def answer_tables(call: Call, path: list[Segment]) -> Answer:
             raise _nothing(path[1])
         if call.request.method == "POST":
             return await defining.create_table(call)
+        if call.request.method != "GET":
+            return no_method(call.request)
         tables = await call.rooms.store.catalogue.tables(call.transaction)
         shown = [await _table(call, table) for table in tables]
         return _some(call, "EntityDefinitions", shown)
@@ -54,6 +57,8 @@ async def answer_tables(call: Call, path: list[Segment]) -> Answer:
         match call.request.method:
             case "GET":
                 return _one(call, "EntityDefinitions", await _table(call, table))
+            case "PUT":
+                return await redefining.change_table(call, table)
             case "DELETE":
                 return await defining.drop_table(call, table)
             case _:
@@ -64,19 +69,29 @@ async def answer_tables(call: Call, path: list[Segment]) -> Answer:
 async def answer_relations(call: Call, path: list[Segment]) -> Answer:
     """Answer ``RelationshipDefinitions``."""
     if call.request.method == "POST" and len(path) == 1 and path[0].key is None:
-        return await defining.relate(call)
-    tables = await call.rooms.store.catalogue.tables(call.transaction)
-    found = {relation_id(one): one for table in tables for one in table.outgoing}
+        return await relationships.relate(call)
+    found = await _every_relation(call)
+    types = [one.name.removeprefix(SPACE) for one in path if one.name.startswith(SPACE)]
     while path and path[-1].name.startswith(SPACE):
         path = path[:-1]
-    if call.request.method != "GET" or len(path) > 1:
+    if call.request.method not in ("GET", "PUT", "DELETE") or len(path) > 1:
+        return no_method(call.request)
+    shown = [await _relation(call, one) for one in found]
+    if path[0].key is None and call.request.method != "GET":
         return no_method(call.request)
     if path[0].key is None:
-        return _some(call, path[0].name, [await _relation(call, one) for one in found.values()])
+        of_type = [one for one in shown if not types or one["@odata.type"] == f"#{SPACE}{types[0]}"]
+        return _some(call, path[0].name, of_type)
     names = {} if path[0].guid else path[0].named_keys()
-    for id, one in found.items():
-        if path[0].guid == id or names.get("SchemaName") == one.schema_name:
-            return _one(call, path[0].name, await _relation(call, one))
+    for one, document in zip(found, shown, strict=True):
+        if document["MetadataId"] == path[0].guid or document["SchemaName"] == names.get(
+            "SchemaName"
+        ):
+            if call.request.method == "DELETE":
+                return await relationships.unrelate(call, one)
+            if call.request.method == "PUT":
+                return await redefining.change_relation(call, one)
+            return _one(call, path[0].name, document)
     raise NotFound("there is no such relationship", code=Code.ROW_NOT_FOUND)
 
 
@@ -88,13 +103,17 @@ async def answer_choices(call: Call, path: list[Segment]) -> Answer:
     shown = [show_choice(name, *about, True) for name, about in found.items()]
     while path and path[-1].name.startswith(SPACE):
         path = path[:-1]
-    if call.request.method != "GET" or len(path) > 1:
+    method = call.request.method
+    if method not in ("GET", "PUT") or len(path) > 1 or (method == "PUT" and path[0].key is None):
         return no_method(call.request)
     if path[0].key is None:
         return _some(call, path[0].name, shown)
     names = {} if path[0].guid else path[0].named_keys()
     for one in shown:
         if path[0].guid == one["MetadataId"] or (names.get("Name") or "").lower() == one["Name"]:
+            if method == "PUT":
+                name = str(one["Name"])
+                return await redefining.change_choice(call, name, found[name][0])
             return _one(call, path[0].name, one)
     raise NotFound("there is no such choice", code=Code.ROW_NOT_FOUND)
 
@@ -119,7 +138,8 @@ async def answer_messages(call: Call, path: list[Segment]) -> Answer:
 
 async def answer_changes(call: Call, path: list[Segment]) -> Answer:
     """Answer ``RetrieveMetadataChanges``: the parts of tables and columns that are asked for."""
-    del path
+    if call.request.method != "GET" or len(path) > 1:
+        return no_method(call.request)
     given = call.request.options().get("@p1") or call.request.options().get("@Query")
     try:
         query = json.loads(given or "")
@@ -145,10 +165,25 @@ async def answer_changes(call: Call, path: list[Segment]) -> Answer:
 
 async def answer_service(call: Call) -> Answer:
     """Answer the root: the sets that there are."""
+    if call.request.method != "GET":
+        return no_method(call.request)
     tables = await call.rooms.store.catalogue.tables(call.transaction)
     names = [*(table.set_name for table in tables), "EntityDefinitions"]
     value: list[Json] = [{"name": name, "kind": "EntitySet", "url": name} for name in names]
     return Answer(content={"@odata.context": context(call, "").rstrip("#"), "value": value})
+
+
+async def answer_description(call: Call, path: list[Segment]) -> Answer:
+    """Answer ``$metadata``: the same for everybody who is signed in."""
+    if call.request.method != "GET" or len(path) > 1:
+        return no_method(call.request)
+    unknown = sorted(set(call.request.options()) - {"annotations"})
+    if unknown:
+        raise Invalid(f"`{unknown[0][:40]}` is not known here", code=Code.BAD_QUERY)
+    catalogue = call.rooms.store.catalogue
+    tables = {table.name: table for table in await catalogue.tables(call.transaction)}
+    document = call.rooms.description.document(tables, catalogue.state)
+    return Answer(content=document, media_type="application/xml")
 
 
 async def table_of(call: Call, segment: Segment) -> Table:
@@ -172,9 +207,18 @@ async def _part(call: Call, table: Table, path: list[Segment]) -> Answer:
         return await _columns(call, table, path)
     if first.name == "Keys":
         return await _keys(call, table, first)
-    if method != "GET" or first.key is not None:
+    if method != "GET":
         return no_method(call.request)
-    return _some(call, first.name, await _relations(call, table, first.name))
+    shown = await _relations(call, table, first.name)
+    return _some(call, first.name, shown) if first.key is None else _keyed(call, first, shown)
+
+
+def _keyed(call: Call, segment: Segment, shown: Sequence[JsonObject]) -> Answer:
+    names = {} if segment.guid else segment.named_keys()
+    for one in shown:
+        if one["MetadataId"] == segment.guid or one["SchemaName"] == names.get("SchemaName"):
+            return _one(call, segment.name, one)
+    raise NotFound("there is no such relationship", code=Code.ROW_NOT_FOUND)
 
 
 async def _columns(call: Call, table: Table, path: list[Segment]) -> Answer:
@@ -194,6 +238,8 @@ async def _columns(call: Call, table: Table, path: list[Segment]) -> Answer:
         if one["MetadataId"] == first.guid or one["LogicalName"] == name:
             if method == "DELETE":
                 return await defining.drop_column(call, table, str(one["LogicalName"]))
+            if method == "PUT":
+                return await redefining.change_column(call, table, str(one["LogicalName"]))
             return _one(call, "Attributes", one) if method == "GET" else no_method(call.request)
     raise NotFound("there is no such column", code=Code.ROW_NOT_FOUND)
 
@@ -203,6 +249,8 @@ async def _keys(call: Call, table: Table, segment: Segment) -> Answer:
     if segment.key is None:
         if method == "POST":
             return await defining.create_key(call, table)
+        if method != "GET":
+            return no_method(call.request)
         return _some(call, "Keys", [show_key(table, name) for name in table.keys])
     names = {} if segment.guid else segment.named_keys()
     wanted = names.get("LogicalName") or names.get("SchemaName") or ""
@@ -236,15 +284,25 @@ async def _table(call: Call, table: Table) -> JsonObject:
 
 
 async def _relations(call: Call, table: Table, name: str) -> list[JsonObject]:
-    found: Sequence[Relation] = {
+    pairs = [one for one in table.associations if one.is_first or one.other != table.name]
+    found: dict[str, Sequence[Relation | Association]] = {
         "OneToManyRelationships": table.incoming,
         "ManyToOneRelationships": table.outgoing,
-    }.get(name, ())
-    return [await _relation(call, one) for one in found]
+        "ManyToManyRelationships": pairs,
+    }
+    return [await _relation(call, one) for one in found[name]]
 
 
-async def _relation(call: Call, relation: Relation) -> JsonObject:
-    return show_relation(relation, (await call.named(relation.referenced)).key)
+async def _every_relation(call: Call) -> list[Relation | Association]:
+    tables = await call.rooms.store.catalogue.tables(call.transaction)
+    pairs = (one for table in tables for one in table.associations if one.is_first)
+    return [*(one for table in tables for one in table.outgoing), *pairs]
+
+
+async def _relation(call: Call, one: Relation | Association) -> JsonObject:
+    if isinstance(one, Association):
+        return show_association(one)
+    return show_relation(one, (await call.named(one.referenced)).key)
 
 
 def _some(call: Call, name: str, shown: Sequence[JsonObject]) -> Answer:
@@ -306,6 +364,7 @@ def _nothing(segment: Segment) -> NotFound:
 
 
 ANSWERERS: Final[dict[str, Callable[[Call, list[Segment]], Awaitable[Answer]]]] = {
+    "$metadata": answer_description,
     "EntityDefinitions": answer_tables,
     "RelationshipDefinitions": answer_relations,
     "GlobalOptionSetDefinitions": answer_choices,

@@ -50,7 +50,7 @@ def _taken(document: JsonObject, options: Mapping[str, str]) -> JsonObject:
     for expand in expands:
         if expand.name not in document:
             _absent([expand.name], document)
-        inner = document[expand.name]
+        inner = document.get(expand.name)
         if isinstance(inner, list):
             found[expand.name] = [
                 *take_some([one for one in inner if isinstance(one, dict)], expand.options)

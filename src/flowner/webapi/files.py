@@ -11,6 +11,7 @@ from flowner.errors import Code, Invalid, NotFound
 from flowner.rows.catalogue import Table
 from flowner.rows.describing import Kind
 from flowner.rows.files import StoredFile, drop_files, put_file, read_file
+from flowner.rows.pictures import thumbnail_of
 from flowner.webapi.addresses import Segment
 from flowner.webapi.calls import Call, need, no_method
 from flowner.webapi.requests import Answer
@@ -22,8 +23,8 @@ _RANGE: Final = re.compile(r"bytes[ =](?P<from>\d{1,12})-(?P<to>\d{0,12})(?:/(?P
 
 
 def is_file(table: Table, name: str) -> bool:
-    """Say whether a column holds files."""
-    return name in table.columns and table.about(name).kind is Kind.FILE
+    """Say whether a column holds files or images."""
+    return name in table.columns and table.about(name).kind in (Kind.FILE, Kind.IMAGE)
 
 
 async def answer_file(call: Call, table: Table, path: list[Segment]) -> Answer:
@@ -50,7 +51,7 @@ async def _read(call: Call, table: Table, place: tuple[str, str], *, raw: bool) 
     row = await call.rooms.store.get(
         call.caller, table.name, id, select=column, within=call.transaction
     )
-    file = await read_file(call.transaction, (table.name, column, id))
+    file = await _found(call, table, (id, column))
     if file is None or row.get(column) is None:
         return Answer(status=204)
     if not raw:
@@ -69,6 +70,18 @@ async def _read(call: Call, table: Table, place: tuple[str, str], *, raw: bool) 
         content, status = content[first : last + 1], 206
         headers["Content-Range"] = f"bytes {first}-{first + len(content) - 1}/{len(file.content)}"
     return Answer(status=status, content=content, headers=headers, media_type=file.media_type)
+
+
+async def _found(call: Call, table: Table, place: tuple[str, str]) -> StoredFile | None:
+    """Return a file, or of an image its thumbnail; ``size=full`` is the whole where it is kept."""
+    id, column = place
+    size = call.request.options().get("size", "thumbnail")
+    if size not in ("full", "thumbnail"):
+        raise Invalid(f"`size` is `full`, not `{size[:20]}`", code=Code.BAD_QUERY)
+    whole = await read_file(call.transaction, (table.name, column, id))
+    if table.about(column).kind is Kind.FILE or (size == "full" and whole is not None):
+        return whole
+    return await read_file(call.transaction, (table.name, thumbnail_of(column), id))
 
 
 async def _write(call: Call, table: Table, place: tuple[str, str]) -> Answer:
@@ -130,8 +143,10 @@ def _session(table: Table, place: tuple[str, str], token: str) -> tuple[str, str
 async def _keep(call: Call, table: Table, place: tuple[str, str], file: StoredFile) -> None:
     if len(file.content) > MOST:
         raise Invalid(f"the file is larger than {MOST} bytes", code=Code.TOO_LARGE)
+    if table.about(place[1]).kind is Kind.IMAGE:
+        return await _tell(call, table, place, base64.b64encode(file.content).decode())
     id = await put_file(call.transaction, (table.name, place[1], place[0]), file)
-    await _tell(call, table, place, id)
+    return await _tell(call, table, place, id)
 
 
 async def _may_write(call: Call, table: Table, place: tuple[str, str]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from flowner.rows.associations import Association
 from flowner.rows.catalogue import STAMPS, Table, Type
 from flowner.rows.describing import Described, Kind, Option, Relation, metadata_id
+from flowner.rows.pictures import SIDE, USUAL_KB, image_columns
+from flowner.rows.privileges import Privilege, privileges_on
 from flowner.values import Json, JsonObject
 
 SPACE: Final = "Microsoft.Dynamics.CRM."
@@ -15,6 +18,7 @@ _TYPE_NAMES: Final = {Kind.DAY: "DateTime", Kind.MONEY: "Money", Kind.JSON: "Mem
 _ATTRIBUTES: Final = {
     Kind.CHOICES: "Virtual",
     Kind.FILE: "Virtual",
+    Kind.IMAGE: "Virtual",
     Kind.DAY: "DateTime",
     Kind.JSON: "Memo",
 }
@@ -63,7 +67,7 @@ def show_table(table: Table) -> JsonObject:
         "CollectionSchemaName": table.set_name,
         "PrimaryIdAttribute": table.key,
         "PrimaryNameAttribute": table.primary_name,
-        "PrimaryImageAttribute": None,
+        "PrimaryImageAttribute": next(iter(sorted(image_columns(table))), None),
         "DisplayName": label(table.display_name),
         "DisplayCollectionName": label(table.collection_name),
         "Description": label(table.description),
@@ -81,14 +85,27 @@ def show_table(table: Table) -> JsonObject:
         "IsValidForAdvancedFind": True,
         "HasActivities": False,
         "HasNotes": False,
-        "ChangeTrackingEnabled": False,
+        "ChangeTrackingEnabled": not table.is_system,
         "IsOptimisticConcurrencyEnabled": True,
+        "Privileges": [_privilege(one) for one in privileges_on(table)],
         "IsAuditEnabled": _managed(False),
         "IsCustomizable": _managed(not table.is_system),
         "CanCreateAttributes": _managed(not table.is_system),
         "IntroducedVersion": "1.0",
         "DataProviderId": None,
         "ExternalName": None,
+    }
+
+
+def _privilege(one: Privilege) -> JsonObject:
+    return {
+        "CanBeBasic": one.deep,
+        "CanBeDeep": one.deep,
+        "CanBeGlobal": True,
+        "CanBeLocal": one.deep,
+        "Name": one.name,
+        "PrivilegeId": one.id,
+        "PrivilegeType": one.right.value,
     }
 
 
@@ -128,7 +145,7 @@ def show_column(table: Table, name: str) -> JsonObject:
             "CanBeChanged": written,
             "ManagedPropertyLogicalName": "canmodifyrequirementlevelsettings",
         },
-        "AttributeOf": None,
+        "AttributeOf": about.details.get("AttributeOf"),
         "ColumnNumber": sorted(table.columns).index(name) + 1,
         "IntroducedVersion": "1.0",
         "SourceType": 0,
@@ -225,6 +242,33 @@ def show_relation(relation: Relation, referenced_key: str) -> JsonObject:
     }
 
 
+def show_association(one: Association) -> JsonObject:
+    """Return a relationship of many to many; the second side says the same as the first."""
+    ends = [*zip((one.table, one.other), one.pair, (one.navigation, one.back), strict=True)]
+    found: JsonObject = {
+        "@odata.type": f"#{SPACE}ManyToManyRelationshipMetadata",
+        "MetadataId": association_id(one),
+        "SchemaName": one.schema_name,
+        "RelationshipType": "ManyToManyRelationship",
+        "IntersectEntityName": one.intersect,
+        "IsCustomRelationship": not one.is_system,
+        "IsManaged": one.is_system,
+        "IsValidForAdvancedFind": True,
+        "SecurityTypes": "None",
+        "IntroducedVersion": "1.0",
+    }
+    for at, (table, column, navigation) in enumerate(ends if one.is_first else ends[::-1], 1):
+        found[f"Entity{at}LogicalName"] = table
+        found[f"Entity{at}IntersectAttribute"] = column
+        found[f"Entity{at}NavigationPropertyName"] = navigation
+    return found
+
+
+def association_id(one: Association) -> str:
+    """Return the id of a relationship of many to many."""
+    return metadata_id("association", one.schema_name.lower())
+
+
 def relation_id(relation: Relation) -> str:
     """Return a relationship's id."""
     names = (relation.schema_name.lower(), relation.referencing, relation.referenced)
@@ -264,6 +308,10 @@ def _of_kind(table: Table, name: str, about: Described) -> JsonObject:
     if kind in (Kind.MOMENT, Kind.DAY):
         found["Format"] = "DateOnly" if kind is Kind.DAY else "DateAndTime"
         found["DateTimeBehavior"] = {"Value": "DateOnly" if kind is Kind.DAY else "UserLocal"}
+    if kind is Kind.IMAGE:
+        found |= {"MaxHeight": SIDE, "MaxWidth": SIDE, "IsPrimaryImage": False,
+                  "MaxSizeInKB": said.get("MaxSizeInKB", USUAL_KB),
+                  "CanStoreFullImage": bool(said.get("CanStoreFullImage"))}  # fmt: skip
     if kind in (Kind.LOOKUP, Kind.OWNER, Kind.CUSTOMER):
         found["Targets"] = [one.referenced for one in table.targets(name)]
     return found

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
 from flowner.errors import Code, Invalid
 from flowner.odata.expanding import Expand, parse_apply, parse_expand
 from flowner.odata.parser import parse_filter, parse_order, parse_select
-from flowner.odata.syntax import TRUE
+from flowner.odata.syntax import TRUE, And, Predicate
+from flowner.rows.associations import Association
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import column_of, related_by
+from flowner.rows.describing import key_of
 from flowner.rows.query import MOST
 from flowner.rows.reading import Asked, Group
 from flowner.values import Json, JsonObject
@@ -46,13 +48,16 @@ class Listing:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-async def answer_list(call: Call, table: Table) -> Answer:
-    """Answer ``GET accounts?…``."""
+async def answer_list(
+    call: Call, table: Table, among: Predicate = TRUE, address: str | None = None
+) -> Answer:
+    """Answer ``GET accounts?…``; or some of these rows, which lie at another address."""
     options = call.request.options()
     if "$apply" in options:
         return await _grouped(call, table, options)
     listing = read_options(options, table, page_size=call.prefers.page_size)
-    page = await call.rooms.reading.page(call.caller, table.name, listing.asked, call.transaction)
+    asked = replace(listing.asked, wanted=And((among, listing.asked.wanted)))
+    page = await call.rooms.reading.page(call.caller, table.name, asked, call.transaction)
     rows = await expanded(call, table, page.rows, listing)
     content: JsonObject = {"@odata.context": context(call, _shape(table, listing.options))}
     if page.count is not None:
@@ -64,17 +69,19 @@ async def answer_list(call: Call, table: Table) -> Answer:
     content["value"] = [*rows]
     left = None if listing.top is None else listing.top - len(page.rows)
     if page.last is not None and (left is None or left > 0):
-        content["@odata.nextLink"] = _next_link(call, table, listing, page.last)
+        place = address or table.set_name
+        content["@odata.nextLink"] = _next_link(call, place, listing, page.last)
     return Answer(content=content, headers=applied(call))
 
 
-async def answer_count(call: Call, table: Table) -> Answer:
-    """Answer ``GET accounts/$count``."""
+async def answer_count(call: Call, table: Table, among: Predicate = TRUE) -> Answer:
+    """Answer ``GET accounts/$count``; or of some of these rows."""
     options = call.request.options()
     aliases = _without_aliases(options)
     _refuse_unknown(options, frozenset({"$filter"}))
     wanted = parse_filter(options["$filter"], aliases) if "$filter" in options else TRUE
-    count = await call.rooms.reading.count(call.caller, table.name, wanted, call.transaction)
+    both = And((among, wanted))
+    count = await call.rooms.reading.count(call.caller, table.name, both, call.transaction)
     return Answer(content=str(count).encode(), media_type="text/plain")
 
 
@@ -92,7 +99,7 @@ def read_options(
     top = _number(options["$top"], "$top") if "$top" in options else None
     if options.get("$count", "false") not in ("true", "false"):
         raise Invalid("`$count` is `true` or `false`", code=Code.BAD_QUERY)
-    page, after = _cookie(options["$skiptoken"]) if "$skiptoken" in options else (1, None)
+    page, after = read_cookie(options["$skiptoken"]) if "$skiptoken" in options else (1, None)
     columns = read_select(options, table)
     expands = parse_expand(options["$expand"]) if options.get("$expand") else []
     size = min(page_size or MOST, MOST)
@@ -131,6 +138,7 @@ def _fetched(
     lookups = [
         relation.attribute
         for expand in expands
+        if table.associated(expand.name) is None
         for relation, backwards in related_by(expand.name, table)
         if not backwards
     ]
@@ -143,6 +151,10 @@ async def expanded(
     """Return rows as they are shown, with the rows behind their navigation properties."""
     shown = await present(call, table, rows, listing.columns)
     for expand in listing.expands:
+        association = table.associated(expand.name)
+        if association is not None:
+            await _associated(call, association, (rows, shown), (expand, depth))
+            continue
         for relation, backwards in related_by(expand.name, table):
             other = call.rooms.store.catalogue.known(
                 relation.referencing if backwards else relation.referenced
@@ -165,16 +177,47 @@ async def expanded(
     return shown
 
 
+async def _associated(
+    call: Call,
+    one: Association,
+    rows: tuple[Sequence[JsonObject], Sequence[JsonObject]],
+    expand: tuple[Expand, int],
+) -> None:
+    """Put the rows that they are related to, many to many, into rows, given raw and as shown."""
+    other = await call.named(one.other)
+    ids = [str(row[key_of(one.table)]) for row in rows[0]]
+
+    async def read(asked: Asked) -> dict[str, list[JsonObject]]:
+        return await call.rooms.reading.associated(call.caller, one, ids, asked, call.transaction)
+
+    found = await _inside(call, other, expand, read)
+    for id, row in zip(ids, rows[1], strict=True):
+        row[expand[0].name] = [*found.get(id, [])]
+
+
 async def _behind(
     call: Call, table: Table, column: str, expand: tuple[Expand, int], ids: Sequence[str]
 ) -> dict[str, list[JsonObject]]:
+    async def read(asked: Asked) -> dict[str, list[JsonObject]]:
+        return await call.rooms.reading.those(
+            call.caller, table.name, (column, ids), asked, call.transaction
+        )
+
+    return await _inside(call, table, expand, read)
+
+
+async def _inside(
+    call: Call,
+    table: Table,
+    expand: tuple[Expand, int],
+    read: Callable[[Asked], Awaitable[dict[str, list[JsonObject]]]],
+) -> dict[str, list[JsonObject]]:
+    """Return the rows behind a navigation property, as its options ask, by where they stand."""
     options, depth = expand[0].options, expand[1]
     inner = read_options({k: v for k, v in options.items() if k != "$count"}, table)
     if "$expand" in options:
         parse_expand(options["$expand"], depth + 1)
-    found = await call.rooms.reading.those(
-        call.caller, table.name, (column, ids), inner.asked, call.transaction
-    )
+    found = await read(inner.asked)
     flat = [row for rows in found.values() for row in rows]
     shown = iter(await expanded(call, table, flat, inner, depth + 1))
     return {id: [next(shown) for _ in rows] for id, rows in found.items()}
@@ -208,12 +251,12 @@ def _group_name(path: str, table: Table) -> str:
     return f"_{column}_value" if is_lookup else column
 
 
-def _next_link(call: Call, table: Table, listing: Listing, last: Sequence[str | None]) -> str:
+def _next_link(call: Call, address: str, listing: Listing, last: Sequence[str | None]) -> str:
     following = {name: text for name, text in listing.options.items() if name != "$skiptoken"}
     if listing.top is not None:
         following["$top"] = str(listing.top - listing.asked.size)
     following["$skiptoken"] = cookie_of(listing.page + 1, last)
-    return f"{call.request.service}{table.set_name}?{urlencode(following, quote_via=quote)}"
+    return f"{call.request.service}{address}?{urlencode(following, quote_via=quote)}"
 
 
 def cookie_of(page: int, last: Sequence[str | None]) -> str:
@@ -226,7 +269,8 @@ def cookie_of(page: int, last: Sequence[str | None]) -> str:
     return f'<cookie pagenumber="{page}" pagingcookie="{inner}" istracking="False" />'
 
 
-def _cookie(text: str) -> tuple[int, tuple[str | None, ...]]:
+def read_cookie(text: str) -> tuple[int, tuple[str | None, ...]]:
+    """Return the number of a page, and the values of the last row before it."""
     match = _COOKIE.fullmatch(text)
     if match is None:
         raise Invalid("`$skiptoken` is none that `@odata.nextLink` gave", code=Code.BAD_QUERY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from http import HTTPStatus
 from typing import Final
 
 from flowner.errors import (
@@ -32,6 +34,8 @@ _BY_CODE: Final = {
     Code.ROW_DUPLICATE: 412,
     Code.ROW_KEY_DUPLICATE: 412,
 }
+_OF_FLOWS: Final = "0x80060467"
+"""What flows refuse, by codes of their own."""
 _SAID: Final = {
     Code.BAD_REQUEST: "0x80040203",
     Code.ACCESS_DENIED: "0x80048405",
@@ -40,6 +44,7 @@ _SAID: Final = {
     Code.CANNOT_ACT_ON_BEHALF: "0x8004a110",
     Code.INVALID_JSON: "0x80048d19",
     Code.UNAVAILABLE: "0x80072321",
+    Code.TOO_LARGE: "0x80044a02",
 }
 """Dataverse's codes for those of ours that it spells otherwise."""
 
@@ -51,11 +56,20 @@ def problem(error: FlownerError) -> Answer:
     message = error.message
     if error.position is not None:
         message += f" (at character {error.position})"
+    if not code.startswith("0x") and error.code not in _BY_CODE:
+        code, message = _OF_FLOWS, _wrapped(code, message, status)
     return Answer(
         status=_BY_CODE.get(error.code, status),
         content={"error": {"code": code, "message": message}},
         headers={"WWW-Authenticate": "Bearer"} if error.code is Code.UNAUTHENTICATED else {},
     )
+
+
+def _wrapped(code: str, message: str, status: int) -> str:
+    """Say what the flow service refused, as Dataverse says it."""
+    details = json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False)
+    said = HTTPStatus(status).phrase.replace(" ", "")
+    return f'Flow client error returned with status code "{said}" and details "{details}".'
 
 
 def fault() -> Answer:

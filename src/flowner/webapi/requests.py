@@ -75,6 +75,8 @@ class Preferences:
     page_size: int | None = None
     annotations: tuple[str, ...] = ()
     """Patterns of the names of annotations; ``*`` is all."""
+    tracks: bool = False
+    """Follow the changes of a list."""
     continues: bool = False
     """Go on with a batch after an error."""
     applied: str = ""
@@ -88,17 +90,14 @@ class Preferences:
         annotations = given.get(
             "odata.include-annotations", given.get("include-annotations", "")
         ).split(",")
-        known = ("return", "odata.maxpagesize", "odata.include-annotations")
+        known = ("return", "odata.maxpagesize", "odata.include-annotations", "odata.track-changes")
         return cls(
             representation=given.get("return") == "representation",
             page_size=int(size) if size.isascii() and size.isdigit() and int(size) > 0 else None,
             annotations=tuple(one.strip() for one in annotations if one.strip()),
+            tracks="odata.track-changes" in given,
             continues="odata.continue-on-error" in given,
-            applied=", ".join(
-                f'{name}="{given[name]}"' if "annotations" in name else f"{name}={given[name]}"
-                for name in known
-                if name in given
-            ),
+            applied=", ".join(_said(name, given[name]) for name in known if name in given),
         )
 
     def wants(self, annotation: str) -> bool:
@@ -128,6 +127,12 @@ def repr_of(value: Json) -> str:
     if isinstance(value, list):
         return "".join(repr_of(one) for one in value)
     return value if isinstance(value, str) else ""
+
+
+def _said(name: str, value: str) -> str:
+    if not value:
+        return name
+    return f'{name}="{value}"' if "annotations" in name else f"{name}={value}"
 
 
 def _preference(part: str) -> tuple[str, str]:

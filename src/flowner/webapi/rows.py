@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
+from flowner.errors import Code, Conflict, Invalid, NotFound
+from flowner.odata.syntax import And, Column, Compare, Comparison, Predicate, Related
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import related_by
-from flowner.rows.files import drop_files
+from flowner.rows.describing import Relation
 from flowner.values import Json, JsonObject
 from flowner.webapi.addresses import Segment
+from flowner.webapi.associating import pair
 from flowner.webapi.bodies import linked, read_values
 from flowner.webapi.calls import Call, need
-from flowner.webapi.lists import Listing, applied, expanded, read_options
+from flowner.webapi.deep import Nest
+from flowner.webapi.lists import (
+    Listing,
+    answer_count,
+    answer_list,
+    applied,
+    expanded,
+    read_options,
+)
 from flowner.webapi.requests import Answer
 from flowner.webapi.shaping import context, formatted
 
@@ -31,9 +41,7 @@ async def read_row(call: Call, table: Table, segment: Segment) -> Answer:
 
 async def create_row(call: Call, table: Table) -> Answer:
     """Answer ``POST accounts``: 204, or 201 with the row where that is preferred."""
-    listing = _single(call, table)
-    values = await read_values(call, table, call.request.json())
-    return await _create(call, table, values, listing)
+    return await _create(call, table, {}, _single(call, table))
 
 
 async def write_row(call: Call, table: Table, segment: Segment) -> Answer:
@@ -43,7 +51,6 @@ async def write_row(call: Call, table: Table, segment: Segment) -> Answer:
     """
     listing = _single(call, table)
     id, said = await call.key(table, segment)
-    values = await read_values(call, table, call.request.json())
     there = id is not None and await call.rooms.reading.exists(table, id, call.transaction)
     if_match = call.request.header("if-match")
     if there and call.request.header("if-none-match") == "*":
@@ -52,7 +59,8 @@ async def write_row(call: Call, table: Table, segment: Segment) -> Answer:
         _absent(table, need(table, id))
     if not there or id is None:
         key: JsonObject = {} if id is None else {table.key: id}
-        return await _create(call, table, {**values, **said, **key}, listing)
+        return await _create(call, table, {**said, **key}, listing)
+    values = await read_values(call, table, call.request.json())
     for name, value in values.items():
         if name == table.key and str(value).lower() != id:
             raise Invalid("the id in the body is another than in the address", code=Code.BAD_BODY)
@@ -74,14 +82,8 @@ async def delete_row(call: Call, table: Table, segment: Segment) -> Answer:
                 "the version of the existing record doesn't match the version given",
                 code=Code.ROW_VERSION,
             )
-    await remove(call, table, id)
-    return Answer(status=204)
-
-
-async def remove(call: Call, table: Table, id: str) -> None:
-    """Remove a row with its files."""
     await call.rooms.store.delete(call.caller, table.name, id, within=call.transaction)
-    await drop_files(call.transaction, table.name, id, None)
+    return Answer(status=204)
 
 
 async def read_column(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
@@ -110,6 +112,9 @@ async def read_raw(call: Call, table: Table, path: tuple[Segment, Segment]) -> A
     answer = await read_column(call, table, path)
     if not isinstance(answer.content, dict):
         return answer
+    if "value" not in answer.content or isinstance(answer.content["value"], list):
+        name = path[1].name[:60]
+        raise NotFound(f"`{name}` leads to rows, which have no `$value`", code=Code.NO_TABLE)
     value = answer.content["value"]
     text = value if isinstance(value, str) else formatted(table, path[1].name, value) or str(value)
     return Answer(content=text.encode(), media_type="text/plain")
@@ -135,9 +140,16 @@ async def write_column(call: Call, table: Table, path: tuple[Segment, Segment]) 
 
 
 async def relate(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
-    """Answer ``…/$ref``: ``POST`` and ``PUT`` relate two rows, ``DELETE`` parts them."""
+    """Answer ``…/$ref``: ``POST`` and ``PUT`` relate two rows, ``DELETE`` parts them.
+
+    Where ``DELETE`` names the other row by ``$id``, it is `NotFound` unless it is that one.
+    """
     row_segment, nav_segment = path
-    (relation, backwards), *_ = related_by(nav_segment.name, table)
+    association = table.associated(nav_segment.name) or table.association(nav_segment.name)
+    if association is not None:
+        return await pair(call, table, path, association)
+    relations = _related(table, nav_segment.name)
+    relation, backwards = relations[0]
     id = need(table, (await call.key(table, row_segment))[0])
     removing = call.request.method == "DELETE"
     options = call.request.options()
@@ -150,18 +162,43 @@ async def relate(call: Call, table: Table, path: tuple[Segment, Segment]) -> Ans
         given = f"{(await call.named(relation.referencing)).set_name}({nav_segment.key})"
     if not isinstance(given, str) and (backwards or not removing):
         raise Invalid("there is no link to the other row in `@odata.id`", code=Code.BAD_BODY)
-    targets = {one.referencing if back else one.referenced
-               for one, back in related_by(nav_segment.name, table)}  # fmt: skip
+    targets = {one.referencing if back else one.referenced for one, back in relations} - {""}
     link = await linked(call, given, targets) if isinstance(given, str) else None
     if backwards:
         await _set(call, relation.referencing, str(link), (relation.attribute, table, id), removing)
     else:
-        bind = f"{nav_segment.name}@odata.bind"
+        if removing and link is not None:
+            await _require_related(call, table, id, (relation.attribute, link))
+        named = {one.navigation for one, _ in relations}
+        bind = f"{nav_segment.name if nav_segment.name in named else relation.attribute}@odata.bind"
         await call.rooms.store.update(
             call.caller, table.name, id, {bind: None if removing else link},
             within=call.transaction,
         )  # fmt: skip
     return Answer(status=204)
+
+
+def _related(table: Table, name: str) -> list[tuple[Relation, bool]]:
+    """Return the relationships that two rows are related by.
+
+    They are named by a navigation property, by their schema name, or by a lookup of which nobody
+    has said where it points. `Invalid` where there is none.
+    """
+    found = [(one, False) for one in table.outgoing if one.schema_name == name]
+    column = table.navigated(name)
+    if column == name and table.columns[name] is Type.LOOKUP and not table.targets(name):
+        return [(Relation(schema_name=name, referencing=table.name, attribute=name, referenced="",
+                          navigation=name, collection=name), False)]  # fmt: skip
+    if found and all(one.collection != name for one in table.incoming):
+        return found
+    return related_by(name, table)
+
+
+async def _require_related(call: Call, table: Table, id: str, pointing: tuple[str, str]) -> None:
+    attribute, link = pointing
+    row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    if row.get(f"_{attribute}_value") != link.partition("(")[2].removesuffix(")"):
+        raise NotFound("the two rows are not related so", code=Code.ROW_NOT_FOUND)
 
 
 async def _set(
@@ -182,37 +219,117 @@ async def _set(
 
 async def _navigate(call: Call, table: Table, id: str, name: str) -> Answer:
     """Answer the rows behind a navigation property of one row."""
+    if _leads_to_many(table, name):
+        return await _behind(call, table, id, name)
+    found = await _target(call, table, id, name)
+    if found is None:
+        return Answer(status=204)
+    return await read_row(call, found[0], Segment(found[0].set_name, found[1]))
+
+
+def _leads_to_many(table: Table, name: str) -> bool:
+    """Say whether a navigation property leads to many rows. `NotFound` where there is none."""
+    if table.associated(name) is not None:
+        return True
     try:
-        (relation, backwards), *_ = related_by(name, table)
+        return related_by(name, table)[0][1]
     except Invalid:
         raise NotFound(
             f"resource not found for the segment `{name[:60]}`", code=Code.NO_TABLE
         ) from None
+
+
+async def step(call: Call, table: Table, path: tuple[Segment, Segment]) -> Segment:
+    """Return the row that a path goes on at: behind a lookup, or one of those behind a row.
+
+    `NotFound` where there is none, or none that may be read.
+    """
+    id, name = need(table, (await call.key(table, path[0]))[0]), path[1].name
+    if not _leads_to_many(table, name):
+        found = await _target(call, table, id, name)
+        if found is None or path[1].key is not None:
+            raise NotFound(f"`{name[:60]}` leads to no row", code=Code.ROW_NOT_FOUND)
+        return Segment(found[0].set_name, found[1])
+    if path[1].key is None:
+        raise NotFound(f"`{name[:60]}` leads to many rows: name one", code=Code.NO_TABLE)
+    await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    other, among = await collection(call, table, id, name)
+    target = need(other, (await call.key(other, path[1]))[0])
+    wanted = And((among, Compare(Comparison.EQ, Column(other.key), target)))
+    if await call.rooms.reading.count(call.caller, other.name, wanted, call.transaction) == 0:
+        _absent(other, target)
+    return Segment(other.set_name, target)
+
+
+async def _target(call: Call, table: Table, id: str, name: str) -> tuple[Table, str] | None:
+    """Return the table and id of the row that a lookup of a row points at."""
     row = await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
-    if backwards:
-        other = await call.named(relation.referencing)
-        listing = read_options(call.request.options(), other)
-        rows = await call.rooms.reading.those(
-            call.caller, other.name, (relation.attribute, [id]), listing.asked, call.transaction
-        )
-        shown = await expanded(call, other, rows.get(id, []), listing)
-        content: JsonObject = {
-            "@odata.context": context(call, other.set_name),
-            "value": [*shown],
-        }
-        return Answer(content=content, headers=applied(call))
-    target = row.get(f"_{relation.attribute}_value")
     for one, _ in related_by(name, table):
+        target = row.get(f"_{one.attribute}_value")
         other = await call.named(one.referenced)
         if isinstance(target, str) and await call.rooms.reading.exists(
             other, target, call.transaction
         ):
-            return await read_row(call, other, Segment(other.set_name, target))
-    return Answer(status=204)
+            return other, target
+    return None
 
 
-async def _create(call: Call, table: Table, values: JsonObject, listing: Listing) -> Answer:
-    row = await call.rooms.store.create(call.caller, table.name, values, within=call.transaction)
+async def _behind(call: Call, table: Table, id: str, name: str) -> Answer:
+    """Answer the rows of a collection that belongs to one row."""
+    await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    other, among = await collection(call, table, id, name)
+    return await answer_list(call, other, among, f"{table.set_name}({id})/{name}")
+
+
+async def collection(call: Call, table: Table, id: str, name: str) -> tuple[Table, Predicate]:
+    """Return the table behind a navigation property of many rows, and which rows are of one."""
+    association = table.associated(name)
+    if association is not None:
+        other = await call.named(association.other)
+        own = Compare(Comparison.EQ, Column(table.key), id)
+        return other, Related(association.back, own)
+    if not _leads_to_many(table, name):
+        raise NotFound(f"`{name[:60]}` leads to one row, not to many", code=Code.NO_TABLE)
+    relation = related_by(name, table)[0][0]
+    other = await call.named(relation.referencing)
+    return other, Compare(Comparison.EQ, Column(relation.attribute), id)
+
+
+async def read_references(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``GET …/$ref``: links to the rows behind, of those that may be read."""
+    id, name = need(table, (await call.key(table, path[0]))[0]), path[1].name
+    if _leads_to_many(table, name):
+        answer = await _behind(call, table, id, name)
+        other, _ = await collection(call, table, id, name)
+        content = answer.content if isinstance(answer.content, dict) else {}
+        rows = content.get("value")
+        links: list[Json] = [
+            {"@odata.id": f"{call.request.service}{other.set_name}({row[other.key]})"}
+            for row in (rows if isinstance(rows, list) else [])
+            if isinstance(row, dict)
+        ]
+        content |= {"@odata.context": context(call, "Collection($ref)"), "value": links}
+        return replace(answer, content=content)
+    _refuse_options(call)
+    found = await _target(call, table, id, name)
+    if found is None:
+        return Answer(status=204)
+    other, target = found
+    await call.rooms.store.get(call.caller, other.name, target, within=call.transaction)
+    link = f"{call.request.service}{other.set_name}({target})"
+    return Answer(content={"@odata.context": context(call, "$ref"), "@odata.id": link})
+
+
+async def count_behind(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
+    """Answer ``GET accounts(guid)/contact_customer_accounts/$count``."""
+    id = need(table, (await call.key(table, path[0]))[0])
+    await call.rooms.store.get(call.caller, table.name, id, within=call.transaction)
+    other, among = await collection(call, table, id, path[1].name)
+    return await answer_count(call, other, among)
+
+
+async def _create(call: Call, table: Table, said: JsonObject, listing: Listing) -> Answer:
+    row = await Nest(call).create(table, call.request.json(), said)
     return await _written(call, table, row, listing, 201)
 
 
@@ -258,12 +375,3 @@ def _refuse_options(call: Call) -> None:
 
 def _absent(table: Table, id: str) -> None:
     raise NotFound(f"{table.name} with id = {id} does not exist", code=Code.ROW_NOT_FOUND)
-
-
-def refuse_system(table: Table) -> None:
-    """Refuse to write the server's own tables, which have commands that keep their rules."""
-    if table.is_system:
-        raise AccessDenied(
-            f"rows of `{table.name}` are written through the commands that keep their rules",
-            code=Code.PRIVILEGE_MISSING,
-        )

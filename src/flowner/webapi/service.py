@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import quote, urlencode
 
 from flowner.database import Database, Transaction
-from flowner.errors import Code, FlownerError, Invalid, NotFound
+from flowner.errors import Code, FlownerError, Invalid, NotFound, Refused
+from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table
 from flowner.rows.refusing import telling
-from flowner.values import PrincipalId
-from flowner.webapi import actions, batch, definitions, files, lists, rows
+from flowner.values import JsonObject, PrincipalId
+from flowner.webapi import actions, batch, definitions, files, lists, operations, rows, tracking
 from flowner.webapi.addresses import Segment, read_path
 from flowner.webapi.calls import Call, Rooms, caller_of, no_method
+from flowner.webapi.parameters import read_parameters
 from flowner.webapi.problems import fault, problem
 from flowner.webapi.requests import MOST_IN_URL, Answer, Request
 
 _LOG: Final = logging.getLogger(__name__)
 _SPACE: Final = "Microsoft.Dynamics.CRM."
+_MOST_STEPS: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """A request of the server's own."""
+
+    method: str
+    path: str
+    """Behind the table's set where there is a table, else behind the service. Escaped."""
+    table: str | None = None
+    """By set name or logical name."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By name in lower case."""
+    body: JsonObject | bytes = b""
 
 
 class WebApi:
     """Answers requests in the name of those who send them."""
 
     def __init__(self, database: Database, rooms: Rooms) -> None:
-        self._database, self._rooms = database, rooms
+        self.database, self._rooms = database, rooms
 
     async def answer(self, request: Request, person: PrincipalId) -> Answer:
         """Answer one request; what goes wrong is an answer, too, and undoes what was written."""
@@ -35,8 +57,8 @@ class WebApi:
                     f"the address has more than {MOST_IN_URL} characters", code=Code.BAD_QUERY
                 )
             if request.path.strip("/") == "$batch":
-                return await batch.answer_batch(self._database, self._opened, request, person)
-            async with self._database.transaction() as transaction:
+                return await batch.answer_batch(self.database, self._opened, request, person)
+            async with self.database.transaction() as transaction:
                 return await self._opened(request, person, transaction, None)
         except FlownerError as error:
             return problem(error)
@@ -52,12 +74,48 @@ class WebApi:
         made: dict[str, str] | None,
     ) -> Answer:
         """Answer within a transaction. Raises what goes wrong."""
+        with telling():
+            caller = await caller_of(request, person, transaction)
+        return await self._answered(request, caller, transaction, made)
+
+    async def perform(self, own: Own, caller: Caller, within: Transaction | None) -> Answer:
+        """Answer what the server itself asks in a caller's name.
+
+        Links in it are relative to the service. Raises what goes wrong.
+        """
+        async with AsyncExitStack() as stack:
+            transaction = within
+            if transaction is None:
+                transaction = await stack.enter_async_context(self.database.transaction())
+            path = own.path
+            if own.table is not None:
+                found = await self._rooms.store.catalogue.table(own.table, transaction)
+                path = f"{found.set_name}{path}"
+            request = Request(
+                method=own.method,
+                service="",
+                path=path,
+                query=urlencode(own.options, quote_via=quote),
+                headers=own.headers,
+                body=own.body if isinstance(own.body, bytes) else json.dumps(own.body).encode(),
+            )
+            answer = await self._answered(request, caller, transaction, None)
+            if answer.status == 405:
+                raise Refused(f"`{own.method}` is not offered at `{path}`")
+            return answer
+
+    async def _answered(
+        self,
+        request: Request,
+        caller: Caller,
+        transaction: Transaction,
+        made: dict[str, str] | None,
+    ) -> Answer:
         try:
             path = read_path(request.path)
         except UnicodeDecodeError:
             raise Invalid("the address is not UTF-8", code=Code.BAD_QUERY) from None
         with telling():
-            caller = await caller_of(request, person, transaction)
             call = Call(
                 rooms=self._rooms,
                 request=request,
@@ -83,7 +141,13 @@ async def _route(call: Call, path: list[Segment]) -> Answer:
     if answerer is not None:
         return await answerer(call, path)
     if len(path) == 1 and first.name in actions.UNBOUND:
+        read_parameters(call, first, frozenset())
         return await actions.UNBOUND[first.name](call)
+    if len(path) == 1 and first.name in operations.UNBOUND:
+        method, answering = operations.UNBOUND[first.name]
+        if call.request.method != method:
+            return no_method(call.request)
+        return await answering(call, first)
     if not first.name:
         return await definitions.answer_service(call)
     table = await call.table(first.name)
@@ -99,6 +163,15 @@ async def _of_set(call: Call, path: list[Segment]) -> Answer:
             text = call.request.options()
             if "fetchXml" in text or "sql" in text:
                 return await actions.answer_text_query(call, table)
+            for view in ("savedQuery", "userQuery"):
+                if view in text:
+                    raise Invalid(
+                        f"`{view}` names a view, and no views are kept here: send what it asks"
+                        " for as `fetchXml`",
+                        code=Code.BAD_QUERY,
+                    )
+            if tracking.is_tracked(call):
+                return await tracking.answer_tracked(call, table)
             return await lists.answer_list(call, table)
         return await rows.create_row(call, table) if method == "POST" else no_method(call.request)
     last = path[1].name
@@ -128,21 +201,43 @@ async def _of_row(call: Call, path: list[Segment]) -> Answer:
     table, method = await call.table(path[0].name), call.request.method
     pair = (path[0], path[1])
     if path[1].name.startswith(_SPACE):
-        raise _nothing(path[1])
-    if path[-1].name == "$ref" and len(path) == 3:
-        wanted = ("POST", "PUT", "DELETE")
-        return await rows.relate(call, table, pair) if method in wanted else no_method(call.request)
+        return await _bound(call, table, path)
+    if len(path) == 3 and path[2].name in ("$ref", "$count"):
+        return await _behind(call, table, path)
     if files.is_file(table, path[1].name):
         return await files.answer_file(call, table, path)
     if path[-1].name == "$value" and len(path) == 3 and method == "GET":
         return await rows.read_raw(call, table, pair)
     if len(path) > 2 or path[1].key is not None:
-        raise _nothing(path[-1])
+        if method != "GET" or len(path) > _MOST_STEPS:
+            raise _nothing(path[-1])
+        return await _route(call, [await rows.step(call, table, pair), *path[2:]])
     if method == "GET":
         return await rows.read_column(call, table, pair)
     if method in ("PUT", "DELETE"):
         return await rows.write_column(call, table, pair)
     return no_method(call.request)
+
+
+async def _behind(call: Call, table: Table, path: list[Segment]) -> Answer:
+    """Answer what is asked of the rows behind a row: how many they are, and links to them."""
+    pair, method = (path[0], path[1]), call.request.method
+    if method == "GET":
+        counts = path[2].name == "$count"
+        return await (rows.count_behind if counts else rows.read_references)(call, table, pair)
+    if path[2].name == "$ref" and method in ("POST", "PUT", "DELETE"):
+        return await rows.relate(call, table, pair)
+    return no_method(call.request)
+
+
+async def _bound(call: Call, table: Table, path: list[Segment]) -> Answer:
+    known = operations.OF_ROWS.get(table.name, {})
+    method, answering = known.get(path[1].name.removeprefix(_SPACE), ("", None))
+    if answering is None or len(path) != 2:
+        raise _nothing(path[1])
+    if call.request.method != method:
+        return no_method(call.request)
+    return await answering(call, table, (path[0], path[1]))
 
 
 def _nothing(segment: Segment) -> NotFound:

@@ -9,6 +9,7 @@ from typing import Final
 from flowner.errors import AccessDenied
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.describing import Kind
+from flowner.rows.pictures import image_columns, thumbnails
 from flowner.rows.reading import Asked
 from flowner.values import Json, JsonObject
 from flowner.webapi.calls import Call
@@ -22,15 +23,27 @@ async def present(
 ) -> list[JsonObject]:
     """Return rows with the annotations that the request prefers.
 
-    Names of rows that lookups point at are told only to who may read those rows.
+    Names of rows that lookups point at are told only to who may read those rows. Images are shown
+    where ``columns`` name them: their thumbnails, in base64.
     """
     wants = call.prefers.wants
     names = await _names(call, table, rows) if wants(FORMATTED) or wants(LOGICAL_NAME) else {}
+    images = frozenset(image_columns(table))
+    keys = [str(row[table.key]) for row in rows if table.key in row]
+    pictures = {
+        name: await thumbnails(call.transaction, table.name, name, keys)
+        for name in images.intersection(columns or ())
+    }
     shown = []
     for row in rows:
         found: JsonObject = {"@odata.etag": row["@odata.etag"]}
         for name, value in row.items():
             if name.startswith("@") or (columns is not None and _hidden(name, columns, table)):
+                continue
+            if name in images:
+                if name in pictures:
+                    kept = pictures[name].get(str(row.get(table.key)))
+                    found[name] = None if value is None else kept
                 continue
             found |= _annotated(call, table, name, value, names)
             found[name] = value

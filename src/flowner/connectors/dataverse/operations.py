@@ -6,10 +6,13 @@ answers for its own alone.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from flowner.connectors.dataverse.values import (
     addressed,
+    content_of,
+    file_of,
     query_options,
     reference,
     require_own,
@@ -19,9 +22,9 @@ from flowner.connectors.dataverse.values import (
     step_id,
     text,
 )
-from flowner.sdk.connector import Connector, Lookup, ParameterForm, Perform, Repeat
+from flowner.sdk.connector import Connector, Lookup, Operation, ParameterForm, Perform, Repeat
 from flowner.sdk.context import Answer, OperationContext, Rejected
-from flowner.values import JsonObject
+from flowner.values import Json, JsonObject
 
 DUPLICATE: Final = "0x80040237"
 """Dataverse's code for a row, or a relation between two rows, that is there already."""
@@ -43,6 +46,14 @@ _ITEM: Final = ParameterForm(
 )
 _SELECT: Final = ParameterForm(name="$select", title="Select columns")
 _EXPAND: Final = ParameterForm(name="$expand", title="Expand query")
+_PARTITION: Final = ParameterForm(
+    name="partitionId", title="Partition ID", description="passed over: no table has partitions"
+)
+_FILE: Final = ParameterForm(name="fileImageFieldName", title="Column name", required=True)
+_ACTION: Final = ParameterForm(name="actionName", title="Action name", required=True)
+_VALUES: Final = ParameterForm(
+    name="item", title="Parameters", type="object", description="each parameter as `item/name`"
+)
 _RELATIONSHIP: Final = ParameterForm(
     name="associationEntityRelationship", title="Relationship", required=True
 )
@@ -52,8 +63,10 @@ _QUERY: Final = (
     ParameterForm(name="$orderby", title="Sort by"),
     _EXPAND,
     ParameterForm(name="fetchXml", title="Fetch XML query"),
+    ParameterForm(name="$apply", title="Aggregate transformation"),
     ParameterForm(name="$top", title="Row count", type="integer"),
     ParameterForm(name="$skiptoken", title="Skip token"),
+    _PARTITION,
 )
 
 
@@ -77,7 +90,7 @@ async def list_records(parameters: JsonObject, context: OperationContext) -> Ans
     "GetItem",
     title="Get a row by ID",
     repeat=Repeat.HARMLESS,
-    parameters=(_TABLE, _ROW, _SELECT, _EXPAND),
+    parameters=(_TABLE, _ROW, _SELECT, _EXPAND, _PARTITION),
 )
 async def get_item(parameters: JsonObject, context: OperationContext) -> Answer:
     """Answer one row.
@@ -234,6 +247,127 @@ async def disassociate_entities(parameters: JsonObject, context: OperationContex
         if not (context.repeated and absent.status == 404):
             raise
     return Answer(status=204, has_body=False)
+
+
+@operations.operation(
+    "PerformUnboundAction",
+    title="Perform an unbound action",
+    repeat=Repeat.NEVER,
+    parameters=(_ACTION, _VALUES),
+)
+async def perform_unbound_action(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Call an action of the Web API that is bound to no table.
+
+    Called twice: what it does, it does twice.
+    """
+    return _acted(
+        await rows_of(context).act(text(parameters, "actionName"), row_values(parameters))
+    )
+
+
+@operations.operation(
+    "PerformBoundAction",
+    title="Perform a bound action",
+    repeat=Repeat.NEVER,
+    parameters=(_TABLE, _ACTION, ParameterForm(name="recordId", title="Row ID"), _VALUES),
+)
+async def perform_bound_action(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Call an action of the Web API that is bound to a table or, with an id, to one of its rows.
+
+    Called twice: what it does, it does twice.
+    """
+    id = row_id(parameters, "recordId") if parameters.get("recordId") else None
+    table, action = text(parameters, "entityName"), text(parameters, "actionName")
+    return _acted(await rows_of(context).act(action, row_values(parameters), table=table, id=id))
+
+
+def _acted(answer: JsonObject) -> Answer:
+    return Answer(body=answer) if answer else Answer(status=204, has_body=False)
+
+
+@operations.operation(
+    "GetEntityFileImageFieldContent",
+    title="Download a file or an image",
+    repeat=Repeat.HARMLESS,
+    parameters=(
+        _TABLE,
+        _ROW,
+        _FILE,
+        ParameterForm(name="size", title="Image size", description="`full`, or the thumbnail"),
+    ),
+)
+async def get_file(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Answer the file or image of a row's column.
+
+    Called twice: it reads twice.
+    """
+    table, id = text(parameters, "entityName"), row_id(parameters, "recordId")
+    column, whole = text(parameters, "fileImageFieldName"), parameters.get("size") == "full"
+    file = await rows_of(context).read_file(table, id, column, whole=whole)
+    if file is None:
+        return Answer(status=204, has_body=False)
+    return Answer(
+        headers={"Content-Type": file.media_type, "x-ms-file-name": file.name},
+        body=content_of(file),
+    )
+
+
+@operations.operation(
+    "UpdateEntityFileImageFieldContent",
+    title="Upload a file or an image",
+    repeat=Repeat.WITH_KEY,
+    parameters=(
+        _TABLE,
+        _ROW,
+        _FILE,
+        ParameterForm(name="item", title="Content", required=True),
+        ParameterForm(name="x-ms-file-name", title="Content name", required=True),
+        ParameterForm(name="content-type", title="Content type"),
+    ),
+)
+async def update_file(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Keep a file or image in a row's column, in place of the one that is there.
+
+    Called twice: the same content is written a second time.
+    """
+    table, id = text(parameters, "entityName"), row_id(parameters, "recordId")
+    column = text(parameters, "fileImageFieldName")
+    await rows_of(context).write_file(table, id, column, file_of(parameters))
+    return Answer(status=204, has_body=False)
+
+
+@operations.operation(
+    "ExecuteChangeset",
+    title="Perform a changeset request",
+    repeat=Repeat.WITH_KEY,
+    parameters=(ParameterForm(name="requests", title="Requests", type="array", required=True),),
+)
+async def execute_changeset(parameters: JsonObject, context: OperationContext) -> Answer:
+    """Carry out several writes, in order, all of them or none; answer a list of their answers.
+
+    Called twice: each of them as when it is called twice by itself.
+    """
+    requests = parameters.get("requests")
+    answers: list[Json] = []
+    async with rows_of(context).together() as rows:
+        for request in requests if isinstance(requests, list) else []:
+            operation, given, key = _request(request, context)
+            inner = replace(context, rows=rows, idempotency_key=key)
+            answer = await operation.perform(given, inner)
+            told: JsonObject = {"statusCode": answer.status, "headers": {**answer.headers}}
+            answers.append(told | ({"body": answer.body} if answer.has_body else {}))
+    return Answer(body=answers)
+
+
+def _request(request: Json, context: OperationContext) -> tuple[Operation, JsonObject, str]:
+    """Return a request's operation, its parameters, and the key of its own."""
+    found = request if isinstance(request, dict) else {}
+    name, given = str(found.get("operation")), found.get("parameters")
+    operation = operations.operations.get(name.removesuffix("WithOrganization"))
+    if operation is None or operation.repeat is Repeat.HARMLESS or name == "ExecuteChangeset":
+        raise Rejected(f"`{name[:60]}` is no write that a changeset carries out")
+    key = f"{context.idempotency_key}/{found.get('name')}"
+    return operations.operations.get(name, operation), given if isinstance(given, dict) else {}, key
 
 
 def _within_organization(perform: Perform) -> Perform:

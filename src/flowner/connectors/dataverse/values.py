@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid5
 
-from flowner.sdk.context import OperationContext, Rejected, Rows
+from flowner.sdk.context import File, OperationContext, Rejected, Rows
 from flowner.values import Json, JsonObject
 
 MAX_DEPTH: Final = 10
@@ -53,6 +54,7 @@ _MEANINGS: Final = {
     "entityName": "table",
     "table": "table",
     "recordId": "row",
+    "fileImageFieldName": "column",
     "id": "row",
     "associationEntityRelationship": "relationship",
 }
@@ -118,6 +120,38 @@ def _with_bound_owners(values: JsonObject) -> JsonObject:
         if isinstance(kind, str) and kind and found.get(f"_{lookup}_value"):
             found[f"{lookup}@odata.bind"] = f"/{kind}({found.pop(f'_{lookup}_value')})"
     return found
+
+
+def content_of(file: File) -> JsonObject:
+    """Return a file as flows hold it: ``{"$content-type", "$content"}`` in base64."""
+    written = base64.b64encode(file.content).decode()
+    return {"$content-type": file.media_type, "$content": written}
+
+
+def file_of(parameters: Mapping[str, Json]) -> File:
+    """Return the file that ``item`` holds: a file of a flow's, or a text as it is.
+
+    Raises:
+        Rejected: it is neither.
+    """
+    item, name = parameters.get("item"), text(parameters, "x-ms-file-name")
+    kind = parameters.get("content-type")
+    media_type = kind if isinstance(kind, str) and kind else "application/octet-stream"
+    if isinstance(item, str):
+        return File(name=name, media_type=media_type, content=item.encode())
+    content = item.get("$content") if isinstance(item, dict) else None
+    if not isinstance(item, dict) or not isinstance(content, str):
+        raise Rejected("`item` is neither a file nor a text")
+    try:
+        raw = base64.b64decode(content, validate=True)
+    except ValueError:
+        raise Rejected("`$content` of `item` is not in base64") from None
+    own = item.get("$content-type")
+    return File(
+        name=name,
+        media_type=own if not kind and isinstance(own, str) and own else media_type,
+        content=raw,
+    )
 
 
 def query_options(parameters: Mapping[str, Json]) -> dict[str, str]:
