@@ -64,6 +64,11 @@ def database(database_url: str, run: Callable[..., Any]) -> Iterator[Database]:
     run(opening.__aexit__(None, None, None))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Look at pages last: the browser's driver keeps a loop running in this thread."""
+    items.sort(key=lambda item: item.path.parent.name == "portal")
+
+
 def _within(url: str, name: str) -> str:
     head, _, tail = url.partition("?")
     base = head.rsplit("/", 1)[0]

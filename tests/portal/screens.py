@@ -22,5 +22,11 @@ PAGES: dict[str, tuple[str, str]] = {
     "connection": ("ada", "/connections/{connections[ada.mail]}"),
     "connection-new": ("bob", "/connections/new"),
     "connection-new-mail": ("bob", "/connections/new?connector=shared_office365"),
+    "pane-run-only": ("ada", "/flows/{flow[announce]}?pane=run-only"),
+    "pane-owners": ("ada", "/flows/{flow[announce]}?pane=owners"),
+    "run": ("bob", "/flows/{flow[greet]}/run"),
+    "consent": ("bob", "/flows/{flow[greet]}/consent"),
+    "consents": ("bob", "/consents"),
+    "lent": ("ada", "/lent"),
     "not-found": ("ada", "/nowhere"),
 }

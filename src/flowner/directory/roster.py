@@ -42,6 +42,14 @@ class Roster:
             raise NotFound(f"there is no principal `{id}`")
         return _known(known, names.get(id, ("", "")))
 
+    async def named(self, id: PrincipalId) -> str:
+        """Return the name of a principal of any kind; `NotFound` when there is none."""
+        async with self._database.connection() as connection:
+            known = (await read_principals(connection, [id])).get(id)
+        if known is None:
+            raise NotFound(f"there is no principal `{id}`")
+        return known.name
+
     async def search(
         self, text: str, *, kinds: frozenset[PrincipalKind], limit: int = 10
     ) -> list[Known]:

@@ -22,10 +22,13 @@ from flowner.portal.pages import (
     adding,
     choosing,
     connections,
+    consents,
     designer,
     flow,
     flows,
+    panes,
     people,
+    running,
     sign_in,
 )
 from flowner.portal.problems import our_fault, problem
@@ -72,6 +75,9 @@ def _routes() -> Sequence[BaseRoute]:
         *adding.routes,
         *choosing.routes,
         *connections.routes,
+        *consents.routes,
+        *panes.routes,
+        *running.routes,
         *people.routes,
     ]
 
