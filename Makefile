@@ -52,7 +52,7 @@ bench: $(DEV)
 
 lock: $(DEV)
 	for extra in runtime dev build; do \
-	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --no-strip-extras --python-version 3.11 \
 	    --no-header --no-annotate $$([ $$extra = runtime ] || echo --extra $$extra) \
 	    -o requirements/$$extra.txt pyproject.toml || exit 1; \
 	done

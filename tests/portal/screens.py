@@ -28,5 +28,9 @@ PAGES: dict[str, tuple[str, str]] = {
     "consent": ("bob", "/flows/{flow[greet]}/consent"),
     "consents": ("bob", "/consents"),
     "lent": ("ada", "/lent"),
+    "apps": ("mia", "/apps"),
+    "app": ("mia", "/apps/{app}"),
+    "app-owner": ("ada", "/apps/{app}"),
+    "app-consent": ("mia", "/apps/{app}/consent"),
     "not-found": ("ada", "/nowhere"),
 }

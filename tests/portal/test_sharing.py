@@ -155,6 +155,37 @@ def test_a_flow_is_handed_over(
     assert "You are a co-owner" in page.locator("main").inner_text()
 
 
+def test_an_app_asks_once_and_its_flows_run_as_who_uses_it(
+    fernwood: Fernwood, flow: FlowId, known_pages: Callable[[str], Any]
+) -> None:
+    ada = fernwood.company.people["ada"]
+    fernwood.do(fernwood.house.audience.provide(flow, "mail", True, ada))
+    page, bob = known_pages("ada"), known_pages("bob")
+    page.goto(f"{fernwood.address}/apps")
+    page.get_by_role("button", name="New app").click()
+    name = f"Desk {secrets.token_hex(3)}"
+    page.get_by_role("textbox", name="Name").fill(name)
+    page.get_by_role("button", name="Create").click()
+    page.get_by_label("Instant flow").select_option(value=str(flow))
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("from the app alone").first.wait_for()
+    pick(page, "Share with", "Sales")
+    page.get_by_role("button", name="Share", exact=True).click()
+    page.get_by_text("Sales may open it").wait_for()
+    bob.goto(f"{fernwood.address}/apps")
+    bob.get_by_role("link", name=name).click()
+    bob.wait_for_url("**/consent**")
+    bob.get_by_label("It will act as you").select_option("bob@fernwood.example")
+    bob.get_by_role("button", name="Continue").click()
+    to = f"app-{secrets.token_hex(3)}@example.com"
+    bob.get_by_label("Whom to write to").fill(to)
+    bob.get_by_role("button", name="Run", exact=True).click()
+    bob.get_by_text("ran as").first.wait_for()
+    assert sent_to(fernwood, to) == ["bob@fernwood.example"]
+    bob.goto(f"{fernwood.address}/flows/{flow}/run")
+    assert "Not found" in bob.locator("main").inner_text(), "from the app alone"
+
+
 def test_a_connection_is_made_shared_and_deleted(
     fernwood: Fernwood, known_pages: Callable[[str], Any]
 ) -> None:

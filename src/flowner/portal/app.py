@@ -20,6 +20,7 @@ from flowner.errors import AccessDenied, FlownerError, Invalid, NotFound
 from flowner.portal import assets
 from flowner.portal.pages import (
     adding,
+    apps,
     choosing,
     connections,
     consents,
@@ -74,6 +75,7 @@ def _routes() -> Sequence[BaseRoute]:
         *designer.routes,
         *adding.routes,
         *choosing.routes,
+        *apps.routes,
         *connections.routes,
         *consents.routes,
         *panes.routes,

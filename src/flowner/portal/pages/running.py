@@ -31,13 +31,14 @@ async def _open(visit: Visit) -> Response:
         "run.html",
         one=opened.listed,
         asked=asked,
-        inputs=await _inputs(visit, flow),
+        inputs=await inputs_asked(visit, flow),
         result=None,
         app=None,
     )
 
 
-async def _inputs(visit: Visit, flow: FlowId) -> tuple[Input, ...]:
+async def inputs_asked(visit: Visit, flow: FlowId) -> tuple[Input, ...]:
+    """Return what an instant flow asks whoever starts it."""
     trigger = await visit.rooms.running.trigger(flow)
     inputs = trigger.inputs if isinstance(trigger.inputs, dict) else {}
     return inputs_of(inputs.get("schema"))
@@ -52,7 +53,7 @@ async def _press(visit: Visit, form: Form) -> Response:
         "run.html",
         one=opened.listed,
         asked=await visit.rooms.consent.asked(visit.me, flow),
-        inputs=await _inputs(visit, flow),
+        inputs=await inputs_asked(visit, flow),
         result=result,
         app=None,
     )
@@ -64,7 +65,7 @@ async def pressed(visit: Visit, form: Form, flow: FlowId, app: AppId | None = No
     ``reply`` is what a Response action said; a run that goes on is answered as it stands.
     """
     inputs: JsonObject = {}
-    for one in await _inputs(visit, flow):
+    for one in await inputs_asked(visit, flow):
         value = await _value(form, one)
         if value is not None:
             inputs[one.key] = value
