@@ -28,7 +28,7 @@ if __name__ == "__main__":
 
 from flowner.access.rights import Right
 from flowner.clock import SystemClock
-from flowner.database import Database
+from flowner.database import Database, Transaction
 from flowner.directory.tokens import Tokens
 from flowner.server import House, open_house, serve
 from flowner.settings import Settings
@@ -40,6 +40,25 @@ from worlds.crowd import Crowd, Holder, Row, add_people, build, forget, load, ma
 
 PER_WORLD: Final = 1500
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DIRECTORY: Final = b"""
+SELECT md5(concat_ws('|',
+    (SELECT string_agg(concat_ws(',', systemuserid, businessunitid, isdisabled, accessmode,
+                                 parentsystemuserid, positionid), ';' ORDER BY systemuserid)
+     FROM rows.systemuser),
+    (SELECT string_agg(concat_ws(',', teamid, businessunitid, teamtype, securitygroupid),
+                       ';' ORDER BY teamid) FROM rows.team),
+    (SELECT string_agg(concat_ws(',', businessunitid, parentbusinessunitid, isdisabled),
+                       ';' ORDER BY businessunitid) FROM rows.businessunit),
+    (SELECT string_agg(concat_ws(',', teamid, systemuserid), ';' ORDER BY teamid, systemuserid)
+     FROM rows.teammembership),
+    (SELECT string_agg(concat_ws(',', roleid, isinherited, businessunitid), ';' ORDER BY roleid)
+     FROM rows.role),
+    (SELECT string_agg(concat_ws(',', roleid, principalid), ';' ORDER BY roleid, principalid)
+     FROM rows.roleassignment),
+    (SELECT string_agg(concat_ws(',', fieldsecurityprofileid, principalid),
+                       ';' ORDER BY fieldsecurityprofileid, principalid)
+     FROM rows.profileassignment))) AS digest
+"""
 _STATUS: Final = re.compile(r"^HTTP/1\.1 (\d{3})", re.MULTILINE)
 _STAMPED: Final = {"modifiedon", "modifiedby", "modifiedonbehalfby", "versionnumber"}
 ITEM: Final = {
@@ -126,6 +145,10 @@ class Fuzz:
     crowd: Crowd = field(init=False)
     tokens: dict[str, str] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
+    directory: str = ""
+    """Who may do what, in short: a world whose administrator changes that is over."""
+    moves: list[str] = field(default_factory=list)
+    """The requests that did."""
     faults: _Faults = field(default_factory=_Faults)
 
     @property
@@ -168,6 +191,7 @@ class Fuzz:
         async with self.database.transaction() as t:
             await forget(t)
             self.crowd = await build(t, Random(self.random.randrange(1 << 40)))
+            self.directory = await directory_of(t)
         self.tokens = {name: await self._token(one) for name, one in self.crowd.people.items()}
         self.links = []
 
@@ -191,9 +215,11 @@ class Fuzz:
         self.statuses[status] += 1
         self.kinds[asked.kind] += 1
         wrote = asked.method != "GET" and not asked.path.startswith(("EntityDef", "Global", "Rel"))
+        moved = False
         if wrote:
             async with self.database.transaction() as t:
                 await load(t, crowd)
+                moved = status < 400 and await directory_of(t) != self.directory
         content: Any = text
         if asked.check is not None and said.get("content-type", "").startswith("application/json"):
             content = await self._whole(json.loads(text), asked, headers)
@@ -202,8 +228,15 @@ class Fuzz:
             wrongs = judged.wrongs()
         except Exception:  # noqa: BLE001 - what a judge stumbles over is a finding, too
             wrongs = [traceback.format_exc()[-1500:]]
+        if moved and (asked.who, asked.acting) not in (("admin", None), ("admin", "admin")):
+            wrongs.append("changed who may do what without being an administrator")
         if wrongs:
             self._found(asked, status, text, "\n".join(wrongs[:3]))
+        if moved:
+            self.moves.append(
+                f"{asked.kind}: {asked.who} {asked.method} {unquote(asked.path)[:300]}"
+            )
+            return await self.new_world()
         if "@odata." in text and status == 200 and asked.kind != "a_batch" and text[:1] == "{":
             answered = json.loads(text)
             link = answered.get("@odata.nextLink") or answered.get("@odata.deltaLink")
@@ -373,6 +406,12 @@ class _Judged:
         return None
 
 
+async def directory_of(t: Transaction) -> str:
+    """Return what users, teams, units and roles are and hold, in short."""
+    row = await (await t.execute(_DIRECTORY)).fetchone()
+    return "" if row is None else str(row["digest"])
+
+
 def _state(row: Row | None) -> Any:
     return None if row is None else (row.values, row.shares)
 
@@ -414,6 +453,7 @@ def main() -> None:
     print(f"{sum(one.statuses.values())} requests, {one.checked} held against the exact answer")
     print(dict(sorted(one.statuses.items())), dict(sorted(one.kinds.items())))
     print("refused by the database:", dict(one.refused))
+    print("changed by the administrator:", *one.moves, sep="\n  ")
     sys.exit(1 if one.findings else 0)
 
 

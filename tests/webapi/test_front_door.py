@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 from psycopg import Error
 
+from flowner.directory.people import NewPerson
+from flowner.rows.seed import BASIC_USER
 from flowner.server import House, serve
+from flowner.values import PrincipalId
 from webapi.conftest import Door, refused
 from webapi.fuzz import Client, Fuzz
 from webapi.random_requests import Asked
@@ -93,3 +96,21 @@ def test_what_was_found(door: Door, path: str, status: int) -> None:
         assert answer.status_code == status, answer.text
     else:
         refused(answer, status)
+
+
+def test_an_expand_is_refused_on_every_page_or_on_none(door: Door, run: Callable[..., Any]) -> None:
+    """Whether the first page has a row behind its rows is no matter."""
+
+    async def employ() -> None:
+        directory = door.house.directory
+        role = await directory.add_role("Solo", {("account", "Read"): 1, ("account", "Create"): 1})
+        new = NewPerson(name="solo", upn="solo@webapi.example")
+        door.people["solo"] = await directory.add_person(new, roles=(BASIC_USER, role))
+        token = await door.house.tokens.issue(PrincipalId(door.people["solo"]), "t")
+        door.tokens["solo"] = token.reveal()
+
+    run(employ())
+    door.make("accounts", "solo", name="Alone")
+    assert len(door.value("accounts?$expand=parentaccountid", "solo")) == 1
+    refused(door.get("accounts?$expand=primarycontactid", "solo"), 403, "0x80040220")
+    refused(door.get("accounts?$expand=contact_customer_accounts", "solo"), 403, "0x80040220")
