@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from flowner.access.rights import Right
+from flowner.errors import AccessDenied
 from flowner.rows import registry
+from flowner.rows.catalogue import KEPT, SYSTEM_TABLES
 from flowner.rows.seed import ORGANIZATION, SYSTEM_ADMINISTRATOR
 from webapi.conftest import CLERK, SPACE, Door, refused
 
@@ -143,3 +145,22 @@ def test_rows_are_counted_for_whom_they_are_open_to(door: Door) -> None:
     refused(door.get("RetrieveTotalRecordCount(EntityNames=['nothing'])"), 404)
     for wrong in ("RetrieveTotalRecordCount", "RetrieveTotalRecordCount(EntityNames='account')"):
         refused(door.get(wrong), 400)
+
+
+def test_the_columns_of_those_that_are_written_as_rows_say_so(door: Door) -> None:
+    def writable(table: str) -> set[str]:
+        path = f"EntityDefinitions(LogicalName='{table}')/Attributes"
+        return {one["LogicalName"] for one in door.value(path) if one["IsValidForUpdate"]}
+
+    for name in SYSTEM_TABLES:
+        table = door.house.store.catalogue.known(name)
+        assert table is not None
+        try:
+            door.house.store.require_written(table)
+        except AccessDenied:
+            assert name not in KEPT
+            assert writable(name) == set()
+        else:
+            assert name in KEPT
+            assert "createdon" not in writable(name)
+            assert writable(name)

@@ -44,9 +44,16 @@ SYSTEM_TABLES: Final = {
     "fieldpermission": "fieldpermissions",
     "asyncoperation": "asyncoperations",
 }
-"""Our own tables that can be read as rows, with their set names. They are written by the modules
-that own their rules, never through the store. What each is called besides is in
+"""Our own tables that can be read as rows, with their set names. What each is called besides is in
 ``rows.systemtable``, by which there are privileges on it."""
+
+KEPT: Final = frozenset(
+    {
+        "businessunit", "role", "systemuser", "team", "workflow", "connectionreference",
+        "environmentvariabledefinition", "environmentvariablevalue",
+    }
+)  # fmt: skip
+"""Those of them that are written as rows, each by the keeper of its rules."""
 
 _PRIMARY_NAMES = {
     "systemuser": "fullname",

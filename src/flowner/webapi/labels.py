@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from flowner.rows.associations import Association
-from flowner.rows.catalogue import STAMPS, Table, Type
+from flowner.rows.catalogue import KEPT, STAMPS, Table, Type
 from flowner.rows.describing import Described, Kind, Option, Relation, metadata_id
 from flowner.rows.pictures import SIDE, USUAL_KB, image_columns
 from flowner.rows.privileges import Privilege, privileges_on
@@ -113,7 +113,8 @@ def _privilege(one: Privilege) -> JsonObject:
 def show_column(table: Table, name: str) -> JsonObject:
     """Return one column, with what its kind adds."""
     about = table.about(name)
-    key, written = name == table.key, not table.is_system and name not in STAMPS
+    key, own = name == table.key, not table.is_system and name not in STAMPS
+    written = own or (table.name in KEPT and name not in STAMPS)
     kind_name = _TYPE_NAMES.get(about.kind, about.kind.value)
     found: JsonObject = {
         "@odata.type": f"#{SPACE}{_class(about.kind)}",
@@ -138,11 +139,11 @@ def show_column(table: Table, name: str) -> JsonObject:
         "IsSearchable": False,
         "IsFilterable": True,
         "IsSortableEnabled": _managed(True),
-        "IsCustomizable": _managed(written),
+        "IsCustomizable": _managed(own),
         "IsAuditEnabled": _managed(False),
         "RequiredLevel": {
             "Value": "SystemRequired" if key else _required(about),
-            "CanBeChanged": written,
+            "CanBeChanged": own,
             "ManagedPropertyLogicalName": "canmodifyrequirementlevelsettings",
         },
         "AttributeOf": about.details.get("AttributeOf"),
