@@ -17,5 +17,7 @@ PAGES: dict[str, tuple[str, str]] = {
         "ada",
         "/flows/{flow[as_modifier]}/edit?card=When_a_request_changes&tab=runs-as",
     ),
+    "runs": ("ada", "/runs"),
+    "runs-flow": ("bob", "/flows/{flow[greet]}/runs"),
     "not-found": ("ada", "/nowhere"),
 }
