@@ -45,6 +45,7 @@ from flowner.engine.worker import Worker
 from flowner.errors import Refused
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.cancelling import Cancelling
 from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
@@ -53,6 +54,7 @@ from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.inspecting import Inspecting
 from flowner.flows.listing import Listing
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
@@ -145,6 +147,8 @@ class House:
     wiring: Wiring
     running: Running
     history: History
+    cancelling: Cancelling
+    inspecting: Inspecting
     resubmitting: Resubmitting
     starter: Starter
     replies: Replies
@@ -242,6 +246,7 @@ def _build(
     drafting = Drafting(database, published, clock)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
+    cancelling = Cancelling(database, journal, history)
     replies = Replies()
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
     worker = Worker(
@@ -299,7 +304,9 @@ def _build(
         wiring=Wiring(database, drafting, connectors(), clock),
         running=Running(database, starter, facts, published, clock),
         history=history,
-        resubmitting=Resubmitting(history, starter),
+        cancelling=cancelling,
+        inspecting=Inspecting(database, journal, published, history, cancelling),
+        resubmitting=Resubmitting(history, starter, database),
         starter=starter,
         replies=replies,
         row_changes=RowChanges(database, starter),
@@ -382,6 +389,8 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         directory=house.directory,
         portfolio=house.portfolio,
         history=house.history,
+        inspecting=house.inspecting,
+        cancelling=house.cancelling,
         explain=house.explain,
         running=house.running,
         resubmitting=house.resubmitting,

@@ -19,5 +19,9 @@ PAGES: dict[str, tuple[str, str]] = {
     ),
     "runs": ("ada", "/runs"),
     "runs-flow": ("bob", "/flows/{flow[greet]}/runs"),
+    "run": ("ada", "/flows/{flow[as_modifier]}/runs/{run[as_modifier]}"),
+    "run-panel": ("ada", "/flows/{flow[as_modifier]}/runs/{run[as_modifier]}?card=Add_note"),
+    "run-failed": ("bob", "/flows/{flow[remind]}/runs/{run[remind]}?card=Send_reminder"),
+    "run-again": ("ada", "/flows/{flow[as_row_owner]}/runs/{run[as_row_owner]}/resubmit"),
     "not-found": ("ada", "/nowhere"),
 }

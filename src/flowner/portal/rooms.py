@@ -15,6 +15,7 @@ from flowner.directory.tokens import Tokens
 from flowner.engine.replies import Replies
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.cancelling import Cancelling
 from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
@@ -23,6 +24,7 @@ from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.inspecting import Inspecting
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
 from flowner.flows.resubmitting import Resubmitting
@@ -47,6 +49,8 @@ class Rooms:
     directory: Directory
     portfolio: Portfolio
     history: History
+    inspecting: Inspecting
+    cancelling: Cancelling
     explain: Explain
     running: Running
     resubmitting: Resubmitting
