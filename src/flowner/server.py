@@ -52,6 +52,7 @@ from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
 from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
+from flowner.flows.foretelling import Foretelling
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
 from flowner.flows.inspecting import Inspecting
@@ -139,6 +140,7 @@ class House:
     consent: Consent
     apps: Apps
     explain: Explain
+    foretelling: Foretelling
     audience: Audience
     estate: Estate
     portfolio: Portfolio
@@ -246,6 +248,7 @@ def _build(
     drafting = Drafting(database, published, clock)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
+    explain = Explain(database, facts, published)
     cancelling = Cancelling(database, journal, history)
     replies = Replies()
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
@@ -295,7 +298,8 @@ def _build(
         connections=Connections(database, vault, published),
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
-        explain=Explain(database, facts, published),
+        explain=explain,
+        foretelling=Foretelling(database, explain, published),
         audience=Audience(database, published, clock),
         estate=Estate(database, published),
         portfolio=Portfolio(database, published, journal),
@@ -392,6 +396,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         inspecting=house.inspecting,
         cancelling=house.cancelling,
         explain=house.explain,
+        foretelling=house.foretelling,
         running=house.running,
         resubmitting=house.resubmitting,
         replies=house.replies,

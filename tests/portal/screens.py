@@ -23,5 +23,11 @@ PAGES: dict[str, tuple[str, str]] = {
     "run-panel": ("ada", "/flows/{flow[as_modifier]}/runs/{run[as_modifier]}?card=Add_note"),
     "run-failed": ("bob", "/flows/{flow[remind]}/runs/{run[remind]}?card=Send_reminder"),
     "run-again": ("ada", "/flows/{flow[as_row_owner]}/runs/{run[as_row_owner]}/resubmit"),
+    "who-instant": ("ada", "/flows/{flow[greet]}/who?as={people[mia]}"),
+    "who-row": (
+        "ada",
+        "/flows/{flow[as_modifier]}/who?modified={people[noor]}&owner={people[bob]}",
+    ),
+    "who-clock": ("ada", "/flows/{flow[summary]}/who"),
     "not-found": ("ada", "/nowhere"),
 }

@@ -10,6 +10,7 @@ import pytest
 
 from flowner.access.vocabulary import ConnectionRole
 from flowner.demo.company import FLOWS
+from flowner.flows.explain import Supposed, explanation_json
 from flowner.flows.running import Press
 from flowner.values import FlowId, RunId
 from portal.conftest import Fernwood
@@ -177,9 +178,9 @@ def test_iterations_are_paged_and_the_first_that_failed_is_shown(
     pager.get_by_role("link", name="First failed").click()
     page.get_by_text("3 of 4").wait_for()
     assert "InvalidTemplate" in page.get_by_role("complementary").inner_text()
-    card(page, "Each").locator(".head").click()
+    page.get_by_role("link", name="Each Apply to each").click()
     page.get_by_role("heading", name="Each", exact=True).wait_for()
-    assert page.url.endswith("card=Each&iteration=3")
+    page.wait_for_url("**card=Each&iteration=3")
 
 
 def test_a_run_that_waits_is_watched_and_cancelled(
@@ -256,3 +257,103 @@ async def lent(fernwood: Fernwood, connection: Any, owner: str) -> None:
     await fernwood.house.connections.share(
         connection, people["ada"], ConnectionRole.CAN_USE, people[owner]
     )
+
+
+@pytest.fixture
+def who(fernwood: Fernwood, known_pages: Callable[[str], Any]) -> Callable[..., Any]:
+    def ask(name: str, query: str = "") -> Any:
+        page = known_pages("ada")
+        page.set_viewport_size({"width": 1360, "height": 860})
+        page.goto(f"{fernwood.address}/flows/{FLOWS[name]}/who{query}")
+        return page
+
+    return ask
+
+
+def rows_of(table: Any) -> list[list[str]]:
+    """Return the cells of a table as a screen reader has them, with white space made single."""
+    return [
+        [" ".join(cell.split()) for cell in row.locator("td, th").all_text_contents()]
+        for row in table.locator("tbody tr").all()
+    ]
+
+
+CASES = {
+    "greet": ({"as": "mia"}, Supposed(as_person="mia@fernwood.example")),
+    "announce": ({"as": "bob"}, Supposed(as_person="bob@fernwood.example")),
+    "remind": ({"as": "bob"}, Supposed(as_person="bob@fernwood.example")),
+    "summary": ({}, Supposed()),
+    "as_row_owner": (
+        {"modified": "noor", "owner": "bob"},
+        Supposed(modified_by="noor@fernwood.example", row_owner="bob@fernwood.example"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_plan_is_what_the_resolver_answers(
+    name: str, fernwood: Fernwood, who: Callable[..., Any]
+) -> None:
+    asked, supposed = CASES[name]
+    people = fernwood.company.people
+    page = who(name, "?" + "&".join(f"{key}={people[one]}" for key, one in asked.items()))
+    answer: Any = explanation_json(fernwood.do(fernwood.house.explain.who(FLOWS[name], supposed)))
+    plan = page.locator("section", has=page.get_by_role("heading", name="The plan"))
+    said = " ".join(plan.inner_text().split())
+    assert f"it would run as {answer['runs_as']}" in said
+    assert answer["rule"] in said
+    rows = rows_of(plan.locator("table"))
+    assert [row[0] for row in rows] == [
+        one["action"].replace("_", " ") for one in answer["actions"]
+    ]
+    for row, one in zip(rows, answer["actions"], strict=True):
+        if one.get("refused"):
+            assert row[1].endswith("nobody")
+            assert one["message"][1:] in row[3]
+        elif one["rule"] == "action.none":
+            assert row[1] == "nobody's account is needed"
+        else:
+            assert row[1].endswith(one["acting_as"])
+            assert one["account"] in row[2]
+            assert one["because"][1:] in row[3]
+            assert one["rule"] in row[3]
+
+
+def test_the_matrix_is_what_would_be_answered_to_each(
+    fernwood: Fernwood, who: Callable[..., Any]
+) -> None:
+    page = who("greet")
+    table = page.get_by_role("region", name="People and actions").locator("table")
+    rows = {row[0]: row[1:] for row in rows_of(table)}
+    names = ["Ada Brand", "Bob Keller", "Mia Lindt"]
+    answers = fernwood.do(fernwood.house.explain.what_if(FLOWS["greet"], names))
+    assert len(rows) == len(names)
+    for name, explained in zip(names, answers, strict=True):
+        cells = next(cells for key, cells in rows.items() if name in key)
+        answer: Any = explanation_json(explained)
+        assert cells[0].endswith(answer["runs_as"])
+        for cell, one in zip(cells[1:], answer["actions"], strict=True):
+            if one.get("refused"):
+                assert cell == f"nobody: {one['message']}"
+            else:
+                assert f"{one['acting_as']} ({one['account']}): {one['because']}" in cell
+
+
+def test_somebody_else_is_supposed_by_name(who: Callable[..., Any]) -> None:
+    page = who("as_modifier")
+    field = page.get_by_role("combobox", name="Who changes the row")
+    field.fill("Mia")
+    page.get_by_role("option", name="Mia Lindt").click()
+    page.wait_for_url("**modified=*")
+    plan = page.locator("section", has=page.get_by_role("heading", name="The plan"))
+    assert "it would run as\nMia Lindt" in plan.inner_text()
+    assert field.input_value() == "Mia Lindt"
+
+
+def test_whom_a_flow_is_shared_with_run_only_does_not_see_the_plan(
+    fernwood: Fernwood, client_as: Callable[[str], Any]
+) -> None:
+    answer = client_as("bob").get(f"{fernwood.address}/flows/{FLOWS['greet']}/who")
+    assert answer.status_code == 403
+    answer = client_as("noor").get(f"{fernwood.address}/flows/{FLOWS['greet']}/who")
+    assert answer.status_code == 404

@@ -17,7 +17,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowner.errors import FlownerError, NotFound
 from flowner.portal import assets
-from flowner.portal.pages import adding, choosing, designer, flow, flows, people, run, runs, sign_in
+from flowner.portal.pages import (
+    adding,
+    choosing,
+    designer,
+    flow,
+    flows,
+    people,
+    run,
+    runs,
+    sign_in,
+    who,
+)
 from flowner.portal.problems import our_fault, problem
 from flowner.portal.rooms import Rooms
 from flowner.portal.visiting import SignInNeeded, back_to, require_same_site
@@ -63,6 +74,7 @@ def _routes() -> Sequence[BaseRoute]:
         *people.routes,
         *runs.routes,
         *run.routes,
+        *who.routes,
     ]
 
 

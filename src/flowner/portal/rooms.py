@@ -22,6 +22,7 @@ from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
 from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
+from flowner.flows.foretelling import Foretelling
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
 from flowner.flows.inspecting import Inspecting
@@ -52,6 +53,7 @@ class Rooms:
     inspecting: Inspecting
     cancelling: Cancelling
     explain: Explain
+    foretelling: Foretelling
     running: Running
     resubmitting: Resubmitting
     replies: Replies

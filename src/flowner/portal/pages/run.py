@@ -29,13 +29,11 @@ async def _inspect(visit: Visit) -> Response:
         card = there.get("card", "") if is_live else card
         iteration = there.get("iteration", "")
     sheet = Sheet(seen, visit.rooms.connectors, card, iteration)
-    context = _context(visit, sheet)
+    context = _context(sheet)
     if is_live:
         return page(visit, "parts/run_live.html", **context)
     if visit.is_partial:
-        response = page(visit, "parts/run_card.html", **context)
-        response.headers["HX-Push-Url"] = _address(sheet)
-        return response
+        return page(visit, "parts/run_card.html", **context)
     return page(visit, "run.html", **context)
 
 
@@ -62,9 +60,8 @@ def _base(seen: Inspected) -> str:
     return f"/flows/{seen.header.flow}/runs/{seen.header.id}"
 
 
-def _context(visit: Visit, sheet: Sheet) -> dict[str, Any]:
+def _context(sheet: Sheet) -> dict[str, Any]:
     seen, record = sheet.seen, sheet.record
-    del visit
     acting = record.acting if record is not None and isinstance(record.acting, dict) else None
     planned = seen.planned(sheet.card.name) if sheet.card is not None else None
     return {
@@ -75,6 +72,7 @@ def _context(visit: Visit, sheet: Sheet) -> dict[str, Any]:
         "statuses": sheet.statuses,
         "base": _base(seen),
         "card": sheet.card,
+        "address": _address(sheet),
         "record": record,
         "acting": _BLANK | (acting or planned or {}) if acting or planned else None,
         "has_acted": acting is not None,
