@@ -10,6 +10,7 @@ import pytest
 
 from flowner.access.vocabulary import ConnectionRole
 from flowner.demo.company import FLOWS
+from flowner.errors import Refused
 from flowner.flows.explain import Supposed, explanation_json
 from flowner.flows.running import Press
 from flowner.values import FlowId, RunId
@@ -250,6 +251,73 @@ def test_resubmitting_shows_first_who_would_act_otherwise(
     assert "a run that is resubmitted runs as it ran" in head.inner_text()
     assert str(first) not in page.url
     assert "ran as Mia Lindt" in card(page, "Me").inner_text()
+
+
+def test_who_acted_otherwise_than_planned_is_said_in_amber(
+    fernwood: Fernwood,
+    made: Callable[..., FlowId],
+    pressed: Callable[..., RunId],
+    inspector: Callable[..., Any],
+) -> None:
+    ada, house = fernwood.company.people["ada"], fernwood.house
+    bob, mia = (fernwood.company.connections[f"{who}.people"] for who in ("bob", "mia"))
+    for one, owner in ((bob, "bob"), (mia, "mia")):
+        fernwood.do(lent(fernwood, one, owner))
+    reference = "moved_people"
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}}, "runAfter": {}}
+    late = PROFILE["Me"] | {"runAfter": {"Pause": ["Succeeded"]}}
+    references = {"people": written.reference(written.PEOPLE, reference)}
+    flow = made({"Pause": pause, "Me": late}, references, **{reference: bob})
+    run = pressed(flow, waits=True)
+    page = inspector(flow, run, query="?card=Me")
+    assert "as Bob Keller" in card(page, "Me").inner_text()
+    fernwood.do(house.connections.point(reference, mia, ada))
+    fernwood.do(house.turning.on(flow, ada))
+    page.locator("#run-head").get_by_text("Succeeded").wait_for()
+    assert "ran as Mia Lindt" in card(page, "Me").inner_text()
+    assert "unexpected" in card(page, "Me").inner_text()
+    amber = page.get_by_role("complementary", name="Card").get_by_role("note").inner_text()
+    assert "Expected Bob Keller (bob@fernwood.example), ran as Mia Lindt" in amber
+
+
+def test_a_run_that_was_refused_says_so(
+    fernwood: Fernwood,
+    made: Callable[..., FlowId],
+    pressed: Callable[..., RunId],
+    inspector: Callable[..., Any],
+) -> None:
+    flow = made(WAIT)
+    fernwood.do(fernwood.house.turning.off(flow, fernwood.company.people["ada"]))
+    with pytest.raises(Refused):
+        pressed(flow)
+    (header,) = fernwood.do(fernwood.house.journal.runs(flow=flow))
+    page = inspector(flow, header.id)
+    head = page.locator("#run-head")
+    assert "It ran as nobody" in head.inner_text()
+    assert "WorkflowTriggerIsNotEnabled" in head.get_by_role("alert").inner_text()
+    assert not page.get_by_role("link", name="Resubmit").count()
+    page.goto(f"{fernwood.address}/flows/{flow}/runs/{header.id}/resubmit")
+    assert "never began" in page.get_by_role("alert").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/runs?as=me", 400),
+        ("/runs?by=%00", 400),
+        ("/runs?before=x", 404),
+        ("/runs?status=Nothing&account=none", 200),
+        ("/flows/{flow}/runs/99999999999999999999", 404),
+        ("/flows/{flow}/runs/7", 404),
+        ("/flows/{flow}/who?as=ada", 400),
+        ("/flows/{flow}/who?as=5eed0000-0000-4000-8000-0000000000ff", 404),
+    ],
+)
+def test_addresses_that_name_nothing_are_answered(
+    path: str, status: int, fernwood: Fernwood, client_as: Callable[[str], Any]
+) -> None:
+    address = fernwood.address + path.format(flow=FLOWS["greet"])
+    assert client_as("ada").get(address).status_code == status
 
 
 async def lent(fernwood: Fernwood, connection: Any, owner: str) -> None:

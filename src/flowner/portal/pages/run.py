@@ -8,10 +8,11 @@ from urllib.parse import parse_qs, quote, urlsplit
 from starlette.responses import Response
 
 from flowner.flows.inspecting import Inspected
+from flowner.portal.asked import run_in
 from flowner.portal.inspecting import Sheet, error_of, shown
 from flowner.portal.rendering import counted, page
 from flowner.portal.visiting import Form, Visit, get, go, post
-from flowner.values import FlowId, JsonObject, RunId
+from flowner.values import FlowId, JsonObject
 
 _BLANK: Final[JsonObject] = dict.fromkeys(
     ("principal", "actor", "account", "connection", "reference", "lentBy", "rule", "because", "ask",
@@ -38,7 +39,7 @@ async def _inspect(visit: Visit) -> Response:
 
 
 async def _open(visit: Visit) -> Inspected:
-    run, flow = RunId(int(visit.path("run"))), FlowId(visit.path("flow"))
+    run, flow = run_in(visit.path("run")), FlowId(visit.path("flow"))
     return await visit.rooms.inspecting.open(run, visit.me, flow=flow)
 
 

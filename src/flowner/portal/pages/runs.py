@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from flowner.errors import Invalid
 from flowner.flows.history import Asked
+from flowner.portal.asked import person_in, run_in
 from flowner.portal.rendering import page
 from flowner.portal.visiting import Visit, get
-from flowner.values import FlowId, PrincipalId, RunId
+from flowner.values import FlowId
 
 DAYS: Final = timedelta(days=28)
 SHOWN: Final = 30
@@ -33,19 +33,17 @@ async def _of_flow(visit: Visit) -> Response:
 
 async def _shown(visit: Visit, flow: FlowId | None, more: dict[str, Any]) -> Response:
     before = visit.query("before")
-    if before and not before.isdecimal():
-        raise Invalid("`before` names a run by its number")
     asked = {name: visit.query(name) for name in _KEPT if visit.query(name)}
     found = await visit.rooms.history.page(
         visit.me,
         Asked(
             flow=flow,
             status=asked.get("status"),
-            ran_as=_person(asked.get("as")),
-            initiator=_person(asked.get("by")),
+            ran_as=person_in(visit.query("as")),
+            initiator=person_in(visit.query("by")),
             account=asked.get("account"),
             since=visit.rooms.clock.now() - DAYS,
-            before=RunId(int(before)) if before else None,
+            before=run_in(before) if before else None,
             limit=SHOWN,
         ),
     )
@@ -63,10 +61,6 @@ async def _shown(visit: Visit, flow: FlowId | None, more: dict[str, Any]) -> Res
         newest=_address(here, asked) if before else None,
         older=older,
     )
-
-
-def _person(text: str | None) -> PrincipalId | None:
-    return None if text is None else PrincipalId(text)
 
 
 def _address(here: str, values: dict[str, str]) -> str:

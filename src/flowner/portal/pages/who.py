@@ -10,6 +10,7 @@ from starlette.responses import Response
 from flowner.definitions.flow import Flow, FlowKind
 from flowner.flows.explain import Supposed
 from flowner.flows.foretelling import depends_on_who
+from flowner.portal.asked import person_in
 from flowner.portal.rendering import page
 from flowner.portal.visiting import Visit, get
 from flowner.values import FlowId, PrincipalId
@@ -23,7 +24,7 @@ class Asked:
     title: str
     kinds: str
     """Whom the picker offers."""
-    id: str
+    id: PrincipalId
     label: str
 
 
@@ -46,7 +47,7 @@ async def _who(visit: Visit) -> Response:
     told = await visit.rooms.foretelling.about(flow, visit.me, supposed)
     matrix = None
     if depends_on_who(opened.flow):
-        chosen = [PrincipalId(one.id) for one in asked if visit.query(one.name)]
+        chosen = [one.id for one in asked if visit.query(one.name)]
         matrix = await visit.rooms.foretelling.matrix(flow, visit.me, chosen)
     return page(
         visit, "who.html", one=opened.listed, flow=opened.flow, asked=asked, told=told,
@@ -62,9 +63,9 @@ def _pickers(flow: Flow) -> tuple[tuple[str, str, str], ...]:
 
 async def _asked(visit: Visit, name: str, title: str, kinds: str) -> Asked:
     """Return who an address names, or the visitor where it names nobody."""
-    id = visit.query(name) or visit.me
-    known = await visit.rooms.roster.person(PrincipalId(id))
-    return Asked(name=name, title=title, kinds=kinds, id=id, label=known.name)
+    person = person_in(visit.query(name)) or visit.me
+    known = await visit.rooms.roster.person(person)
+    return Asked(name=name, title=title, kinds=kinds, id=person, label=known.name)
 
 
 routes = [get("/flows/{flow:uuid}/who", _who)]
