@@ -197,10 +197,11 @@ def test_a_run_that_waits_is_watched_and_cancelled(
     page.get_by_role("heading", name="Pause").wait_for()
     card(page, "Pause").locator(".state", has_text="Waiting").wait_for()
     page.get_by_role("button", name="Cancel run").click()
+    page.get_by_label("Why").fill("it took too long")
     page.get_by_role("button", name="Cancel the run").click()
     page.get_by_text("It is asked to stop").wait_for()
     head = page.locator("#run-head")
-    head.get_by_text("Cancelled by Ada Brand").wait_for()
+    head.get_by_text("Cancelled by Ada Brand: it took too long").wait_for()
     card(page, "Pause").locator(".state", has_text="Cancelled").wait_for()
     assert head.locator("[hx-trigger]").count() == 0, "a run that is over is asked for no more"
     assert not page.get_by_role("button", name="Cancel run").count()
