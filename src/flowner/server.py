@@ -46,6 +46,7 @@ from flowner.engine.worker import Worker
 from flowner.errors import Refused
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.cancelling import Cancelling
 from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
@@ -53,9 +54,11 @@ from flowner.flows.deleting import Deleting
 from flowner.flows.drafting import Drafting
 from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
+from flowner.flows.foretelling import Foretelling
 from flowner.flows.granting import Grants
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.inspecting import Inspecting
 from flowner.flows.keeping import Flows
 from flowner.flows.keyring import Keyring
 from flowner.flows.listing import Listing
@@ -146,6 +149,7 @@ class House:
     consent: Consent
     apps: Apps
     explain: Explain
+    foretelling: Foretelling
     audience: Audience
     estate: Estate
     portfolio: Portfolio
@@ -154,6 +158,8 @@ class House:
     wiring: Wiring
     running: Running
     history: History
+    cancelling: Cancelling
+    inspecting: Inspecting
     resubmitting: Resubmitting
     starter: Starter
     replies: Replies
@@ -265,6 +271,8 @@ def _build(
     drafting = Drafting(database, published, clock)
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
+    explain = Explain(database, facts, published)
+    cancelling = Cancelling(database, journal, history)
     replies = Replies()
     grants = Grants(database, vault, clock, connectors(), settings.allow_private_addresses)
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
@@ -318,7 +326,8 @@ def _build(
         grants=grants,
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
-        explain=Explain(database, facts, published),
+        explain=explain,
+        foretelling=Foretelling(database, explain, published),
         audience=Audience(database, published, clock),
         estate=Estate(database, published),
         portfolio=Portfolio(database, published, journal),
@@ -327,7 +336,9 @@ def _build(
         wiring=Wiring(database, drafting, connectors(), clock),
         running=Running(database, starter, facts, published, clock),
         history=history,
-        resubmitting=Resubmitting(history, starter),
+        cancelling=cancelling,
+        inspecting=Inspecting(database, journal, published, history, cancelling),
+        resubmitting=Resubmitting(history, starter, database),
         starter=starter,
         replies=replies,
         row_changes=RowChanges(database, starter),
@@ -407,7 +418,10 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         directory=house.directory,
         portfolio=house.portfolio,
         history=house.history,
+        inspecting=house.inspecting,
+        cancelling=house.cancelling,
         explain=house.explain,
+        foretelling=house.foretelling,
         running=house.running,
         resubmitting=house.resubmitting,
         replies=house.replies,

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from flowner.definitions.codec import read_flow
-from flowner.engine.children import ENCODER, CancelAsked
 from flowner.errors import Code, Refused
 from flowner.flows.running import Press
 from flowner.journal.queueing import Limits
 from flowner.runs.events import ActionEnded, RunEnded, decode
+from flowner.runs.messages import ENCODER, CancelAsked
 from flowner.triggers.admitting import limits_of
 from flowner.values import RunId
 from worlds.living import BUTTON, Living

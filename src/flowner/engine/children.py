@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
-
 from flowner.database import Database
 from flowner.definitions.codec import read_flow
 from flowner.engine.invoke import Called, InHand
@@ -18,7 +16,8 @@ from flowner.journal.records import RunHeader
 from flowner.journal.store import Journal
 from flowner.rows.facts import read_flow_facts
 from flowner.rows.versions import find_flow, read_version
-from flowner.runs.commands import Failure, Invoke, Outcome, Parked, Reply, Success
+from flowner.runs.commands import Failure, Invoke, Parked, Reply
+from flowner.runs.messages import ENCODER, Answered
 from flowner.triggers.start import Occasion, Starter
 from flowner.values import Json, JsonObject, RunId
 
@@ -27,40 +26,6 @@ MOST_GENERATIONS = 50
 """Parents above a run; a flow that calls itself ends there."""
 _CALLABLE = "Request"
 """The type of trigger that a parent can call."""
-
-
-class Answered(msgspec.Struct, tag="answer"):
-    """An inbox message: what an action that waits was answered."""
-
-    path: str
-    status: int
-    body: object = None
-    has_body: bool = False
-    headers: dict[str, object] = {}
-    code: str = ""
-    message: str = ""
-    child: int = 0
-    """The run that answered; 0: it was none."""
-
-    def outcome(self) -> Outcome:
-        """Return the answer as the planner reads it: a failure where it carries a code."""
-        if self.code:
-            return Failure(code=self.code, message=self.message, status=self.status)
-        body: Json = self.body  # type: ignore[assignment] # decoded from JSON
-        headers: JsonObject = self.headers  # type: ignore[assignment] # decoded from JSON
-        return Success(status=self.status, headers=headers, body=body, has_body=self.has_body)
-
-
-class CancelAsked(msgspec.Struct, tag="cancel"):
-    """An inbox message: somebody wants the run stopped."""
-
-    by: str
-    reason: str = ""
-
-
-Message = Answered | CancelAsked
-ENCODER = msgspec.json.Encoder()
-DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

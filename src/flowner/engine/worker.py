@@ -16,7 +16,7 @@ import msgspec
 
 from flowner.clock import Clock
 from flowner.definitions.flow import Status
-from flowner.engine.children import CHILD, DECODER, Answered, Children
+from flowner.engine.children import CHILD, Children
 from flowner.engine.invoke import Called, InHand, Invoker
 from flowner.engine.replies import Replies
 from flowner.errors import Code
@@ -27,6 +27,7 @@ from flowner.journal.records import Append, Entry, Loaded, RunHeader
 from flowner.journal.store import Journal
 from flowner.runs.commands import Failure, Finish, Invoke, Reply, Step, World
 from flowner.runs.events import ActionEnded, AnyEvent, decode, encode
+from flowner.runs.messages import DECODER, Answered
 from flowner.runs.run import Run
 from flowner.sdk.connector import Repeat
 from flowner.triggers.admitting import limits_of

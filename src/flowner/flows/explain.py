@@ -17,7 +17,7 @@ from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.identity.world import World
 from flowner.rows.versions import find_flow, find_principal
 from flowner.triggers.published import Published
-from flowner.values import AppId, Json, JsonObject, PrincipalId
+from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,12 @@ class Supposed:
     row_owner: str | None = None
     app: AppId | None = None
     """The app that an instant flow is pressed from."""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Who is named, by what they are supposed to be."""
+        titled = {"as": self.as_person, "modified": self.modified_by, "owner": self.row_owner}
+        return {title: name for title, name in titled.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,32 +55,43 @@ class Explain:
 
     async def who(self, flow_name: str, supposed: Supposed) -> Explanation:
         """Explain one flow. `Invalid` when its trigger needs somebody who is not named."""
-        async with self._database.connection() as connection:
-            flow_id = await find_flow(connection, flow_name)
-            named = {
-                title: await find_principal(connection, name)
-                for title, name in (
-                    ("as", supposed.as_person),
-                    ("modified", supposed.modified_by),
-                    ("owner", supposed.row_owner),
-                )
-                if name is not None
-            }
-        moment = await self._facts.now()
-        facts = await moment.flow(flow_id)
-        version = await self._published.get(flow_id, facts.version)
-        cause = supposed_cause(version.flow, named, supposed.app)
-        world = await moment.world(facts, named.values(), version.references)
-        answer = plan(version.flow, facts, cause, world)
-        return Explanation(flow=version.flow, facts=facts, world=world, answer=answer)
+        return (await self.each(flow_name, [supposed]))[0]
 
     async def what_if(self, flow_name: str, people: Sequence[str]) -> list[Explanation]:
         """Explain one flow for each of several people, in their order."""
+        return await self.each(
+            flow_name,
+            [Supposed(as_person=person, modified_by=person, row_owner=person) for person in people],
+        )
+
+    async def each(self, flow_name: str, supposed: Sequence[Supposed]) -> list[Explanation]:
+        """Explain one flow on several occasions, in their order: its facts are read once."""
+        async with self._database.connection() as connection:
+            flow_id = await find_flow(connection, flow_name)
+            names = {name for one in supposed for name in one.names.values()}
+            ids = {name: await find_principal(connection, name) for name in sorted(names)}
+        occasions = [
+            ({title: ids[name] for title, name in one.names.items()}, one.app) for one in supposed
+        ]
+        return await self.on(flow_id, occasions)
+
+    async def on(
+        self, flow: FlowId, occasions: Sequence[tuple[Mapping[str, PrincipalId], AppId | None]]
+    ) -> list[Explanation]:
+        """Explain one flow on several occasions, whose people are known: see `supposed_cause`."""
+        moment = await self._facts.now()
+        facts = await moment.flow(flow)
+        version = await self._published.get(flow, facts.version)
+        people = {id for named, _ in occasions for id in named.values()}
+        world = await moment.world(facts, people, version.references)
         return [
-            await self.who(
-                flow_name, Supposed(as_person=person, modified_by=person, row_owner=person)
+            Explanation(
+                flow=version.flow,
+                facts=facts,
+                world=world,
+                answer=plan(version.flow, facts, supposed_cause(version.flow, named, app), world),
             )
-            for person in people
+            for named, app in occasions
         ]
 
 

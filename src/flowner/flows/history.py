@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from flowner.access.decide import Permit, decide_flow
-from flowner.access.vocabulary import FlowAction, Who
+from flowner.access.vocabulary import FlowFacts
 from flowner.database import Database, Transaction
-from flowner.definitions.flow import Status
 from flowner.errors import NotFound
 from flowner.flows.asking import principal
+from flowner.flows.run_json import actions_of, header_json
+from flowner.flows.sight import sees, sight_of
+from flowner.identity.marks import Mark, principal_mark, ran_as_mark
+from flowner.identity.world import Principal
 from flowner.journal.records import RunHeader
+from flowner.journal.searching import Sight, Wanted
 from flowner.journal.store import Journal
-from flowner.rows import registry
-from flowner.rows.facts import read_flow_facts, read_principals
-from flowner.runs.events import ActionEnded, ActionStarted, AnyEvent, decode
+from flowner.rows.facts import read_all_flow_facts, read_flow_facts, read_principals
+from flowner.runs.events import ActionEnded, AnyEvent, decode
 from flowner.values import FlowId, JsonObject, PrincipalId, RunId
 
-_STRUCK = "*sanitized*"
+Asked: TypeAlias = Wanted
+"""Which runs a page is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """One run as a list shows it."""
+
+    header: RunHeader
+    initiator: Mark | None
+    """Who set it off; None: nobody, a clock did."""
+    ran_as: Mark | None
+    """In whose name, with the reason; None: it was refused before it had one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of runs, newest first."""
+
+    runs: tuple[Ran, ...]
+    older: RunId | None
+    """Where the next page begins; None: there is none."""
+    ran_as: tuple[Principal, ...]
+    """Who is among all that may be seen, by name: what can be chosen from."""
+    initiators: tuple[Principal, ...]
+    accounts: tuple[str, ...]
 
 
 class History:
@@ -31,21 +59,35 @@ class History:
         self, reader: PrincipalId | None, *, flow: FlowId | None = None, limit: int = 50
     ) -> list[JsonObject]:
         """Return the newest runs that the reader may see; None reads as the server's operator."""
-        found = []
-        async with self._database.connection() as connection:
-            for header in await self._newest(connection, reader, flow, limit):
-                if await self._may_see(connection, reader, header):
-                    found.append(await self._header_json(connection, header))  # noqa: PERF401
-        return found[:limit]
+        sight, _ = await self._sight(reader)
+        headers = await self._journal.search(Wanted(flow=flow, limit=limit), sight)
+        known = await self._people(_people_of(headers))
+        names = {id: one.name for id, one in known.items()}
+        return [header_json(header, names) for header in headers]
+
+    async def page(self, reader: PrincipalId, wanted: Asked) -> Page:
+        """Return a page of the runs wanted that the reader may see: six queries, however many."""
+        sight, flows = await self._sight(reader)
+        headers = await self._journal.search(replace(wanted, limit=wanted.limit + 1), sight)
+        facets = await self._journal.facets(wanted, sight)
+        shown = headers[: wanted.limit]
+        known = await self._people(_people_of(shown) | facets.ran_as | facets.initiators)
+        return Page(
+            runs=tuple(_ran(header, known, flows) for header in shown),
+            older=shown[-1].id if len(headers) > len(shown) else None,
+            ran_as=_by_name(facets.ran_as, known),
+            initiators=_by_name(facets.initiators, known),
+            accounts=tuple(sorted(facets.accounts)),
+        )
 
     async def run(self, reader: PrincipalId | None, run: RunId) -> JsonObject:
         """Return one run with its actions; `NotFound` also when the reader may not see it."""
         header = await self.seen(reader, run)
-        async with self._database.connection() as connection:
-            record = await self._header_json(connection, header)
-            events = [decode(one.entry.data) for one in await self._journal.entries(run)]
-            names = await self._names(connection, events)
-        record["actions"] = actions_of(events, names)
+        events = [decode(one.entry.data) for one in await self._journal.entries(run)]
+        known = await self._people(_people_of([header]) | _actors(events))
+        names = {id: one.name for id, one in known.items()}
+        record = header_json(header, names)
+        record["actions"] = actions_of(events, {str(id): name for id, name in names.items()})
         return record
 
     async def seen(self, reader: PrincipalId | None, run: RunId) -> RunHeader:
@@ -56,36 +98,15 @@ class History:
                 raise NotFound(f"there is no run {run}")
         return header
 
-    async def _newest(
-        self, transaction: Transaction, reader: PrincipalId | None, flow: FlowId | None, limit: int
-    ) -> list[RunHeader]:
-        """Return at least the newest runs that the reader may see, and perhaps others."""
+    async def _sight(
+        self, reader: PrincipalId | None
+    ) -> tuple[Sight | None, Mapping[FlowId, FlowFacts]]:
         if reader is None:
-            return await self._journal.runs(flow=flow, limit=limit)
-        who = (await principal(transaction, reader)).who
-        if who.administrator:
-            return await self._journal.runs(flow=flow, limit=limit)
-        batches = [await self._journal.runs(flow=flow, initiator=reader, limit=limit)]
-        for one in await self._flows_of(transaction, who):
-            if flow in (None, one):
-                batches.append(await self._journal.runs(flow=one, limit=limit))  # noqa: PERF401
-        newest = {header.id: header for batch in batches for header in batch}
-        return [newest[id] for id in sorted(newest, reverse=True)]
-
-    async def _flows_of(self, transaction: Transaction, who: Who) -> list[FlowId]:
-        """Return the flows of which somebody may see every run: their own, and those shared."""
-        rows = await registry.select(transaction, "workflow", {"ownerid": who.id})
-        for holder in who.identities:
-            rows += await registry.select(transaction, "flowshare", {"principalid": holder})
-        flows = {FlowId(row["workflowid"]) for row in rows}
-        return [
-            flow
-            for flow in flows
-            if isinstance(
-                decide_flow(who, FlowAction.SEE_RUNS, await read_flow_facts(transaction, flow)),
-                Permit,
-            )
-        ]
+            return None, {}
+        async with self._database.connection() as connection:
+            who = (await principal(connection, reader)).who
+            flows = await read_all_flow_facts(connection)
+        return sight_of(who, flows), {one.id: one for one in flows}
 
     async def _may_see(
         self, transaction: Transaction, reader: PrincipalId | None, header: RunHeader
@@ -98,100 +119,46 @@ class History:
         except NotFound:
             return False
         who = (await principal(transaction, reader)).who
-        if header.initiator == reader and isinstance(
-            decide_flow(who, FlowAction.RUN, facts, within=header.app), Permit
-        ):
-            return True
-        return isinstance(decide_flow(who, FlowAction.SEE_RUNS, facts), Permit)
+        return sees(who, facts, started=header.initiator == reader, app=header.app)
 
-    async def _header_json(self, transaction: Transaction, header: RunHeader) -> JsonObject:
-        ids = {one for one in (header.initiator, header.principal) if one is not None}
-        known = await read_principals(transaction, ids)
-        names = {id: one.name for id, one in known.items()}
-        return {
-            "run": str(header.id),
-            "flow": header.flow_name,
-            "flow_id": header.flow,
-            "version": header.flow_version,
-            "kind": header.kind,
-            "status": header.status,
-            "initiator": names.get(header.initiator) if header.initiator else None,
-            "ran_as": names.get(header.principal) if header.principal else None,
-            "ran_as_id": header.principal,
-            "rule": header.rule,
-            "fallback": header.fallback,
-            "accounts": list(header.accounts),
-            "started": header.started.isoformat(),
-            "ended": header.ended.isoformat() if header.ended else None,
-            "code": header.code,
-            "error": header.error,
-            "parent": str(header.parent) if header.parent else None,
-            "plan": header.plan_hash,
-        }
-
-    async def _names(self, transaction: Transaction, events: list[AnyEvent]) -> dict[str, str]:
-        ids = {
-            acting[part]
-            for event in events
-            if isinstance(event, ActionEnded) and isinstance(acting := event.acting, dict)
-            for part in ("principal", "actor", "lentBy")
-            if acting.get(part)
-        }
-        known = await read_principals(transaction, ids)
-        return {id: one.name for id, one in known.items()}
+    async def _people(self, ids: set[PrincipalId]) -> dict[PrincipalId, Principal]:
+        async with self._database.connection() as connection:
+            return await read_principals(connection, ids)
 
 
-def actions_of(events: list[AnyEvent], names: dict[str, str]) -> list[Any]:
-    """Return the actions' ends in the order they came, with who acted; secrets struck out."""
-    inputs: dict[str, object] = {}
-    found: list[Any] = []
-    for event in events:
-        if isinstance(event, ActionStarted) and event.attempt == 1:
-            inputs[event.path] = _shown(event, "inputs")
-        elif isinstance(event, ActionEnded):
-            acting = event.acting if isinstance(event.acting, dict) else {}
-            found.append(
-                {
-                    "action": event.path,
-                    "status": event.status.value,
-                    "code": event.code,
-                    "error": _error(event),
-                    "ended": event.at.isoformat(),
-                    "attempt": event.attempt,
-                    "acting_as": names.get(acting.get("principal", "")),
-                    "actor": names.get(acting.get("actor") or ""),
-                    "account": acting.get("account") or None,
-                    "rule": acting.get("rule"),
-                    "because": acting.get("because") or acting.get("message"),
-                    "as_planned": acting.get("asPlanned", True),
-                    "seen": acting.get("seen"),
-                    "acting": acting or None,
-                    "inputs": _json(inputs.pop(event.path, None) or _shown(event, "inputs")),
-                    "outputs": _json(_shown(event, "outputs")),
-                }
-            )
-    return found
+def _people_of(headers: Sequence[RunHeader]) -> set[PrincipalId]:
+    pairs = [(header.initiator, header.principal) for header in headers]
+    return {one for pair in pairs for one in pair if one is not None}
 
 
-def _error(event: ActionEnded) -> str | None:
-    """Return the event's own message, or the one that the outside answered a failure with."""
-    if event.error is not None:
-        return event.error.message
-    outputs = event.outputs
-    if event.status is not Status.FAILED or "outputs" in event.secure:
-        return None
-    body = outputs.get("body") if isinstance(outputs, dict) else None
-    error = body.get("error") if isinstance(body, dict) else None
-    said = error.get("message") if isinstance(error, dict) else None
-    return said if isinstance(said, str) else None
+def _actors(events: Sequence[AnyEvent]) -> set[PrincipalId]:
+    return {
+        PrincipalId(acting[part])
+        for event in events
+        if isinstance(event, ActionEnded) and isinstance(acting := event.acting, dict)
+        for part in ("principal", "actor", "lentBy")
+        if acting.get(part)
+    }
 
 
-def _shown(event: ActionStarted | ActionEnded, part: str) -> object:
-    value = getattr(event, part)
-    if value is None or type(value).__name__ == "UnsetType":
-        return None
-    return _STRUCK if part in event.secure else value
+def _ran(
+    header: RunHeader,
+    known: Mapping[PrincipalId, Principal],
+    flows: Mapping[FlowId, FlowFacts],
+) -> Ran:
+    owner = flows[header.flow].owner if header.flow in flows else None
+    who = None if header.initiator is None else known.get(header.initiator)
+    return Ran(
+        header=header,
+        initiator=None if header.initiator is None else principal_mark(who, owner),
+        ran_as=None
+        if header.principal is None
+        else ran_as_mark(header.rule, known.get(header.principal), owner),
+    )
 
 
-def _json(value: object) -> Any:
-    return json.loads(json.dumps(value, default=str))
+def _by_name(
+    ids: frozenset[PrincipalId], known: Mapping[PrincipalId, Principal]
+) -> tuple[Principal, ...]:
+    found = [known[id] for id in ids if id in known]
+    return tuple(sorted(found, key=lambda one: one.name.casefold()))

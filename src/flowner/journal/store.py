@@ -16,6 +16,16 @@ from flowner.journal.creating import Creation
 from flowner.journal.grouping import Grouped
 from flowner.journal.queueing import Limits, admit_waiting, leave_queue
 from flowner.journal.records import Append, Entry, Loaded, RunHeader
+from flowner.journal.searching import (
+    FACETS,
+    MATCHING,
+    SEEN,
+    Facets,
+    Sight,
+    Wanted,
+    facets_of,
+    values_of,
+)
 from flowner.values import AppId, FlowId, PrincipalId, RunId
 
 _COLUMNS = """
@@ -41,6 +51,9 @@ CROSS JOIN LATERAL (
     FROM journal.inbox i WHERE i.run = r.id) i
 WHERE r.id = %s
 """
+)
+_SEARCH = (
+    _COLUMNS + f"FROM journal.run r WHERE {MATCHING} AND {SEEN} ORDER BY r.id DESC LIMIT %(limit)s"
 )
 _POST = """
 WITH put AS (INSERT INTO journal.inbox (run, message) VALUES (%(run)s, %(message)s))
@@ -192,6 +205,19 @@ class Journal:
         )
         row = await found.fetchone()
         return 0 if row is None else int(row["runs"])
+
+    async def search(self, wanted: Wanted, sight: Sight | None) -> list[RunHeader]:
+        """Return the newest of the runs wanted that may be seen; ``sight`` None sees all."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(_SEARCH.encode(), values_of(wanted, sight))
+            return [_header(row) for row in await found.fetchall()]
+
+    async def facets(self, wanted: Wanted, sight: Sight | None) -> Facets:
+        """Return what there is to choose from in a flow's runs, or everybody's, since a moment."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(FACETS.encode(), values_of(wanted, sight))
+            row = await found.fetchone()
+        return facets_of(row or {"ran_as": (), "initiators": (), "accounts": ()})
 
     async def newest(
         self, flows: Sequence[FlowId], *, initiator: PrincipalId | None = None

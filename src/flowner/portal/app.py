@@ -29,8 +29,11 @@ from flowner.portal.pages import (
     flows,
     panes,
     people,
+    run,
     running,
+    runs,
     sign_in,
+    who,
 )
 from flowner.portal.problems import our_fault, problem
 from flowner.portal.rooms import Rooms
@@ -81,6 +84,9 @@ def _routes() -> Sequence[BaseRoute]:
         *panes.routes,
         *running.routes,
         *people.routes,
+        *runs.routes,
+        *run.routes,
+        *who.routes,
     ]
 
 

@@ -71,6 +71,8 @@ def _templates() -> Environment:
         "moment": moment,
         "duration": duration,
         "pretty": pretty,
+        "pair": lambda text: (text, text),
+        "named": lambda one: (one.id, one.name),
         "plain": lambda value: value if isinstance(value, str) else json.dumps(value),
         "query": lambda values: urlencode({k: v for k, v in values.items() if v not in (None, "")}),
         "segment": lambda text: quote(str(text), safe=""),

@@ -15,15 +15,18 @@ from flowner.directory.tokens import Tokens
 from flowner.engine.replies import Replies
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.cancelling import Cancelling
 from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
 from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
+from flowner.flows.foretelling import Foretelling
 from flowner.flows.granting import Grants
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
+from flowner.flows.inspecting import Inspecting
 from flowner.flows.keyring import Keyring
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
@@ -49,7 +52,10 @@ class Rooms:
     directory: Directory
     portfolio: Portfolio
     history: History
+    inspecting: Inspecting
+    cancelling: Cancelling
     explain: Explain
+    foretelling: Foretelling
     running: Running
     resubmitting: Resubmitting
     replies: Replies

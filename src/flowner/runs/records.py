@@ -94,6 +94,8 @@ class RunRecord:
     started: datetime | None
     ended: datetime | None
     cancelled_by: str | None
+    cancelled_because: str
+    """What whoever cancelled it gave as the reason; '' where they gave none."""
     tracking_id: str
     trigger: Json = field(repr=False)
     outputs: Json | UnsetType = field(repr=False)
@@ -221,6 +223,7 @@ class History:
             started=None if started is None else started.at,
             ended=None if ended is None else ended.at,
             cancelled_by=None if cancelled is None else cancelled.by,
+            cancelled_because="" if cancelled is None else cancelled.reason,
             tracking_id="" if started is None else started.tracking_id or str(started.run),
             trigger=None if started is None else self._trigger(started.trigger),
             outputs=UNSET if ended is None else ended.outputs,

@@ -174,6 +174,18 @@ class Starter:
 
         Raises as `start`, and `Refused` for a run that had no principal, or that a parent called.
         """
+        return await self.start(replace(await self._as_before(earlier, by), run=run))
+
+    async def considered(self, earlier: RunId, by: PrincipalId) -> Plan:
+        """Return in whose name `again` would run now, and start nothing; raises as it does."""
+        occasion = await self._as_before(earlier, by)
+        moment = await self._facts.now()
+        facts = await moment.flow(occasion.flow)
+        version = await self._published.get(occasion.flow, facts.version)
+        world = await moment.world(facts, _people(occasion.cause), version.references)
+        return self._decide(version.flow, facts, occasion.cause, world)[0]
+
+    async def _as_before(self, earlier: RunId, by: PrincipalId) -> Occasion:
         header = await self._journal.header(earlier)
         first = next((decode(one.entry.data) for one in await self._journal.entries(earlier)), None)
         if header.principal is None or not isinstance(first, RunStarted):
@@ -186,7 +198,7 @@ class Starter:
         outputs = first.trigger.get("outputs")
         cause = Resubmitted(by, earlier, header.principal, header.app)
         came = outputs if isinstance(outputs, dict) else {}
-        return await self.start(Occasion(flow=header.flow, cause=cause, outputs=came, run=run))
+        return Occasion(flow=header.flow, cause=cause, outputs=came)
 
     def _decide(self, flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> _Decided:
         """Ask the resolver and the law; a pure answer from the facts of one moment."""

@@ -80,7 +80,11 @@ function shut() {
 }
 
 new ResizeObserver(draw).observe(canvas);
-document.addEventListener("htmx:after:swap", () => { tree().style.zoom = zoom; draw(); select(); watch(); });
+document.addEventListener("htmx:after:swap", () => { tree().style.zoom = zoom; draw(); select(); watch(); link(); });
+function link() {
+  const shown = panel.querySelector(".panel")?.dataset.address;
+  if (shown) history.replaceState(null, "", shown);
+}
 document.fonts?.ready.then(draw);
 
 document.addEventListener("click", (event) => {

@@ -1,0 +1,144 @@
+"""The run inspector: what happened, card by card, and in whose name each was done."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlsplit
+
+from starlette.responses import Response
+
+from flowner.flows.inspecting import Inspected
+from flowner.portal.asked import run_in
+from flowner.portal.inspecting import Sheet, error_of, shown
+from flowner.portal.rendering import counted, page
+from flowner.portal.visiting import Form, Visit, get, go, post
+from flowner.values import FlowId, JsonObject
+
+_BLANK: Final[JsonObject] = dict.fromkeys(
+    ("principal", "actor", "account", "connection", "reference", "lentBy", "rule", "because", "ask",
+     "refused", "message", "seen", "child")
+) | {"asPlanned": True}  # fmt: skip
+"""What a record of who acted may be without."""
+
+
+async def _inspect(visit: Visit) -> Response:
+    seen = await _open(visit)
+    card, iteration = visit.query("card"), visit.query("iteration")
+    is_live = visit.is_partial and visit.query("live") == "yes"
+    if visit.is_partial and not iteration:
+        there = _there(visit)
+        card = there.get("card", "") if is_live else card
+        iteration = there.get("iteration", "")
+    sheet = Sheet(seen, visit.rooms.connectors, card, iteration)
+    context = _context(sheet)
+    if is_live:
+        return page(visit, "parts/run_live.html", **context)
+    if visit.is_partial:
+        return page(visit, "parts/run_card.html", **context)
+    return page(visit, "run.html", **context)
+
+
+async def _open(visit: Visit) -> Inspected:
+    run, flow = run_in(visit.path("run")), FlowId(visit.path("flow"))
+    return await visit.rooms.inspecting.open(run, visit.me, flow=flow)
+
+
+def _there(visit: Visit) -> dict[str, str]:
+    """Return what the address says that the browser shows."""
+    current = visit.request.headers.get("hx-current-url", "")
+    return {name: values[0] for name, values in parse_qs(urlsplit(current).query).items()}
+
+
+def _address(sheet: Sheet) -> str:
+    here = _base(sheet.seen)
+    if sheet.card is None:
+        return here
+    at = f"&iteration={sheet.iteration}" if sheet.iteration else ""
+    return f"{here}?card={quote(sheet.card.name, safe='')}{at}"
+
+
+def _base(seen: Inspected) -> str:
+    return f"/flows/{seen.header.flow}/runs/{seen.header.id}"
+
+
+def _context(sheet: Sheet) -> dict[str, Any]:
+    seen, record = sheet.seen, sheet.record
+    acting = record.acting if record is not None and isinstance(record.acting, dict) else None
+    planned = seen.planned(sheet.card.name) if sheet.card is not None else None
+    return {
+        "seen": seen,
+        "header": seen.header,
+        "sheet": sheet,
+        "drawing": sheet.drawing,
+        "statuses": sheet.statuses,
+        "base": _base(seen),
+        "card": sheet.card,
+        "address": _address(sheet),
+        "record": record,
+        "acting": _BLANK | (acting or planned or {}) if acting or planned else None,
+        "has_acted": acting is not None,
+        "mark": seen.mark_of(acting or planned),
+        "error": None if record is None else error_of(record),
+        "inputs": None if record is None else shown(record.inputs),
+        "outputs": None if record is None else shown(record.outputs),
+        "asked": _whom_to_ask(seen),
+    }
+
+
+def _whom_to_ask(seen: Inspected) -> str:
+    """Return the name of who can mend a run that failed; '' where nothing says so."""
+    if seen.header.status != "Failed":
+        return ""
+    for record in seen.record.actions.values():
+        acting = record.acting
+        if isinstance(acting, dict) and acting.get("refused"):
+            return seen.ask_of(acting)
+    return "" if seen.header.principal is not None else seen.name_of(seen.facts.owner)
+
+
+async def _cancel(visit: Visit, form: Form) -> Response:
+    seen = await _open(visit)
+    asked = await visit.rooms.cancelling.cancel(
+        seen.header.id, visit.me, reason=form.text("reason")
+    )
+    also = f", and {counted(asked - 1, 'run')} that it called" if asked > 1 else ""
+    return go(_base(seen), said=f"It is asked to stop{also}.")
+
+
+async def _before_again(visit: Visit) -> Response:
+    seen = await _open(visit)
+    preview = await visit.rooms.resubmitting.preview(seen.header.id, visit.me)
+    differing = [
+        (one.action, _said(preview.names, one.before), _said(preview.names, one.now))
+        for one in preview.differing
+    ]
+    return page(
+        visit, "resubmit.html", seen=seen, header=seen.header, preview=preview,
+        differing=differing, base=_base(seen),
+    )  # fmt: skip
+
+
+def _said(names: dict[str, str], record: Any) -> tuple[str, str]:
+    """Return who a record names, and why; for people."""
+    if record is None:
+        return "no such action", ""
+    if record.get("refused"):
+        return "nobody", str(record.get("message") or "")
+    who = names.get(str(record.get("principal")), "somebody unknown")
+    account = record.get("account")
+    return f"{who} ({account})" if account else who, str(record.get("because") or "")
+
+
+async def _again(visit: Visit, form: Form) -> Response:
+    del form
+    seen = await _open(visit)
+    run = await visit.rooms.resubmitting.resubmit(seen.header.id, visit.me)
+    return go(f"/flows/{seen.header.flow}/runs/{run}", said="It runs again, as it ran before.")
+
+
+routes = [
+    get("/flows/{flow:uuid}/runs/{run:int}", _inspect),
+    get("/flows/{flow:uuid}/runs/{run:int}/resubmit", _before_again),
+    post("/flows/{flow:uuid}/runs/{run:int}/resubmit", _again),
+    post("/flows/{flow:uuid}/runs/{run:int}/cancel", _cancel),
+]
