@@ -19,6 +19,7 @@ PAGES: dict[str, tuple[str, str]] = {
     ),
     "connections": ("ada", "/connections"),
     "connections-others": ("ada", "/connections?tab=others"),
+    "references": ("ada", "/connections/references"),
     "connection": ("ada", "/connections/{connections[ada.mail]}"),
     "connection-new": ("bob", "/connections/new"),
     "connection-new-sign-in": ("bob", "/connections/new?connector=shared_webcontents"),

@@ -58,6 +58,19 @@ class Held:
     """What is no secret; of one that is opened by who may change it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointing:
+    """One connection reference, and what moves when it is pointed elsewhere."""
+
+    name: str
+    connector: str
+    connection: ConnectionId | None
+    """None: it points at nothing."""
+    account: str | None
+    used_by: tuple[UsedBy, ...]
+    """Every flow that uses it: whoever owns a reference moves them all."""
+
+
 class Keyring:
     """Shows connections under the law of connections."""
 
@@ -81,6 +94,29 @@ class Keyring:
                 settings = await read_settings(transaction, id)
                 return replace(one, settings=settings)
         raise NotFound(f"there is no connection `{id}`")
+
+    async def references(self, person: PrincipalId) -> list[Pointing]:
+        """Return the connection references that are somebody's own to point, by name."""
+        async with self._database.transaction() as transaction:
+            who = (await principal(transaction, person)).who
+            rows = await registry.select(transaction, "connectionreference", {"ownerid": who.id})
+            known = {one.id: one for one in await read_all_connections(transaction)}
+            uses = await self._uses(transaction, who) if rows else {}
+        found = []
+        for row in rows:
+            name, at = row["connectionreferencelogicalname"], row["connectioninstanceid"]
+            used = (one for one, _ in uses.get(name.lower(), []))
+            pointed = None if at is None else known.get(ConnectionId(at))
+            found.append(
+                Pointing(
+                    name=name,
+                    connector=row["connectorid"],
+                    connection=None if pointed is None else pointed.id,
+                    account=None if pointed is None else pointed.account,
+                    used_by=tuple(sorted(used, key=lambda one: one.name.casefold())),
+                )
+            )
+        return sorted(found, key=lambda one: one.name)
 
     async def _held(
         self, transaction: Transaction, who: Who, *, only: ConnectionId | None = None

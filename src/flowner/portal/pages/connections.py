@@ -29,9 +29,40 @@ async def _list(visit: Visit) -> Response:
         tabs=[
             ("mine", f"Mine ({sum(one.mine for one in held)})", "/connections"),
             ("others", f"Others' ({sum(not one.mine for one in held)})", "/connections?tab=others"),
+            ("references", "References", "/connections/references"),
         ],
         offered=_offered(visit),
         titles=_titles(visit),
+    )
+
+
+async def _references(visit: Visit) -> Response:
+    pointing = await visit.rooms.keyring.references(visit.me)
+    choices = {
+        connector: await visit.rooms.wiring.choices(connector, visit.me)
+        for connector in {one.connector for one in pointing}
+    }
+    return page(
+        visit,
+        "references.html",
+        pointing=[
+            (one, [to for to in choices[one.connector] if to.id != one.connection])
+            for one in pointing
+        ],
+        titles=_titles(visit),
+    )
+
+
+async def _point(visit: Visit, form: Form) -> Response:
+    to = ConnectionId(form.guid("connection", "Connection"))
+    name = form.needed("reference", "Reference")
+    moved = await visit.rooms.connections.point(name, to, visit.me)
+    held = await visit.rooms.keyring.open(to, visit.me)
+    what = ", ".join(one.name for one in moved)
+    said = f"{name} is {held.facts.account} now."
+    return go(
+        "/connections/references",
+        said=f"{said} Moved: {what}." if what else f"{said} No flow uses it.",
     )
 
 
@@ -227,6 +258,8 @@ async def _delete(visit: Visit, form: Form) -> Response:
 routes = [
     get("/connections", _list),
     get("/connections/back", _back),
+    get("/connections/references", _references),
+    post("/connections/references", _point),
     get("/connections/new", _new),
     post("/connections/new", _make),
     get("/connections/{connection:uuid}", _open),
