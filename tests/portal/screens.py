@@ -17,5 +17,8 @@ PAGES: dict[str, tuple[str, str]] = {
         "ada",
         "/flows/{flow[as_modifier]}/edit?card=When_a_request_changes&tab=runs-as",
     ),
+    "new-flow": ("ada", "/flows/new"),
+    "versions": ("ada", "/flows/{flow[greet]}/versions"),
+    "code": ("ada", "/flows/{flow[greet]}/code"),
     "not-found": ("ada", "/nowhere"),
 }

@@ -17,7 +17,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowner.errors import FlownerError, NotFound
 from flowner.portal import assets
-from flowner.portal.pages import adding, choosing, designer, flow, flows, people, sign_in
+from flowner.portal.pages import (
+    adding,
+    choosing,
+    designer,
+    flow,
+    flows,
+    making,
+    people,
+    sign_in,
+    versions,
+)
 from flowner.portal.problems import our_fault, problem
 from flowner.portal.rooms import Rooms
 from flowner.portal.visiting import SignInNeeded, back_to, require_same_site
@@ -57,6 +67,8 @@ def _routes() -> Sequence[BaseRoute]:
         *sign_in.routes,
         *flows.routes,
         *flow.routes,
+        *making.routes,
+        *versions.routes,
         *designer.routes,
         *adding.routes,
         *choosing.routes,
