@@ -18,6 +18,7 @@ PAGES: dict[str, tuple[str, str]] = {
         "/flows/{flow[as_modifier]}/edit?card=When_a_request_changes&tab=runs-as",
     ),
     "new-flow": ("ada", "/flows/new"),
+    "import": ("ada", "/flows/import"),
     "versions": ("ada", "/flows/{flow[greet]}/versions"),
     "code": ("ada", "/flows/{flow[greet]}/code"),
     "not-found": ("ada", "/nowhere"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from flowner.definitions.beginnings import BEGINNINGS, begun
 from flowner.definitions.codec import write_flow
+from flowner.flows.connections import NewConnection
 from flowner.values import FlowId
 from portal.conftest import Fernwood
+from worlds import written
 
 
 def _made(fernwood: Fernwood, beginning: str, name: str) -> FlowId:
@@ -83,3 +86,48 @@ def test_code_that_is_no_flow_is_kept_on_the_page_and_changes_nothing(
     assert "half a thought" in answer.text
     draft = fernwood.do(fernwood.house.drafting.open(flow, fernwood.company.people["ada"]))
     assert not draft.is_changed
+
+
+def test_a_package_is_imported_mapped_and_turned_on(
+    fernwood: Fernwood, known_pages: Callable[[str], Any]
+) -> None:
+    house, ada = fernwood.house, fernwood.company.people["ada"]
+    actions = {"Me": written.call("people", written.PEOPLE, "MyProfile_V2", {})}
+    references = {"people": written.reference(written.PEOPLE, "brought_people")}
+    (flow,) = written.package(written.BUTTON, actions, references).flows
+    file = {
+        "name": f"Brought-{flow.guid}.json",
+        "mimeType": "application/json",
+        "buffer": json.dumps(write_flow(flow)).encode(),
+    }
+    account = NewConnection(connector=written.PEOPLE, account="brought@fernwood.example")
+    connection = fernwood.do(house.connections.make(account, ada))
+    page = known_pages("ada")
+    for heading in ("new", "here already"):
+        page.goto(f"{fernwood.address}/flows/import")
+        page.get_by_label("Solution, package or definition").set_input_files(file)
+        page.get_by_role("button", name="Read it").click()
+        page.get_by_text(heading).first.wait_for()
+        page.get_by_label("brought_people").select_option(value=connection)
+        page.get_by_role("button", name="Import", exact=True).click()
+        page.wait_for_url(f"**/flows/{flow.guid}")
+    page.get_by_role("button", name="Turn on").click()
+    page.get_by_text("It is on.").wait_for()
+    opened = fernwood.do(house.portfolio.open(FlowId(str(flow.guid)), ada))
+    assert (opened.listed.facts.on, opened.listed.facts.version) == (True, 2)
+    assert page.get_by_text("brought@fernwood.example").count()
+
+
+def test_a_file_that_is_no_package_says_what_is_wrong_and_where(
+    fernwood: Fernwood, known_pages: Callable[[str], Any]
+) -> None:
+    page = known_pages("ada")
+    page.goto(f"{fernwood.address}/flows/import")
+    wrong = {"properties": {"definition": {"triggers": {}, "actions": {}}}}
+    file = {"name": "wrong.json", "mimeType": "application/json",
+            "buffer": json.dumps(wrong).encode()}  # fmt: skip
+    page.get_by_label("Solution, package or definition").set_input_files(file)
+    page.get_by_role("button", name="Read it").click()
+    said = page.get_by_role("alert")
+    said.wait_for()
+    assert "wrong.json#/properties/definition/triggers" in said.inner_text()

@@ -36,7 +36,7 @@ async def _versions(visit: Visit) -> Response:
         versions=versions,
         since=since,
         to=to,
-        lines=_difference(before, after),
+        lines=difference(before, after),
     )
 
 
@@ -74,7 +74,7 @@ async def _write(visit: Visit, form: Form) -> Response:
     return go(f"/flows/{id}/code", said="The draft is saved. Publish it in the designer to run.")
 
 
-def _difference(before: Flow, after: Flow) -> list[tuple[str, str]]:
+def difference(before: Flow, after: Flow) -> list[tuple[str, str]]:
     """Return the lines that differ, and three around them, each with the style it is shown in."""
     old, new = (pretty(write_flow(one)).splitlines() for one in (before, after))
     lines = list(difflib.unified_diff(old, new, lineterm="", n=3))[2:]
