@@ -43,6 +43,7 @@ from flowner.engine.invoke import Invoker
 from flowner.engine.replies import Replies
 from flowner.engine.worker import Worker
 from flowner.errors import Refused
+from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
 from flowner.flows.choices import Choices
@@ -139,6 +140,7 @@ class House:
     explain: Explain
     audience: Audience
     estate: Estate
+    administering: Administering
     portfolio: Portfolio
     publishing: Publishing
     drafting: Drafting
@@ -262,6 +264,7 @@ def _build(
         owner=wakes.owner,
         callback_url=address.callback_url,
     )
+    sharing, estate = Sharing(database, published, clock), Estate(database, published)
     return House(
         settings=settings,
         clock=clock,
@@ -286,13 +289,14 @@ def _build(
         published=published,
         importer=Importer(database, published, clock),
         turning=Turning(database, published, clock),
-        sharing=Sharing(database, published, clock),
+        sharing=sharing,
         connections=Connections(database, vault, published),
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
         explain=Explain(database, facts, published),
         audience=Audience(database, published, clock),
-        estate=Estate(database, published),
+        estate=estate,
+        administering=Administering(database, directory, sharing, estate),
         portfolio=Portfolio(database, published, journal),
         publishing=Publishing(database, published, clock),
         drafting=drafting,
@@ -398,6 +402,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         importer=house.importer,
         choices=Choices(house.database, house.store.catalogue),
         estate=house.estate,
+        administering=house.administering,
         connectors=connectors(),
         tenant=demo or "The organization",
         base=lambda: house.address.base,

@@ -21,5 +21,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "import": ("ada", "/flows/import"),
     "versions": ("ada", "/flows/{flow[greet]}/versions"),
     "code": ("ada", "/flows/{flow[greet]}/code"),
+    "ownership": ("ada", "/admin/ownership"),
+    "ownership-table": ("ada", "/admin/ownership?view=table&filter=orphaned"),
+    "people": ("ada", "/admin/people"),
+    "person": ("ada", "/admin/people/{people[leo]}"),
+    "applications": ("ada", "/admin/apps"),
     "not-found": ("ada", "/nowhere"),
 }

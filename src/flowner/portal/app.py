@@ -19,12 +19,14 @@ from flowner.errors import FlownerError, NotFound
 from flowner.portal import assets
 from flowner.portal.pages import (
     adding,
+    administering,
     choosing,
     designer,
     flow,
     flows,
     importing,
     making,
+    ownership,
     people,
     sign_in,
     versions,
@@ -75,6 +77,8 @@ def _routes() -> Sequence[BaseRoute]:
         *adding.routes,
         *choosing.routes,
         *people.routes,
+        *administering.routes,
+        *ownership.routes,
     ]
 
 

@@ -99,11 +99,11 @@ function look(field, typed) {
   if (typed) box.querySelector('input[type="hidden"]')?.setAttribute("value", "");
   if (!typed && field.value) return;
   clearTimeout(looking);
-  looking = setTimeout(async () => {
+  const mine = looking = setTimeout(async () => {
     const address = new URL(box.dataset.from, location.href);
     address.searchParams.set("text", field.value);
     const answer = await fetch(address, { headers: { "HX-Request": "true" } });
-    if (!answer.ok || document.activeElement !== field) return;
+    if (!answer.ok || looking !== mine || document.activeElement !== field) return;
     const list = box.querySelector('[role="listbox"]');
     list.innerHTML = await answer.text();
     shown(field, list, true);
@@ -115,6 +115,8 @@ function shown(field, list, open) {
   if (list.hidden) field.removeAttribute("aria-activedescendant");
 }
 function choose(field, option) {
+  clearTimeout(looking);
+  looking = null; // an answer that comes late opens no list
   const box = field.closest(".combobox");
   field.value = option.dataset.label ?? option.textContent.trim();
   const hidden = box.querySelector('input[type="hidden"]');
