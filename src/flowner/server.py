@@ -44,6 +44,7 @@ from flowner.engine.invoke import Invoker
 from flowner.engine.replies import Replies
 from flowner.engine.worker import Worker
 from flowner.errors import Refused
+from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
 from flowner.flows.cancelling import Cancelling
@@ -152,6 +153,7 @@ class House:
     foretelling: Foretelling
     audience: Audience
     estate: Estate
+    administering: Administering
     portfolio: Portfolio
     publishing: Publishing
     drafting: Drafting
@@ -296,6 +298,7 @@ def _build(
         owner=wakes.owner,
         callback_url=address.callback_url,
     )
+    estate = Estate(database, published)
     return House(
         settings=settings,
         clock=clock,
@@ -329,7 +332,8 @@ def _build(
         explain=explain,
         foretelling=Foretelling(database, explain, published),
         audience=Audience(database, published, clock),
-        estate=Estate(database, published),
+        estate=estate,
+        administering=Administering(database, directory, sharing, estate),
         portfolio=Portfolio(database, published, journal),
         publishing=Publishing(database, published, clock),
         drafting=drafting,
@@ -439,6 +443,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         importer=house.importer,
         choices=Choices(house.database, house.store.catalogue),
         estate=house.estate,
+        administering=house.administering,
         connectors=connectors(),
         tenant=demo or "The organization",
         base=lambda: house.address.base,

@@ -45,6 +45,24 @@ def test_the_map_has_owners_flows_and_accounts(living: Living, run: Any, company
         run(living.house.estate.everything(company["olga"]))
 
 
+def test_only_an_administrator_sees_everybody_and_hands_over_what_one_owns(
+    living: Living, run: Any, company: Any
+) -> None:
+    administering, lena, olga = living.house.administering, company["lena"], company["olga"]
+    for work in (
+        administering.people(olga),
+        administering.set_enabled(lena, olga, enabled=False),
+        administering.hand_over_all(lena, olga, olga),
+    ):
+        with pytest.raises(AccessDenied):
+            run(work)
+    assert lena in [one.id for one in run(administering.people(company["admin"]))]
+    run(administering.set_enabled(lena, company["admin"], enabled=True))
+    handed = run(administering.hand_over_all(lena, olga, company["admin"]))
+    assert company["button"] in handed
+    assert run(living.house.estate.of(lena, company["admin"])).owns == ()
+
+
 def test_what_stops_when_somebody_leaves_is_said_before(
     living: Living, run: Any, company: Any
 ) -> None:

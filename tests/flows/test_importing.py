@@ -12,7 +12,7 @@ import pytest
 from flowner.access.vocabulary import ConnectionRole, FlowRole
 from flowner.definitions.packages import Package
 from flowner.definitions.problems import InvalidDefinition
-from flowner.errors import Code
+from flowner.errors import AccessDenied, Code, NotFound
 from flowner.rows import registry
 from flowner.rows.seed import SYSTEM_ADMINISTRATOR
 from flowner.values import FlowId
@@ -193,3 +193,25 @@ def test_a_child_that_asks_its_invoker_is_refused_with_its_parent(run, living, r
     assert isinstance(error, InvalidDefinition)
     assert error.problems[0].code is Code.CHILD_INVOKER_UNSUPPORTED
     assert error.problems[0].pointer.endswith("/actions/Child")
+
+
+def test_what_would_come_is_said_before_and_to_nobody_who_may_not_edit_it(
+    run, living, refused
+) -> None:
+    importer, olga, lena = (
+        living.house.importer,
+        run(living.person("olga")),
+        run(living.person("lena")),
+    )
+    guid, name = str(uuid.uuid4()), named()
+    package = written.package(BUTTON, PROFILE, embedded(name), guid=guid)
+    (coming,) = run(importer.foresee(package, olga)).flows
+    assert (coming.here, coming.before) == (None, None)
+    assert run(rows(living, "workflow", workflowid=guid)) == []
+    run(importer.bring_in(package, olga))
+    foreseen = run(importer.foresee(package, olga))
+    assert (foreseen.flows[0].here.version, foreseen.flows[0].before.actions.keys()) == (
+        1, PROFILE.keys())  # fmt: skip
+    (reference,) = [one for one in foreseen.references if one.name == name]
+    assert (reference.is_here, reference.is_bound) == (True, False)
+    assert isinstance(refused(importer.foresee(package, lena)), NotFound | AccessDenied)

@@ -93,14 +93,14 @@ class Estate:
     async def everything(self, by: PrincipalId) -> list[Holding]:
         """Return every flow, by name. `AccessDenied` unless ``by`` administers."""
         async with self._database.transaction() as transaction:
-            await _require_administrator(transaction, by)
+            await require_administrator(transaction, by)
             return await self._holdings(transaction)
 
     async def of(self, person: PrincipalId, by: PrincipalId) -> Leaving:
         """Return what somebody owns and lends. They themselves may ask, and administrators."""
         async with self._database.transaction() as transaction:
             if person != by:
-                await _require_administrator(transaction, by)
+                await require_administrator(transaction, by)
             who = await principal(transaction, person)
             holdings = await self._holdings(transaction)
             mine = {"ownerid": person}
@@ -201,7 +201,8 @@ def _breaks(
             yield f"{one.name} acts through {', '.join(accounts)}, and stops there"
 
 
-async def _require_administrator(transaction: Transaction, by: PrincipalId) -> None:
+async def require_administrator(transaction: Transaction, by: PrincipalId) -> None:
+    """Raise `AccessDenied` for anybody who is no administrator, or disabled."""
     who = (await principal(transaction, by)).who
     if not (who.enabled and who.administrator):
         raise AccessDenied(f"{who.name} does not administer this environment")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from flowner.access.vocabulary import FlowAction
+from flowner.access.vocabulary import FlowAction, FlowFacts
 from flowner.clock import Clock
 from flowner.database import Database, Transaction
 from flowner.definitions.codec import write_flow
@@ -14,7 +14,7 @@ from flowner.definitions.edit import with_binding_reference
 from flowner.definitions.flow import Flow, Source
 from flowner.definitions.packages import Package
 from flowner.flows.asking import flow_permit, future_owner
-from flowner.flows.families import examine, read_family
+from flowner.flows.families import Family, examine, look_over, read_family
 from flowner.flows.pointing import point
 from flowner.flows.turning import OFF
 from flowner.identity.save import Finding
@@ -45,11 +45,80 @@ class Imported:
     """Connection references that point at no connection yet."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComingFlow:
+    """One flow that an import would bring."""
+
+    flow: Flow
+    here: FlowFacts | None
+    """It is here already, under the same guid, and would get a next version."""
+    before: Flow | None
+    """Its version that is current now."""
+    advice: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComingReference:
+    """One connection reference that the flows need."""
+
+    name: str
+    title: str
+    connector: str
+    is_here: bool
+    is_bound: bool
+    """It is here, and points at a connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What an import would do; nothing is done yet."""
+
+    flows: tuple[ComingFlow, ...]
+    references: tuple[ComingReference, ...]
+
+
 class Importer:
     """Imports what `definitions.packages` read."""
 
     def __init__(self, database: Database, published: Published, clock: Clock) -> None:
         self._database, self._published, self._clock = database, published, clock
+
+    async def foresee(self, package: Package, by: PrincipalId) -> Foreseen:
+        """Return what `bring_in` would do. Raises for flows that are here and not ``by``'s to edit.
+
+        What would refuse the package is among the advice, and says so.
+        """
+        ready = [_with_references(flow) for flow in package.flows]
+        async with self._database.transaction() as transaction:
+            await future_owner(transaction, by)
+            family = await read_family(transaction, self._published, ready)
+            flows = [await self._coming(transaction, flow, family, by) for flow in ready]
+            rows = await registry.select(transaction, "connectionreference", {})
+        known = {str(row["connectionreferencelogicalname"]).lower(): row for row in rows}
+        titles = {one.logical_name.lower(): one.display_name for one in package.references}
+        references = [
+            ComingReference(
+                name=name,
+                title=titles.get(key) or name,
+                connector=connector,
+                is_here=key in known,
+                is_bound=key in known and known[key]["connectioninstanceid"] is not None,
+            )
+            for key, (name, connector) in _wanted(package, ready).items()
+        ]
+        return Foreseen(flows=tuple(flows), references=tuple(references))
+
+    async def _coming(
+        self, transaction: Transaction, flow: Flow, family: Family, by: PrincipalId
+    ) -> ComingFlow:
+        here, before = None, None
+        id = FlowId(flow.guid or "")
+        if id and await registry.select(transaction, "workflow", {"workflowid": id}):
+            here = (await flow_permit(transaction, by, FlowAction.EDIT, id)).to(FlowAction.EDIT)
+            version = await self._published.get(id, here.version, within=transaction)
+            before = version.flow
+        advice = look_over(flow, family)
+        return ComingFlow(flow=flow, here=here, before=before, advice=advice)
 
     async def bring_in(
         self,
@@ -123,14 +192,8 @@ class Importer:
         by: PrincipalId,
         bind: Mapping[str, ConnectionId],
     ) -> None:
-        wanted = {
-            name.lower(): (name, connector)
-            for flow in flows
-            for name, connector in _references_of(flow).items()
-        }
+        wanted = _wanted(package, flows)
         titles = {one.logical_name.lower(): one.display_name for one in package.references}
-        for one in package.references:
-            wanted.setdefault(one.logical_name.lower(), (one.logical_name, one.connector))
         connections = {name.lower(): connection for name, connection in bind.items()}
         known = {
             str(row["connectionreferencelogicalname"]).lower(): row
@@ -196,6 +259,18 @@ def _with_references(flow: Flow) -> Flow:
             name = "imported_" + re.sub(r"[^a-z0-9]", "", binding.connector.lower() or binding.key)
             flow = with_binding_reference(flow, binding.key, name)
     return replace(flow, guid=flow.guid.lower()) if flow.guid else flow
+
+
+def _wanted(package: Package, flows: Iterable[Flow]) -> dict[str, tuple[str, str]]:
+    """Return each reference's name and connector, by its lower-case name."""
+    wanted = {
+        name.lower(): (name, connector)
+        for flow in flows
+        for name, connector in _references_of(flow).items()
+    }
+    for one in package.references:
+        wanted.setdefault(one.logical_name.lower(), (one.logical_name, one.connector))
+    return wanted
 
 
 def _references_of(flow: Flow) -> dict[str, str]:

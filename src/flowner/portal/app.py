@@ -20,6 +20,7 @@ from flowner.errors import AccessDenied, FlownerError, Invalid, NotFound
 from flowner.portal import assets
 from flowner.portal.pages import (
     adding,
+    administering,
     apps,
     choosing,
     connections,
@@ -27,12 +28,16 @@ from flowner.portal.pages import (
     designer,
     flow,
     flows,
+    importing,
+    making,
+    ownership,
     panes,
     people,
     run,
     running,
     runs,
     sign_in,
+    versions,
     who,
 )
 from flowner.portal.problems import our_fault, problem
@@ -75,6 +80,9 @@ def _routes() -> Sequence[BaseRoute]:
         *sign_in.routes,
         *flows.routes,
         *flow.routes,
+        *making.routes,
+        *importing.routes,
+        *versions.routes,
         *designer.routes,
         *adding.routes,
         *choosing.routes,
@@ -87,6 +95,8 @@ def _routes() -> Sequence[BaseRoute]:
         *runs.routes,
         *run.routes,
         *who.routes,
+        *administering.routes,
+        *ownership.routes,
     ]
 
 

@@ -13,6 +13,7 @@ from flowner.directory.roster import Roster
 from flowner.directory.sessions import Sessions
 from flowner.directory.tokens import Tokens
 from flowner.engine.replies import Replies
+from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
 from flowner.flows.cancelling import Cancelling
@@ -73,6 +74,7 @@ class Rooms:
     importer: Importer
     choices: Choices
     estate: Estate
+    administering: Administering
     connectors: Mapping[str, Connector]
     """By every id that flows know them by."""
     tenant: str

@@ -116,6 +116,8 @@ function shown(field, list, open) {
   if (list.hidden) field.removeAttribute("aria-activedescendant");
 }
 function choose(field, option) {
+  clearTimeout(looking);
+  looking = null; // an answer that comes late opens no list
   const box = field.closest(".combobox");
   field.value = option.dataset.label ?? option.textContent.trim();
   const hidden = box.querySelector('input[type="hidden"]');
