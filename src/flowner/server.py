@@ -53,6 +53,7 @@ from flowner.flows.deleting import Deleting
 from flowner.flows.drafting import Drafting
 from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
+from flowner.flows.granting import Grants
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
 from flowner.flows.keeping import Flows
@@ -89,7 +90,7 @@ from flowner.webapi.service import WebApi
 
 _SERVER = ConnectionId("00000000-0000-4000-8000-0000000000c0")
 """The holder of the server's own secrets; no connection has this id."""
-CONNECTORS = ("dataverse", "http", "mail", "people")
+CONNECTORS = ("dataverse", "http", "http.preauthorized", "mail", "people")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,6 +142,7 @@ class House:
     sharing: Sharing
     deleting: Deleting
     connections: Connections
+    grants: Grants
     consent: Consent
     apps: Apps
     explain: Explain
@@ -264,6 +266,7 @@ def _build(
     starter = Starter(database, journal, facts, published, clock)
     history = History(database, journal)
     replies = Replies()
+    grants = Grants(database, vault, clock, connectors(), settings.allow_private_addresses)
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
     worker = Worker(
         journal=journal,
@@ -274,6 +277,7 @@ def _build(
             store=store,
             webapi=webapi,
             vault=vault,
+            grants=grants,
             clock=clock,
             connectors=connectors(),
             allow_private_addresses=settings.allow_private_addresses,
@@ -311,6 +315,7 @@ def _build(
         sharing=sharing,
         deleting=deleting,
         connections=Connections(database, vault, published),
+        grants=grants,
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
         explain=Explain(database, facts, published),
@@ -410,6 +415,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         sharing=house.sharing,
         audience=house.audience,
         connections=house.connections,
+        grants=house.grants,
         keyring=Keyring(house.database, house.published),
         consent=house.consent,
         apps=house.apps,

@@ -21,6 +21,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "connections-others": ("ada", "/connections?tab=others"),
     "connection": ("ada", "/connections/{connections[ada.mail]}"),
     "connection-new": ("bob", "/connections/new"),
+    "connection-new-sign-in": ("bob", "/connections/new?connector=shared_webcontents"),
     "connection-new-mail": ("bob", "/connections/new?connector=shared_office365"),
     "pane-run-only": ("ada", "/flows/{flow[announce]}?pane=run-only"),
     "pane-owners": ("ada", "/flows/{flow[announce]}?pane=owners"),

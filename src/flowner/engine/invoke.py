@@ -20,6 +20,7 @@ from flowner.directory.facts import Facts, Moment
 from flowner.engine.outcomes import ask_for, secrets_in, strike, wanted_items
 from flowner.engine.rows_as import PeopleAs, RowsAs
 from flowner.errors import FlownerError, Refused
+from flowner.flows.granting import Grants
 from flowner.identity.plan import prove
 from flowner.identity.record import acting_record, refusal_record
 from flowner.identity.verdict import Acting, Plan, Refusal
@@ -64,6 +65,7 @@ class Invoker:
     store: Store
     webapi: WebApi
     vault: Vault
+    grants: Grants
     clock: Clock
     connectors: Mapping[str, Connector]
     """By every id that flows know them by."""
@@ -186,7 +188,8 @@ class Invoker:
     async def _open(self, connection: ConnectionId | None, moment: Moment) -> _Opened:
         if connection is None:
             return {}, {}
-        secrets = await self.vault.open(connection, epoch=moment.epoch)
+        kept = await self.vault.open(connection, epoch=moment.epoch)
+        secrets = await self.grants.fresh(connection, kept)
         return secrets, await moment.settings(connection)
 
     def _seconds(self, command: Invoke) -> float:

@@ -29,6 +29,8 @@ class NewConnection:
     """What the outside will see."""
     settings: Mapping[str, Json] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    connected: bool = True
+    """False: nothing acts through it before somebody has signed in for it."""
 
 
 class Connections:
@@ -52,7 +54,7 @@ class Connections:
                         "connectorid": given.connector,
                         "displayname": given.account,
                         "account": given.account,
-                        "connectionstatus": "Connected",
+                        "connectionstatus": "Connected" if given.connected else "Unauthenticated",
                         "settings": dict(given.settings),
                         "ownerid": owner,
                         "owneridtype": "systemuser",

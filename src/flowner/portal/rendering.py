@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -123,8 +124,12 @@ def macro(name: str, part: str) -> Callable[..., str]:
     return found
 
 
-def connector_title(connector: str) -> str:
+@pass_context
+def connector_title(context: Context, connector: str) -> str:
     """Return a connector's name as people read it, also of one that is not here."""
+    rooms = context.get("rooms")
+    if rooms is not None and connector in rooms.connectors:
+        return str(rooms.connectors[connector].title)
     return connector.removeprefix("shared_").replace("_", " ").capitalize()
 
 

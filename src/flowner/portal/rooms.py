@@ -21,6 +21,7 @@ from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
 from flowner.flows.estate import Estate
 from flowner.flows.explain import Explain
+from flowner.flows.granting import Grants
 from flowner.flows.history import History
 from flowner.flows.importing import Importer
 from flowner.flows.keyring import Keyring
@@ -56,6 +57,7 @@ class Rooms:
     sharing: Sharing
     audience: Audience
     connections: Connections
+    grants: Grants
     keyring: Keyring
     consent: Consent
     apps: Apps

@@ -7,13 +7,13 @@ action's parameters as JSON, evaluated, in the flat slash keys that exported flo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from flowner.sdk.context import Answer, OperationContext
-from flowner.values import JsonObject
+from flowner.values import Json, JsonObject
 
 Perform: TypeAlias = "Callable[[JsonObject, OperationContext], Awaitable[Answer]]"
 
@@ -66,6 +66,25 @@ class SignIn(Enum):
     """They sign in where the outside asks them to: OAuth 2.0, code with PKCE."""
 
 
+ACCESS_TOKEN: Final = "access_token"  # noqa: S105 - a name
+"""What `OperationContext.credential` calls the token of a connection that was signed in for. It is
+valid: it is refreshed before the call where it is not."""
+CLIENT_SECRET: Final = "client_secret"  # noqa: S105 - a name
+"""The secret by which this server is known where people sign in; optional."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationServer:
+    """Where one signs in for a connection, and as which client of it: OAuth 2.0."""
+
+    authorization_url: str
+    token_url: str
+    client_id: str
+    scopes: tuple[str, ...] = ()
+    userinfo_url: str | None = None
+    """Where it says who has signed in, if its id tokens do not say enough."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """One way to make a connection, as a form shows it."""
@@ -77,6 +96,8 @@ class Credentials:
     """What is no secret: hosts, ports. Kept where everybody who may see the connection reads it."""
     secrets: tuple[ParameterForm, ...] = ()
     """What goes to the vault."""
+    authorization: Callable[[Mapping[str, Json]], AuthorizationServer] | None = None
+    """Where to sign in, by the settings; with `SignIn.OAUTH`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,19 @@ class Vault:
             for name, key_id, closed in sealed
         }
 
+    async def open_alone(
+        self, transaction: Transaction, connection: ConnectionId
+    ) -> dict[str, Secret]:
+        """Open a connection's secrets to replace them: who else wants to waits for the end of the
+        transaction, and then finds the new ones."""
+        await transaction.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 8733))", (connection.lower(),)
+        )
+        return {
+            name: Secret(self._open(connection, name, key_id, closed).decode())
+            for name, key_id, closed in await _read(transaction, connection)
+        }
+
     async def kept(self, holder: ConnectionId, name: str, make: Callable[[], Secret]) -> Secret:
         """Return a secret that is made once and then kept, whoever asks first.
 
@@ -82,10 +95,7 @@ class Vault:
 
     async def _read(self, connection: ConnectionId) -> list[tuple[str, str, bytes]]:
         async with self._database.connection() as transaction:
-            found = await transaction.execute(
-                "SELECT name, key_id, sealed FROM vault.secret WHERE connection = %s", (connection,)
-            )
-            return [(r["name"], r["key_id"], r["sealed"]) for r in await found.fetchall()]
+            return await _read(transaction, connection)
 
     async def forget(self, transaction: Transaction, connection: ConnectionId) -> None:
         """Throw a connection's secrets away."""
@@ -125,6 +135,13 @@ class Vault:
             )
         except InvalidTag:
             raise _unreadable(connection, "the seal is broken") from None
+
+
+async def _read(transaction: Transaction, connection: ConnectionId) -> list[tuple[str, str, bytes]]:
+    found = await transaction.execute(
+        "SELECT name, key_id, sealed FROM vault.secret WHERE connection = %s", (connection,)
+    )
+    return [(r["name"], r["key_id"], r["sealed"]) for r in await found.fetchall()]
 
 
 def _close(key: Key, connection: ConnectionId, name: str, plain: bytes) -> bytes:

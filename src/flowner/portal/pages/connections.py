@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from flowner.access.vocabulary import ConnectionRole
 from flowner.errors import Invalid, NotFound
+from flowner.flows.authorizing import require_safe
 from flowner.flows.connections import NewConnection
+from flowner.flows.granting import NOBODY
 from flowner.portal.rendering import page
 from flowner.portal.visiting import Form, Visit, get, go, local, post
 from flowner.sdk.connector import Connector, Credentials, ParameterForm, SignIn
@@ -82,6 +84,7 @@ async def _new(visit: Visit) -> Response:
         connector=connector,
         connector_id=chosen,
         credentials=_fitting(connector),
+        back=_back_address(visit),
         next=local(visit.query("next", "/connections")),
     )
 
@@ -92,6 +95,8 @@ async def _make(visit: Visit, form: Form) -> Response:
     credentials = _fitting(connector)
     if connector is None or credentials is None:
         raise NotFound(f"there is no connector `{id[:60]}` to make a connection for")
+    if credentials.sign_in is SignIn.OAUTH:
+        return await _make_and_leave(visit, form, connector)
     account = form.text("account")
     if credentials.sign_in is SignIn.OWN_IDENTITY:
         account = account or visit.visitor.upn
@@ -108,6 +113,57 @@ async def _make(visit: Visit, form: Form) -> Response:
     return go(
         f"/connections/{made}" if there == "/connections" else there,
         said=f"The connection {account} is yours. Nobody else uses it unless you share or lend it.",
+    )
+
+
+async def _make_and_leave(visit: Visit, form: Form, connector: Connector) -> Response:
+    """Make a connection that acts as nobody, and let its owner sign in for it."""
+    credentials = connector.credentials[0]
+    settings = _settings(form, credentials.settings)
+    if credentials.authorization is not None:
+        require_safe(credentials.authorization(settings))
+    given = NewConnection(
+        connector=connector.ids[0],
+        account=NOBODY,
+        settings=settings,
+        secrets=_secrets(form, credentials.secrets),
+        connected=False,
+    )
+    made = await visit.rooms.connections.make(given, visit.me)
+    return await _leave(visit, made, local(form.text("next", "/connections")))
+
+
+async def _leave(visit: Visit, id: ConnectionId, next: str) -> Response:
+    """Show where one goes to sign in: a form may not be sent on to another site, a link may be."""
+    leaving = await visit.rooms.grants.begin(
+        id,
+        visit.me,
+        session=Secret(visit.form_token),
+        redirect_uri=_back_address(visit),
+        return_to=next,
+    )
+    held = await visit.rooms.keyring.open(id, visit.me)
+    is_new = held.facts.account == NOBODY
+    return page(visit, "connection_sign_in.html", one=held, leaving=leaving, is_new=is_new,
+                titles=_titles(visit))  # fmt: skip
+
+
+def _back_address(visit: Visit) -> str:
+    return f"{visit.rooms.base()}/connections/back"
+
+
+async def _sign_in(visit: Visit, form: Form) -> Response:
+    del form
+    return await _leave(visit, ConnectionId(visit.path("connection")), "/connections")
+
+
+async def _back(visit: Visit) -> Response:
+    came = dict(visit.request.query_params)
+    done = await visit.rooms.grants.finish(came, visit.me, session=Secret(visit.form_token))
+    there = local(done.return_to)
+    return go(
+        f"/connections/{done.connection}" if there == "/connections" else there,
+        said=f"You are signed in: the connection acts as {done.account}.",
     )
 
 
@@ -138,6 +194,8 @@ async def _renew(visit: Visit, form: Form) -> Response:
     id = ConnectionId(visit.path("connection"))
     held = await visit.rooms.keyring.open(id, visit.me)
     credentials = _fitting(visit.rooms.connectors.get(held.facts.connector))
+    if credentials is not None and credentials.sign_in is SignIn.OAUTH:
+        raise Invalid("this connection has no secret to give: sign in for it again")
     secrets = _secrets(form, credentials.secrets if credentials else ())
     await visit.rooms.connections.renew(id, secrets, visit.me)
     return go(f"/connections/{id}", said="It is connected again.")
@@ -168,10 +226,12 @@ async def _delete(visit: Visit, form: Form) -> Response:
 
 routes = [
     get("/connections", _list),
+    get("/connections/back", _back),
     get("/connections/new", _new),
     post("/connections/new", _make),
     get("/connections/{connection:uuid}", _open),
     post("/connections/{connection:uuid}/renew", _renew),
+    post("/connections/{connection:uuid}/sign-in", _sign_in),
     post("/connections/{connection:uuid}/share", _share),
     post("/connections/{connection:uuid}/unshare", _unshare),
     post("/connections/{connection:uuid}/delete", _delete),

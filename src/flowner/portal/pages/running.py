@@ -28,7 +28,7 @@ async def _open(visit: Visit) -> Response:
     opened = await visit.rooms.portfolio.open(flow, visit.me)
     return page(
         visit,
-        "run.html",
+        "run_flow.html",
         one=opened.listed,
         asked=asked,
         inputs=await inputs_asked(visit, flow),
@@ -50,7 +50,7 @@ async def _press(visit: Visit, form: Form) -> Response:
     result = await pressed(visit, form, flow)
     return page(
         visit,
-        "run.html",
+        "run_flow.html",
         one=opened.listed,
         asked=await visit.rooms.consent.asked(visit.me, flow),
         inputs=await inputs_asked(visit, flow),
