@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from webapi.conftest import Door, refused
+from webapi.conftest import Door, many_to_many, refused
 
 pytestmark = pytest.mark.usefixtures("firms")
 NOTES = {"Prefer": 'odata.include-annotations="*"'}
@@ -331,3 +331,74 @@ def test_sql_is_distinct_and_paged(door: Door) -> None:
 )
 def test_sql_that_is_not_understood_is_refused(door: Door, text: str) -> None:
     refused(sql(door, text), 400)
+
+
+PAIRED = (
+    "<link-entity name='new_join_pairs' from='accountid' to='accountid' intersect='true' {}>"
+    "<link-entity name='contact' from='contactid' to='contactid' alias='c' {}>"
+    "<attribute name='fullname'/>{}</link-entity></link-entity>"
+)
+
+
+@pytest.fixture(scope="module")
+def paired(door: Door, firms: dict[str, str]) -> None:
+    """One firm is related to Ada, and to somebody whom Ann may not read; nobody to the other."""
+    body = many_to_many("new_join_pairs", "account", "contact")
+    assert door.ask("POST", "RelationshipDefinitions", "admin", json=body).status_code == 204
+    (hidden,) = door.value("contacts?$filter=fullname eq 'J hidden'", "admin")
+    for contact in (firms["ada"], hidden["contactid"]):
+        path = f"accounts({firms['one']})/new_join_pairs/$ref"
+        link = {"@odata.id": f"contacts({contact})"}
+        assert door.ask("POST", path, "admin", json=link).status_code == 204
+
+
+@pytest.mark.usefixtures("paired")
+def test_links_go_through_pairs_under_the_law_of_both_sides(door: Door) -> None:
+    def told(*parts: str, who: str = "ann") -> set[tuple[str, str | None]]:
+        found = rows(fetch(door, "<attribute name='name'/>" + PAIRED.format(*parts), who))
+        return {(row["name"], row.get("c.fullname")) for row in found}
+
+    assert told("", "", "") == {("J one", "J Ada")}
+    assert told("", "", "", who="admin") >= {("J one", "J Ada"), ("J one", "J hidden")}
+    outer = told("link-type='outer'", "", "")
+    assert outer == {("J one", "J Ada"), ("J two", None)}
+    named = "<filter><condition attribute='fullname' operator='eq' value='J {}'/></filter>"
+    assert told("", "", named.format("Ada")) == {("J one", "J Ada")}
+    assert told("", "", named.format("hidden")) == set()
+
+
+@pytest.mark.usefixtures("paired")
+def test_pairs_are_asked_for_without_being_shown(door: Door) -> None:
+    def told(kind: str, who: str = "ann") -> set[str]:
+        link = PAIRED.format(f"link-type='{kind}'", "", "").replace(
+            "<attribute name='fullname'/>", ""
+        )
+        found = rows(fetch(door, f"<attribute name='name'/><filter>{link}</filter>", who))
+        return {row["name"] for row in found}
+
+    assert told("any") == {"J one"}
+    assert told("not any") == {"J two"}
+
+
+@pytest.mark.usefixtures("paired")
+@pytest.mark.parametrize(
+    "link",
+    [
+        "<link-entity name='new_join_pairs' from='accountid' to='accountid'/>",
+        (
+            "<link-entity name='new_join_pairs' from='accountid' to='accountid'>"
+            "<attribute name='contactid'/></link-entity>"
+        ),
+        (
+            "<link-entity name='new_join_pairs' from='accountid' to='accountid'>"
+            "<link-entity name='contact' from='contactid' to='accountid'/></link-entity>"
+        ),
+        (
+            "<link-entity name='new_join_pairs' from='contactid' to='accountid'>"
+            "<link-entity name='contact' from='contactid' to='contactid'/></link-entity>"
+        ),
+        PAIRED.format("link-type='matchfirstrowusingcrossapply'", "", ""),
+    ],
+)
+def test_pairs_by_themselves_are_not_read(door: Door, link: str) -> None:
+    refused(fetch(door, link), 404 if "from='contactid' to='accountid'>" in link[:90] else 400)

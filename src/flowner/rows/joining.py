@@ -19,6 +19,7 @@ from flowner.database import Transaction
 from flowner.errors import Code, Invalid
 from flowner.odata.syntax import TRUE, Order, Predicate
 from flowner.rows.asking import Asking
+from flowner.rows.associations import Association
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import (
@@ -47,6 +48,9 @@ _FIRST: Final = """
 """
 
 
+_PAIRS: Final = "{} {} (rows.{} {} JOIN rows.{} {} ON {} AND {}) ON {} = {}"
+
+
 class Kind(Enum):
     """Which rows a join has."""
 
@@ -69,6 +73,8 @@ class Join:
     kind: Kind = Kind.INNER
     wanted: Predicate = TRUE
     """About the joined table's rows, with their columns' bare names."""
+    through: Association | None = None
+    """The relationship of many to many, seen from ``to``, whose pairs lie between the two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,24 +224,42 @@ class Joining:
             compile_predicate(law, table, there),
             compile_predicate(self._reading.settled(scene.asking, join.wanted), table, there),
         )
-        name = sql.Identifier(table.name)
-        match join.kind:
-            case Kind.INNER | Kind.OUTER:
-                words = "LEFT JOIN" if join.kind is Kind.OUTER else "JOIN"
-                scene.source = sql.SQL(_SAME).format(
-                    scene.source, sql.SQL(words), name, there.row, column, to, conditions
-                )
-            case Kind.FIRST:
-                scene.source = sql.SQL(_FIRST).format(
-                    scene.source, name, there.row, column, to, conditions, there.row,
-                    sql.Identifier(table.key), there.row,
-                )  # fmt: skip
-            case _:
-                assert_never(join.kind)
+        scene.source = _source(scene.source, join, (alias, table), (column, to, conditions))
         scene.tables[join.name] = (alias, table)
         scene.around = replace(
             scene.around, linked={**scene.around.linked, join.name: (alias, table)}
         )
+
+
+def _source(
+    source: sql.Composable,
+    join: Join,
+    there: tuple[str, Table],
+    parts: tuple[sql.Composable, sql.Composable, sql.Composable],
+) -> sql.Composable:
+    """Return what stands behind ``FROM`` with one more table. ``parts``: the two columns that are
+    equal, there and before, and the conditions on the table's rows."""
+    (alias, table), (column, to, conditions) = there, parts
+    name, row = sql.Identifier(table.name), sql.Identifier(alias)
+    words = sql.SQL("LEFT JOIN" if join.kind is Kind.OUTER else "JOIN")
+    if join.through is not None:
+        same = sql.SQL("{} = {}").format(column, _pair(alias, join.through.there))
+        return sql.SQL(_PAIRS).format(
+            source, words, sql.Identifier(join.through.kept_in), sql.Identifier(f"{alias}p"),
+            name, row, same, conditions, _pair(alias, join.through.here), to,
+        )  # fmt: skip
+    match join.kind:
+        case Kind.INNER | Kind.OUTER:
+            return sql.SQL(_SAME).format(source, words, name, row, column, to, conditions)
+        case Kind.FIRST:
+            key = sql.Identifier(table.key)
+            return sql.SQL(_FIRST).format(source, name, row, column, to, conditions, row, key, row)
+        case _:
+            assert_never(join.kind)
+
+
+def _pair(alias: str, column: str) -> sql.Composable:
+    return sql.Identifier(f"{alias}p", column)
 
 
 def _places(scene: _Scene, joined: Joined) -> list[Place]:

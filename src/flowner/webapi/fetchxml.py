@@ -6,15 +6,17 @@ https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/referenc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lxml import etree
 
 from flowner.errors import Code, Invalid
 from flowner.odata.syntax import TRUE, And, Column, Not, Or, Order, Predicate, Related
+from flowner.rows.associations import Association
 from flowner.rows.catalogue import Table
 from flowner.rows.compiling import column_of
+from flowner.rows.describing import key_of
 from flowner.rows.joining import Join, Kind
 from flowner.rows.query import MOST
 from flowner.webapi.calls import Call
@@ -142,19 +144,22 @@ class _Reader:
                 f"the link type `{link.get('link-type', '')[:40]}` is not known",
                 code=Code.BAD_QUERY,
             )
-        fetch, table = self.fetch, await self._call.named(link.get("name", ""))
-        name = link.get("alias") or f"{table.name}{len(fetch.joins) + 1}"
+        fetch = self.fetch
+        through, end = _through(link, fetch.tables[parent])
+        table = await self._call.named(end.get("name", ""))
+        if through is not None and kind is Kind.FIRST:
+            raise Invalid("pairs are linked by `inner` or `outer`", code=Code.BAD_QUERY)
+        name = end.get("alias") or f"{table.name}{len(fetch.joins) + 1}"
         if name in fetch.tables or "." in name:
             raise Invalid(f"`{name[:60]}` is no alias of a link of its own", code=Code.BAD_QUERY)
         to = _column(link, "to", fetch.tables[parent])
         place = len(fetch.joins)
         fetch.tables[name] = table
-        join = Join(name=name, table=table.name, column=_column(link, "from", table),
-                    to=_placed(parent, to), kind=kind)  # fmt: skip
+        join = Join(name=name, table=table.name, column=_column(end, "from", table),
+                    to=_placed(parent, to), kind=kind, through=through)  # fmt: skip
         fetch.joins.append(join)
-        wanted = await self.read(link, name, depth)
-        fetch.joins[place] = Join(name=name, table=join.table, column=join.column, to=join.to,
-                                  kind=kind, wanted=wanted)  # fmt: skip
+        wanted = await self.read(end, name, depth)
+        fetch.joins[place] = replace(join, wanted=wanted)
 
     async def _test(self, link: etree._Element, table: Table, depth: int) -> Predicate:
         """Return what a link asks that shows nothing: that there is such a row, or is none.
@@ -164,9 +169,10 @@ class _Reader:
         https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/filter-rows
         """
         _bounded(depth)
-        other = await self._call.named(link.get("name", ""))
-        path = _path(link, table, other)
-        found = Related(path, And(tuple(await self._filters(link, other, "", depth, links=True))))
+        through, end = _through(link, table)
+        other = await self._call.named(end.get("name", ""))
+        path = _path(link, table, other) if through is None else through.navigation
+        found = Related(path, And(tuple(await self._filters(end, other, "", depth, links=True))))
         match link.get("link-type", "inner"):
             case "not any":
                 return Not(found)
@@ -268,6 +274,27 @@ class _Reader:
                 raise Invalid(f"`{link[:60]}` is no link of this entity", code=Code.BAD_QUERY)
             column = _column(one, "attribute", self.fetch.tables[link])
             self.fetch.order.append(Order(Column(_placed(link, column)), descending))
+
+
+def _through(link: etree._Element, table: Table) -> tuple[Association | None, etree._Element]:
+    """Return the relationship whose pairs a link goes through, and the link behind them.
+
+    A link to anything else is given back as it is.
+    """
+    told = (link.get("name", ""), link.get("from", ""), link.get("to", ""))
+    for one in table.associations:
+        if told != (one.intersect, one.pair[0], table.key):
+            continue
+        (end, *more) = list(link) or [link]
+        there = (end.get("name"), end.get("from"), end.get("to"))
+        if more or there != (one.other, key_of(one.other), one.pair[1]):
+            raise Invalid(
+                f"a link through `{one.intersect}` has one link to `{one.other}` in it, and"
+                " nothing else",
+                code=Code.BAD_QUERY,
+            )
+        return one, end
+    return None, link
 
 
 def _path(link: etree._Element, table: Table, other: Table) -> str:
