@@ -35,7 +35,8 @@ from flowner.directory.people import NewPerson
 from flowner.rows import registry
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Type
-from flowner.server import House, open_house, serve
+from flowner.server import House, open_house
+from flowner.serving import serve
 from flowner.settings import Settings
 from flowner.values import PrincipalId
 

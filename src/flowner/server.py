@@ -1,4 +1,3 @@
-# over budget: it names every part of the house once, and grows by one line with each of them
 """The composition root: the one module that knows every other."""
 
 from __future__ import annotations
@@ -10,18 +9,12 @@ import importlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-import uvicorn
-from starlette.routing import Mount
-
-from flowner.api.app import build
-from flowner.api.doors import Doors
-from flowner.api.tls import Certificates, keep_certificates
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
 from flowner.directory.applications import Applications
@@ -38,17 +31,15 @@ from flowner.directory.provisioning import Provisioning
 from flowner.directory.roster import Roster
 from flowner.directory.sessions import Sessions
 from flowner.directory.tokens import Tokens
-from flowner.engine.children import Callbacks, Children
+from flowner.engine.children import Children
 from flowner.engine.dispatch import Dispatcher
 from flowner.engine.invoke import Invoker
 from flowner.engine.replies import Replies
 from flowner.engine.worker import Worker
-from flowner.errors import Refused
 from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
 from flowner.flows.cancelling import Cancelling
-from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.deleting import Deleting
@@ -61,7 +52,6 @@ from flowner.flows.history import History
 from flowner.flows.importing import Importer
 from flowner.flows.inspecting import Inspecting
 from flowner.flows.keeping import Flows
-from flowner.flows.keyring import Keyring
 from flowner.flows.listing import Listing
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
@@ -73,8 +63,6 @@ from flowner.flows.turning import Turning
 from flowner.flows.wiring import Wiring
 from flowner.journal.store import Journal, open_journal
 from flowner.journal.wakes import Wakes
-from flowner.portal.app import build as build_portal
-from flowner.portal.rooms import Rooms as Parlours
 from flowner.rows.keeping import Keeper
 from flowner.rows.making import Making
 from flowner.rows.metadata import Metadata
@@ -354,137 +342,3 @@ def _build(
         making=making,
         webapi=webapi,
     )
-
-
-@asynccontextmanager
-async def serve(house: House, *, tls: bool = False, demo: str | None = None) -> AsyncIterator[str]:
-    """Serve API and portal while the block lasts; yields their address. Port 0 takes a free one.
-
-    ``tls``: over TLS, with a certificate of the server's own under ``tls`` in the data folder.
-    ``demo``: the name of a company whose people anybody may sign in as; on loopback alone.
-    """
-    pages = build_portal(_parlours(house, demo))
-    app = build(_doors(house), beside=[Mount("/", pages)])
-    listening = _listen(house.settings)
-    certificates = _certificates(house) if tls else None
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        lifespan="off",
-        timeout_keep_alive=75,  # longer than clients and proxies keep theirs
-        ssl_certfile=None if certificates is None else certificates.chain,
-        ssl_keyfile=None if certificates is None else certificates.key,
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve([listening]), name="api")
-    try:
-        while not server.started and not serving.done():  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0.01)
-        scheme, port = "https" if tls else "http", listening.getsockname()[1]
-        here = f"{scheme}://{house.settings.host}:{port}"
-        house.address.base = house.settings.public_url or here
-        yield here
-    finally:
-        server.should_exit = True
-        await serving
-        listening.close()
-
-
-def _doors(house: House) -> Doors:
-    return Doors(
-        tokens=house.tokens,
-        bearers=house.bearers,
-        applications=house.applications,
-        provisioning=house.provisioning,
-        running=house.running,
-        history=house.history,
-        resubmitting=house.resubmitting,
-        explain=house.explain,
-        replies=house.replies,
-        callbacks=Callbacks(journal=house.journal),
-        webapi=house.webapi,
-        signature=house.signature,
-        callback_signature=house.address.callback_signature,
-        public_url=house.settings.public_url,
-    )
-
-
-def _parlours(house: House, demo: str | None) -> Parlours:
-    if demo is not None and house.settings.host not in ("127.0.0.1", "::1", "localhost"):
-        raise Refused("a demo is served on loopback alone: everybody may be anybody in it")
-    return Parlours(
-        clock=house.clock,
-        sessions=house.sessions,
-        tokens=house.tokens,
-        passwords=house.passwords,
-        openid=house.openid,
-        roster=house.roster,
-        directory=house.directory,
-        portfolio=house.portfolio,
-        history=house.history,
-        inspecting=house.inspecting,
-        cancelling=house.cancelling,
-        explain=house.explain,
-        foretelling=house.foretelling,
-        running=house.running,
-        resubmitting=house.resubmitting,
-        replies=house.replies,
-        turning=house.turning,
-        sharing=house.sharing,
-        audience=house.audience,
-        connections=house.connections,
-        grants=house.grants,
-        keyring=Keyring(house.database, house.published),
-        consent=house.consent,
-        apps=house.apps,
-        publishing=house.publishing,
-        drafting=house.drafting,
-        wiring=house.wiring,
-        importer=house.importer,
-        choices=Choices(house.database, house.store.catalogue),
-        estate=house.estate,
-        administering=house.administering,
-        connectors=connectors(),
-        tenant=demo or "The organization",
-        base=lambda: house.address.base,
-        hosts=_hosts(house.settings, demo),
-        is_demo=demo is not None,
-        address_of=lambda flow: f"{house.address.base}/hooks/{flow}?sig={house.signature(flow)}",
-    )
-
-
-def _hosts(settings: Settings, demo: str | None) -> frozenset[str] | None:
-    """Return the names that the portal answers to; None: any, where nobody has said which."""
-    named = urlsplit(settings.public_url or "").hostname
-    if named is None and demo is None:
-        return None
-    return frozenset({"localhost", "127.0.0.1", "::1", *([named] if named else [])})
-
-
-def _listen(settings: Settings) -> socket.socket:
-    # With the protocol named, asyncio turns Nagle's algorithm off: no answer waits 40 ms.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-    except OSError as error:
-        listening.close()
-        raise Refused(
-            f"port {settings.port} of {settings.host} is taken: set `FLOWNER_PORT`"
-        ) from error
-    return listening
-
-
-def _certificates(house: House) -> Certificates:
-    settings = house.settings
-    named = urlsplit(settings.public_url or "").hostname
-    hosts = {"localhost", "127.0.0.1", "::1", settings.host, *([named] if named else [])}
-    return keep_certificates(settings.data_folder / "tls", hosts, house.clock.now())
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the house."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

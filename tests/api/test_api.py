@@ -15,7 +15,8 @@ import pytest
 from flowner.access.vocabulary import FlowRole
 from flowner.directory.people import NewPerson
 from flowner.rows.seed import SYSTEM_ADMINISTRATOR
-from flowner.server import House, serve
+from flowner.server import House
+from flowner.serving import serve
 from flowner.values import FlowId
 from worlds import written
 from worlds.living import PROFILE, RECURRENCE, Living, http, provided, responds

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from flowner.directory.people import NewPerson
 from flowner.flows.running import Press
 from flowner.runs.events import ActionEnded, ActionStarted, decode
-from flowner.server import _Server, serve
+from flowner.serving import _Server, serve
 from flowner.values import FlowId
 from worlds import written
 from worlds.living import http, responds

@@ -22,7 +22,8 @@ from playwright.sync_api import sync_playwright
 from flowner.demo.company import Company, make_mailbox, settle
 from flowner.demo.mailbox import Mailbox
 from flowner.demo.story import Story
-from flowner.server import House, at_work, open_house, serve
+from flowner.server import House, at_work, open_house
+from flowner.serving import serve
 from flowner.settings import Settings
 
 R = TypeVar("R")

@@ -14,7 +14,8 @@ from flowner.clock import SystemClock
 from flowner.directory.people import NewPerson
 from flowner.directory.providers import Provider
 from flowner.rows.seed import BASIC_USER
-from flowner.server import House, open_house, serve
+from flowner.server import House, open_house
+from flowner.serving import serve
 from flowner.settings import Settings
 from flowner.values import PrincipalId
 from signin.issuer import AUDIENCE, Issuer, issuing

@@ -18,7 +18,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from flowner.errors import NotFound, Refused
 from flowner.rows import registry
-from flowner.server import serve
+from flowner.serving import serve
 from signin.conftest import Door
 
 TOKEN = "/oauth2/v2.0/token"

@@ -13,7 +13,7 @@ import pytest
 
 from flowner.errors import FlownerError
 from flowner.runs.events import RunStarted, decode
-from flowner.server import serve
+from flowner.serving import serve
 from flowner.values import FlowId, Json, RunId
 from worlds.living import NOTE, http, responds
 from worlds.still import CLERK, Still

@@ -12,7 +12,8 @@ import pytest
 from flowner.directory.people import NewPerson
 from flowner.rows import registry
 from flowner.rows.seed import BASIC_USER, DELEGATE, SYSTEM_ADMINISTRATOR
-from flowner.server import House, serve
+from flowner.server import House
+from flowner.serving import serve
 
 CLERK = "00000000-0000-4000-8000-00000000c1e5"
 RIGHTS = ("Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign", "Share")

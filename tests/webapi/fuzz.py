@@ -30,7 +30,8 @@ from flowner.access.rights import Right
 from flowner.clock import SystemClock
 from flowner.database import Database, Transaction
 from flowner.directory.tokens import Tokens
-from flowner.server import House, open_house, serve
+from flowner.server import House, open_house
+from flowner.serving import serve
 from flowner.settings import Settings
 from flowner.values import PrincipalId
 from webapi.conftest import column, lookup, one_to_many

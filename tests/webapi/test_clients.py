@@ -21,7 +21,8 @@ import pytest
 
 from conftest import SHARED
 from flowner.api.tls import keep_certificates
-from flowner.server import House, serve
+from flowner.server import House
+from flowner.serving import serve
 from webapi.conftest import Door
 
 SCRIPTS = SHARED / "cases" / "clients"

@@ -16,7 +16,8 @@ from psycopg import Error
 
 from flowner.directory.people import NewPerson
 from flowner.rows.seed import BASIC_USER
-from flowner.server import House, serve
+from flowner.server import House
+from flowner.serving import serve
 from flowner.values import PrincipalId
 from webapi.conftest import Door, refused
 from webapi.fuzz import Client, Fuzz

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from flowner.errors import FlownerError
-from flowner.server import House, serve
+from flowner.server import House
+from flowner.serving import serve
 from rows.scenes import BOTH, OWN, SCENES
 from rows.test_security_cases import GRID, NOT_HERE, OTHERS, STATUS, ids, play_grid, told
 from webapi.conftest import column, lookup, many_to_many, one_to_many

@@ -30,7 +30,8 @@ from flowner.flows.bringing import read_paths
 from flowner.flows.checking import Checked, check_path
 from flowner.flows.explain import Supposed, explanation_json
 from flowner.flows.running import Press
-from flowner.server import House, at_work, open_house, serve
+from flowner.server import House, at_work, open_house
+from flowner.serving import serve
 from flowner.settings import read_settings
 from flowner.showing import answers
 from flowner.showing import check as show_check

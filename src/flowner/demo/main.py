@@ -15,7 +15,8 @@ from flowner.demo.company import make_mailbox, settle
 from flowner.demo.mailbox import Mailbox, Message
 from flowner.demo.report import Reporter, RunReport
 from flowner.demo.story import Story
-from flowner.server import House, at_work, open_house, serve
+from flowner.server import House, at_work, open_house
+from flowner.serving import serve
 from flowner.settings import Settings
 
 
