@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from flowner.database import Transaction
 from flowner.directory.roles import Roles
+from flowner.directory.securing import Permissions, Positions, Profiles
 from flowner.directory.units import Units
 from flowner.errors import Code, Invalid, Refused
 from flowner.rows import registry, seed
@@ -99,6 +100,9 @@ class Teams(Keeper):
 
 KEEPERS: Final[Mapping[str, Keeper]] = {
     "businessunit": Units(),
+    "fieldpermission": Permissions(),
+    "fieldsecurityprofile": Profiles(),
+    "position": Positions(),
     "role": Roles(),
     "systemuser": Users(),
     "team": Teams(),

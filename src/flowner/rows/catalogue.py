@@ -50,7 +50,8 @@ SYSTEM_TABLES: Final = {
 KEPT: Final = frozenset(
     {
         "businessunit", "role", "systemuser", "team", "workflow", "connectionreference",
-        "environmentvariabledefinition", "environmentvariablevalue",
+        "environmentvariabledefinition", "environmentvariablevalue", "position",
+        "fieldsecurityprofile", "fieldpermission",
     }
 )  # fmt: skip
 """Those of them that are written as rows, each by the keeper of its rules."""

@@ -17,6 +17,7 @@ from flowner.rows.catalogue import STAMPS, SYSTEM_TABLES, Catalogue, Table
 from flowner.rows.describing import STORED_AS, Described, Kind, Option, Relation
 from flowner.rows.metadata import add_statement, check_name, create
 from flowner.rows.pictures import beside
+from flowner.rows.securing import secure, secure_no_more
 
 _PAIRS: Final = """
 CREATE TABLE rows.{table} (
@@ -89,6 +90,7 @@ class Making:
                     ),
                     (table.name,),
                 )
+            await secure_no_more(t, table.name, None)
             await t.execute(
                 "DELETE FROM rows.relationshipmetadata WHERE referenced = %s", (table.name,)
             )
@@ -123,6 +125,7 @@ class Making:
                 "DELETE FROM rows.columnmetadata WHERE tablename = %s AND columnname = ANY(%s)",
                 (table.name, dropped),
             )
+            await secure_no_more(t, table.name, dropped)
             # Thumbnails, and files of which not all has come, are kept under longer names.
             await t.execute(
                 "DELETE FROM rows.filecontent WHERE tablename = %s"
@@ -376,3 +379,5 @@ async def _describe(t: Transaction, table: str, column: str, about: Described) -
         (table, column, about.kind.value, about.schema_name, about.display_name,
          about.description, _options(about.options), about.choice, Jsonb(dict(about.details))),
     )  # fmt: skip
+    if "IsSecured" in about.details:
+        await secure(t, table, column, is_secured=about.details["IsSecured"] is True)

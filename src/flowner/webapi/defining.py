@@ -216,6 +216,8 @@ def details_of(body: JsonObject) -> dict[str, Json]:
         said = body.get(name)
         if isinstance(said, dict) and isinstance(said.get("Value"), str):
             found[key] = said["Value"]
+    if isinstance(body.get("IsSecured"), bool):
+        found["IsSecured"] = body["IsSecured"]
     return found
 
 
