@@ -80,7 +80,7 @@ BAD: dict[str, dict[str, Any]] = {
     "no audience": {"aud": None},
     "expired": {"exp": now(minutes=-2)},
     "never ends": {"exp": None},
-    "not yet": {"nbf": now(minutes=5)},
+    "not yet": {"nbf": now(days=1)},
     "no subject": {"sub": None},
     "nobody's object id": {"oid": "00000000-0000-4000-8000-00000000dead"},
     "an object id that is none": {"oid": "' OR true --"},

@@ -341,3 +341,13 @@ def test_members_come_and_go(door: Door, teams: dict[str, str]) -> None:
     for wrong in ({}, {"Members": [5]}, {"Members": [{"@odata.id": f"roles({CLERK})"}]}):
         refused(door.ask("POST", adding, "admin", json=wrong), 400)
     assert door.get(adding, "admin").status_code == 405
+
+
+@pytest.mark.usefixtures("related")
+@pytest.mark.parametrize(
+    "option", ["$select=fullname", "$expand=ownerid", "$apply=groupby((fullname))", "x=1"]
+)
+def test_links_are_no_rows(door: Door, option: str) -> None:
+    one = door.make("accounts", name="Links")
+    assert door.get(f"accounts({one})/{NAV}/$ref?$count=true&$top=1").status_code == 200
+    refused(door.get(f"accounts({one})/{NAV}/$ref?{option}"), 400)

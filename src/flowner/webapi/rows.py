@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from flowner.errors import Code, Conflict, Invalid, NotFound
 from flowner.odata.syntax import And, Column, Compare, Comparison, Predicate, Related
@@ -295,10 +296,15 @@ async def collection(call: Call, table: Table, id: str, name: str) -> tuple[Tabl
     return other, Compare(Comparison.EQ, Column(relation.attribute), id)
 
 
+_OF_LINKS: Final = frozenset({"$filter", "$orderby", "$top", "$count", "$skiptoken"})
+"""What lists of links may be asked with; ``@p`` besides."""
+
+
 async def read_references(call: Call, table: Table, path: tuple[Segment, Segment]) -> Answer:
     """Answer ``GET …/$ref``: links to the rows behind, of those that may be read."""
     id, name = need(table, (await call.key(table, path[0]))[0]), path[1].name
     if _leads_to_many(table, name):
+        _refuse_options(call, but=_OF_LINKS)
         answer = await _behind(call, table, id, name)
         other, _ = await collection(call, table, id, name)
         content = answer.content if isinstance(answer.content, dict) else {}
@@ -365,8 +371,10 @@ def _single(call: Call, table: Table) -> Listing:
     return replace(read_options(options, table), options=options)
 
 
-def _refuse_options(call: Call) -> None:
-    options = sorted(call.request.options())
+def _refuse_options(call: Call, *, but: frozenset[str] = frozenset()) -> None:
+    options = sorted(
+        one for one in call.request.options() if one not in but and not (but and one[:1] == "@")
+    )
     if options:
         raise Invalid(
             f"the query option `{options[0][:40]}` is not known here", code=Code.BAD_QUERY
