@@ -111,6 +111,7 @@ class Crowd:
         self.cells: dict[str, set[tuple[str, str]]] = {}
         """Where each marker stands: row and column."""
         self._count = random.randrange(1 << 20)
+        self._numbers: set[int] = set()
 
     def marker(self) -> str:
         """Return a text that is nowhere else."""
@@ -118,9 +119,12 @@ class Crowd:
         return f"zq{self._count:06x}{self.random.randrange(1 << 16):04x}q"
 
     def number(self) -> int:
-        """Return a number that is nowhere else."""
-        self._count += 1
-        return 7_000_000 + self._count % 1_000_000
+        """Return a number that is nowhere else, and hardly ever the mean of some that are."""
+        found = 7_000_000 + self.random.randrange(1_000_000)
+        if found in self._numbers:
+            return self.number()
+        self._numbers.add(found)
+        return found
 
     # what somebody may do, worked out from what was written
 
