@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 from flowner.access.vocabulary import FlowRole
-from flowner.errors import Code
+from flowner.errors import Code, NotFound
 from flowner.flows.explain import Supposed
 from flowner.rows import registry
 from flowner.rows.callers import Caller
@@ -113,7 +113,8 @@ def test_a_connector_that_has_several_names_is_one(run, living) -> None:
     mails = {"mail": written.reference("shared_sendmail", "ref_mail", source="invoker")}
     action = {"Send": written.call("mail", "shared_sendmail", "SendEmailV3", {})}
     flow = run(living.flow("olga", BUTTON, action, mails))
-    ann = run(living.person("ann"))
+    ann, olga = run(living.person("ann")), run(living.person("olga"))
+    run(living.house.sharing.share(flow, ann, FlowRole.RUN_ONLY, olga))
     mine = run(living.connection("ann", written.MAIL))
     run(living.house.consent.choose(ann, flow, "mail", mine))
     assert run(living.house.consent.withdraw(ann, flow)) == 1
@@ -181,3 +182,16 @@ def test_a_row_flow_may_use_the_connection_of_who_made_the_change(run, living) -
     acting = run(living.actions(header.id))["Me"].acting
     assert (header.principal, header.rule) == (max_, "automated.modifying-user")
     assert (acting["principal"], acting["connection"]) == (max_, mine)
+
+
+def test_who_may_not_run_a_flow_learns_nothing_of_it_by_choosing(run, living, refused) -> None:
+    flow, noor = run(asking(living, "ann")), run(living.person("noor"))
+    mine = run(living.connection("noor"))
+    assert isinstance(refused(living.house.consent.choose(noor, flow, "people", mine)), NotFound)
+    assert run(living.house.consent.given(noor)) == []
+
+
+def test_a_key_that_nothing_has_is_refused(run, living, refused) -> None:
+    flow, ann = run(asking(living, "ann")), run(living.person("ann"))
+    mine = run(living.connection("ann"))
+    assert "`nope`" in refused(living.house.consent.choose(ann, flow, "nope", mine)).message

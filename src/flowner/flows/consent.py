@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from flowner.access.decide import require_flow
 from flowner.access.vocabulary import ConnectionAction, ConnectionFacts, FlowAction, FlowFacts
 from flowner.database import Database, Transaction
-from flowner.definitions.flow import Binding, Source
+from flowner.definitions.flow import Binding, RunAs, Source
 from flowner.errors import Code, Refused
 from flowner.flows.asking import connection_permit, principal
 from flowner.identity.acting import ROW_CONNECTORS, bound_connection
@@ -70,12 +70,19 @@ class Consent:
 
         ``key`` is the flow's key for the connection. A choice made for an app counts for every
         flow that the app carries.
+
+        Raises:
+            NotFound: they may run no such flow, or open no such app.
+            Refused: nothing has this key, or the connection is not theirs or not for it.
         """
         async with self._database.transaction() as transaction:
             permit = await connection_permit(transaction, person, ConnectionAction.USE, connection)
             facts = permit.to(ConnectionAction.USE)
             _refuse_unfit(facts, person)
-            for wanted in await self._asked_for(transaction, of, key, for_app=for_app):
+            asked = await self._asked_for(transaction, person, of, key, for_app=for_app)
+            if not asked:
+                raise Refused(f"nothing uses a connection `{key}`", code=Code.INVALID_CONNECTION)
+            for wanted in asked:
                 if facts.connector not in self._ids(wanted):
                     raise Refused(
                         f"the connection {facts.account} is for `{facts.connector}`, and `{key}`"
@@ -152,13 +159,18 @@ class Consent:
         return found
 
     async def _asked_for(
-        self, transaction: Transaction, of: str, key: str, *, for_app: bool
+        self, transaction: Transaction, person: PrincipalId, of: str, key: str, *, for_app: bool
     ) -> set[str]:
         """Return the connectors that the key stands for in the flow, or in the app's flows."""
         found = set()
+        who, app = (await principal(transaction, person)).who, AppId(of) if for_app else None
         for flow in await self._carried(transaction, of, for_app=for_app):
             facts = await read_flow_facts(transaction, FlowId(flow))
             version = await self._published.get(facts.id, facts.version, within=transaction)
+            rows = version.flow.trigger.rows
+            # Run as names whoever changes or owns a row: they are asked, and hold no share.
+            if rows is None or rows.run_as not in (RunAs.MODIFYING_USER, RunAs.ROW_OWNER):
+                require_flow(who, FlowAction.RUN, facts, within=app)
             binding = version.flow.bindings.get(key)
             if binding is not None:
                 found.add(binding.connector)

@@ -105,6 +105,14 @@ class Form:
             if name.startswith(prefix) and isinstance(value, str)
         }
 
+    def guids(self, prefix: str) -> dict[str, str]:
+        """Return those of the fields whose names begin so that hold an id; `Invalid` for no id."""
+        return {
+            name: self.guid(f"{prefix}{name}", name)
+            for name, value in self.pairs(prefix).items()
+            if value
+        }
+
     def has(self, name: str) -> bool:
         """Say whether a field was sent at all: a box that is ticked, a button that was pressed."""
         return name in self._data

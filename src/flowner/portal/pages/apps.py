@@ -81,11 +81,8 @@ async def _consent(visit: Visit) -> Response:
 
 async def _choose(visit: Visit, form: Form) -> Response:
     app = AppId(visit.path("app"))
-    for key, connection in form.pairs("choice:").items():
-        if connection:
-            await visit.rooms.consent.choose(
-                visit.me, app, key, ConnectionId(connection), for_app=True
-            )
+    for key, connection in form.guids("choice:").items():
+        await visit.rooms.consent.choose(visit.me, app, key, ConnectionId(connection), for_app=True)
     return go(local(form.text("next", f"/apps/{app}")))
 
 

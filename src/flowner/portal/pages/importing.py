@@ -63,7 +63,7 @@ async def _bring(visit: Visit, form: Form) -> Response:
     except binascii.Error as error:
         raise Invalid("the file has not arrived whole: choose it again") from error
     package = _read(name, data)
-    bind = {one: ConnectionId(id) for one, id in form.pairs("bind:").items() if id}
+    bind = {one: ConnectionId(id) for one, id in form.guids("bind:").items()}
     try:
         imported = await visit.rooms.importer.bring_in(package, visit.me, bind=bind)
     except InvalidDefinition as error:

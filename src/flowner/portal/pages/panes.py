@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from flowner.access.vocabulary import FlowRole
+from flowner.errors import Invalid
 from flowner.portal.visiting import Form, Visit, go, post
 from flowner.values import FlowId, PrincipalId
 
@@ -15,7 +16,10 @@ def _back(flow: FlowId, pane: str, said: str) -> Response:
 
 async def _share(visit: Visit, form: Form) -> Response:
     flow = FlowId(visit.path("flow"))
-    role = FlowRole(form.text("role", FlowRole.RUN_ONLY))
+    said = form.text("role", FlowRole.RUN_ONLY)
+    if said not in list(FlowRole):
+        raise Invalid(f"`{said[:40]}` is no role on a flow", pointer="/role")
+    role = FlowRole(said)
     holder = PrincipalId(form.guid("holder", "Person or group"))
     await visit.rooms.sharing.share(flow, holder, role, visit.me)
     known = await visit.rooms.roster.named(holder)

@@ -134,9 +134,8 @@ async def _consent(visit: Visit) -> Response:
 
 async def _choose(visit: Visit, form: Form) -> Response:
     flow = FlowId(visit.path("flow"))
-    for key, connection in form.pairs("choice:").items():
-        if connection:
-            await visit.rooms.consent.choose(visit.me, flow, key, ConnectionId(connection))
+    for key, connection in form.guids("choice:").items():
+        await visit.rooms.consent.choose(visit.me, flow, key, ConnectionId(connection))
     return go(local(form.text("next", f"/flows/{flow}/run")))
 
 
