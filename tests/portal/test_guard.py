@@ -7,6 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from flowner.demo.company import FLOWS
 from portal.conftest import Fernwood
 
 POLICY = "content-security-policy"
@@ -102,3 +103,26 @@ def test_people_are_found_beside_many_groups(
     assert "AA 1" in client_as("ada").get(f"{fernwood.address}/people?kinds=group&text=aa").text
     wrong = client_as("ada").get(f"{fernwood.address}/people?kinds=nobody")
     assert wrong.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value"),
+    [
+        ("consent", "choice:mail", "xx"),
+        ("consent", "choice:mail", "' OR true --"),
+        ("share", "role", "king"),
+    ],
+)
+def test_a_value_that_no_page_sends_is_refused(
+    fernwood: Fernwood,
+    client_as: Callable[[str], httpx.Client],
+    path: str,
+    field: str,
+    value: str,
+) -> None:
+    client = client_as("ada")
+    data = {"form_token": form_token(client, fernwood), "holder": fernwood.company.people["bob"]}
+    answer = client.post(
+        f"{fernwood.address}/flows/{FLOWS['greet']}/{path}", data={**data, field: value}
+    )
+    assert answer.status_code == 400, answer.text
