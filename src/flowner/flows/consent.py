@@ -79,10 +79,7 @@ class Consent:
             permit = await connection_permit(transaction, person, ConnectionAction.USE, connection)
             facts = permit.to(ConnectionAction.USE)
             _refuse_unfit(facts, person)
-            asked = await self._asked_for(transaction, person, of, key, for_app=for_app)
-            if not asked:
-                raise Refused(f"nothing uses a connection `{key}`", code=Code.INVALID_CONNECTION)
-            for wanted in asked:
+            for wanted in await self._asked_for(transaction, person, of, key, for_app=for_app):
                 if facts.connector not in self._ids(wanted):
                     raise Refused(
                         f"the connection {facts.account} is for `{facts.connector}`, and `{key}`"
@@ -174,6 +171,8 @@ class Consent:
             binding = version.flow.bindings.get(key)
             if binding is not None:
                 found.add(binding.connector)
+        if not found:
+            raise Refused(f"nothing uses a connection `{key}`", code=Code.INVALID_CONNECTION)
         return found
 
 
