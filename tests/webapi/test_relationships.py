@@ -116,3 +116,16 @@ def test_an_unknown_behavior_is_refused(door: Door, what: str, how: object) -> N
                            CascadeConfiguration={what: how})  # fmt: skip
     said = refused(door.ask("POST", RELATIONS, "admin", json=relation), 400)
     assert what in said
+
+
+def test_a_row_that_two_ways_lead_to_goes_once(parcels: Door) -> None:
+    above = one_to_many("par_above_par", "par_gone", "par_gone", Lookup=lookup("par_above"),
+                        CascadeConfiguration={"Delete": "Cascade"})  # fmt: skip
+    assert parcels.ask("POST", RELATIONS, "admin", json=above).status_code == 204
+    account = parcels.make("accounts", name="A")
+    four = [parcel(parcels, "par_gone", account) for _ in range(4)]
+    for below, top in ((four[1], four[0]), (four[2], four[3])):
+        link = {"par_above@odata.bind": f"/par_gones({top})"}
+        assert parcels.ask("PATCH", f"par_gones({below})", json=link).status_code == 204
+    assert parcels.ask("DELETE", f"accounts({account})").status_code == 204
+    assert {parcels.get(f"par_gones({id})", "admin").status_code for id in four} == {404}
