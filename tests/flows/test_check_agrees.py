@@ -119,17 +119,18 @@ def test_roles_and_people_agree(house, run, town, trigger, source, follows) -> N
 
 
 async def explained(house, town: Town, brought, source: str) -> Plan | Refusal:
-    """Bring the flow in, turn it on, give everybody their own connection, and ask."""
+    """Bring the flow in, turn it on, let them choose their own connections, and ask."""
     people, olga = town.people, town.people["olga"]
     imported = await house.importer.bring_in(brought, olga, bind=town.lent)
     id = imported.flows[0].id
     await house.turning.on(id, olga)
-    if brought.flows[0].trigger.flow_kind is FlowKind.INSTANT:
+    instant = brought.flows[0].trigger.flow_kind is FlowKind.INSTANT
+    if instant:
         await house.sharing.share(id, people["ivan"], FlowRole.RUN_ONLY, olga)
     if source == Source.INVOKER:
-        for name in ROLES.values():
+        # A row trigger may ask anybody; an instant flow only those it is shared with.
+        for name in (ROLES[OWNER], ROLES[INVOKER]) if instant else ROLES.values():
             await house.consent.choose(people[name], id, "mail", town.mail[name])
-    instant = brought.flows[0].trigger.flow_kind is FlowKind.INSTANT
     supposed = Supposed(
         as_person=people["ivan"] if instant else None,
         modified_by=people["mona"],
