@@ -19,7 +19,7 @@ from flowner.rows.asking import Asking, ask, facts_of
 from flowner.rows.compiling import Around, compile_predicate
 from flowner.rows.lawful import law_text, law_values, shape_of
 from flowner.rows.listing import Listing, listing_statement
-from flowner.rows.ordering import Place, after
+from flowner.rows.ordering import Place, after, after_values
 from flowner.rows.standing import Standings
 from rows.stage import DEPTHS, EVERY, Stage, make_tables, staged
 
@@ -149,7 +149,8 @@ async def _pages(asking: Asking, places: list[Place], chosen: Shape | None) -> l
             served=Served.NOWHERE,
             size=3,
         )
-        statement = listing_statement(asking, listing, Around(), chosen=chosen)
+        text, values = listing_statement(asking, listing, Around(), chosen=chosen)
+        statement = text, {**values, **after_values(last)}
         rows = await (await asking.transaction.execute(*statement)).fetchall()
         if not rows:
             return found

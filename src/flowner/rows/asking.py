@@ -30,8 +30,9 @@ from flowner.rows.lawful import law_text, law_values, shape_of
 from flowner.rows.standing import Standings
 from flowner.values import JsonObject
 
-_EPOCH: Final = "@epoch"
-_PROOF: Final = f', (SELECT epoch FROM rows.identity_epoch) AS "{_EPOCH}"'  # noqa: S608
+EPOCH: Final = "@epoch"
+PROOF: Final = f', (SELECT epoch FROM rows.identity_epoch) AS "{EPOCH}"'  # noqa: S608
+"""A column that says the epoch a row was read in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,10 @@ class Asking:
         """Return the law for this call as the ways in of each in whose name is asked."""
         name, owned = self.table.name, self.table.owned
         return [ways_in(one, name, right, owned=owned) for one in self.standings]
+
+    def is_open(self, right: Right) -> bool:
+        """Say whether everybody in whose name is asked has the right on every row."""
+        return all(one.everywhere for one in self.ways(right))
 
     def require(self, right: Right) -> None:
         """Raise unless everybody in whose name is asked has the privilege."""
@@ -122,6 +127,30 @@ async def fetch(
     raise absent(asking.table, key)
 
 
+async def remembered(
+    transaction: Transaction, about: tuple[Catalogue, Standings], caller: Caller, table: str
+) -> Asking | None:
+    """Return a call that reads by what is remembered of who asks; no query.
+
+    What it finds counts for nothing until `PROOF`, read with the rows or after them, is the epoch
+    that was remembered. None: too little is remembered, or they may read nothing of the table;
+    `ask` finds out which.
+    """
+    catalogue, memory = about
+    standing = memory.remembered(caller.acting_for)
+    if standing is None or caller.actor is not None:
+        return None
+    if not (standing.enabled and standing.has_roles):
+        return None
+    found = as_seen_by(await catalogue.table(table, transaction), standing)
+    if not standing.reach(found.name, Right.READ):
+        return None
+    return Asking(
+        transaction=transaction, catalogue=catalogue, memory=memory, caller=caller,
+        standings=[standing], table=found,
+    )  # fmt: skip
+
+
 async def glimpse(
     transaction: Transaction,
     about: tuple[Catalogue, Standings],
@@ -135,21 +164,15 @@ async def glimpse(
     The row comes with the epoch of the very moment it was read in; one that is over counts for
     nothing. None: `ask` and `fetch` find out.
     """
-    catalogue, memory = about
-    standing, epoch = memory.remembered(caller.acting_for), memory.epoch
-    if standing is None or caller.actor is not None:
+    epoch = about[1].epoch
+    asking = await remembered(transaction, about, caller, table)
+    if asking is None:
         return None
-    if not (standing.enabled and standing.has_roles and standing.reach(table, Right.READ)):
-        return None
-    found = as_seen_by(await catalogue.table(table, transaction), standing)
-    asking = Asking(
-        transaction=transaction, catalogue=catalogue, memory=memory, caller=caller,
-        standings=[standing], table=found,
-    )  # fmt: skip
+    found = asking.table
     row = await _opened(
         asking, guid(id, found), Right.READ, (select(found), False, False), proved=True
     )
-    return None if row is None or row.pop(_EPOCH) != epoch else (row, found)
+    return None if row is None or row.pop(EPOCH) != epoch else (row, found)
 
 
 async def _opened(
@@ -169,7 +192,7 @@ async def _opened(
         ("fetch", None if columns is None else tuple(columns), shape, lock, proved),
         lambda: sql.SQL("SELECT {}{} FROM rows.{} r WHERE r.{} = %(key)s AND {}{}").format(
             columns_of(columns, table),
-            sql.SQL(_PROOF if proved else ""),
+            sql.SQL(PROOF if proved else ""),
             sql.Identifier(table.name),
             sql.Identifier(table.key),
             law_text(shape, table.name, table.key),

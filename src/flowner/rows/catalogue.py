@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -158,6 +158,10 @@ class Table:
     def owned(self) -> bool:
         """Whether its rows have owners."""
         return "ownerid" in self.columns
+
+    def has(self, names: Iterable[str]) -> bool:
+        """Say whether all these are columns of the table itself."""
+        return all(name in self.columns for name in names)
 
     def column(self, name: str) -> str | None:
         """Return the column that a query means: ``_ownerid_value`` is ``ownerid``."""

@@ -271,10 +271,16 @@ def compared(name: str, table: Table, position: int | None = None) -> str:
 
 
 def columns_of(columns: Sequence[str] | None, table: Table) -> sql.Composable:
-    """Return columns of the row ``r``, null where the caller may not see them; None: all."""
+    """Return columns of the row ``r``, null where the caller may not see them; None: all.
+
+    Ids come as text, which is what everybody wants of them.
+    """
     wanted = sorted(table.columns) if columns is None else columns
     return sql.SQL(", ").join(
-        sql.SQL("{} AS {}").format(value_of(name, table), sql.Identifier(name)) for name in wanted
+        sql.SQL("{}::text AS {}" if table.columns.get(name) is Type.LOOKUP else "{} AS {}").format(
+            value_of(name, table), sql.Identifier(name)
+        )
+        for name in wanted
     )
 
 

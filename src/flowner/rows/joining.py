@@ -29,9 +29,10 @@ from flowner.rows.compiling import (
     quoted,
     value_of,
 )
-from flowner.rows.ordering import Place, after
+from flowner.rows.grouping import MOST_GROUPED, aggregate, plain
+from flowner.rows.ordering import Place, after, after_values
 from flowner.rows.query import MOST
-from flowner.rows.reading import MOST_GROUPED, Reading, aggregate, fetch_rows, plain
+from flowner.rows.reading import Reading, fetch_rows
 from flowner.rows.shapes import shown
 from flowner.rows.store import Store
 from flowner.values import JsonObject
@@ -153,7 +154,7 @@ class Joining:
                 sql.SQL(", ").join(one.direction for one in order),
                 sql.Literal(joined.size + 1),
             )
-            found = await fetch_rows(within, statement)
+            found = await fetch_rows(within, statement, after_values(joined.after))
             more = len(found) > joined.size
             last = found[joined.size - 1] if more and joined.size else None
             return JoinedPage(

@@ -77,15 +77,35 @@ def listing_statement(
 
     ``chosen`` is the shape; None: the one that costs least.
     """
+    at = _armed(asking, listing.served, chosen)
+    if at is None:
+        return _walk(asking, listing, around), {}
+    return _arms(asking, listing, around, at), _values(asking.ways(Right.READ)[at], asking.table)
+
+
+def common(
+    asking: Asking, served: Served
+) -> tuple[tuple[object, ...], Mapping[str, object]] | None:
+    """Return what the text of `listing_statement` depends on besides the listing, and its values.
+
+    None: on more than many callers have in common.
+    """
+    if asking.is_open(Right.READ):
+        return ("walk",), {}
+    if len(asking.standings) > 1 or _armed(asking, served, None) is None:
+        return None
+    (ways,) = asking.ways(Right.READ)
+    return ("arms", bool(ways.owners), bool(ways.units)), _values(ways, asking.table)
+
+
+def _armed(asking: Asking, served: Served, chosen: Shape | None) -> int | None:
+    """Return whose ways in become arms, by place among the standings; None: the rows are walked."""
     ways = asking.ways(Right.READ)
     at = narrowest(ways)
-    units = asking.memory.units
     if chosen is None:
-        chosen = shape(ways[at], units=units, served=listing.served)
+        chosen = shape(ways[at], units=asking.memory.units, served=served)
     armed = chosen is Shape.ARMS and has_shares(asking.table.name)
-    if armed and not ways[at].everywhere and ways[at].sharers:
-        return _arms(asking, listing, around, at), _values(ways[at], asking.table)
-    return _walk(asking, listing, around), {}
+    return at if armed and not ways[at].everywhere and ways[at].sharers else None
 
 
 def unplaced(row: Mapping[str, object]) -> dict[str, object]:

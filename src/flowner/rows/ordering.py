@@ -11,7 +11,7 @@ from psycopg import sql
 from flowner.errors import Invalid
 from flowner.odata.syntax import Order
 from flowner.rows.catalogue import Table, Type
-from flowner.rows.compiling import Around, compile_path, quoted
+from flowner.rows.compiling import Around, compile_path
 
 _NEVER_NULL: Final = frozenset({"createdon", "modifiedon", "versionnumber"})
 
@@ -43,11 +43,11 @@ class Place:
         words = "{} DESC NULLS LAST" if self.descending else "{} ASC NULLS FIRST"
         return sql.SQL(words).format(value)
 
-    def same(self, last: str | None) -> sql.Composable:
-        """Return that the place is that of ``last``."""
+    def same(self, last: sql.Placeholder | None) -> sql.Composable:
+        """Return that the place is that of ``last``; None: null, here and below."""
         return sql.SQL("{} IS NOT DISTINCT FROM {}").format(self.value, self._cast(last))
 
-    def beyond(self, last: str | None) -> sql.Composable:
+    def beyond(self, last: sql.Placeholder | None) -> sql.Composable:
         """Return that the place comes after ``last``, nulls being the least."""
         if last is None:
             return sql.SQL("false" if self.descending else "{} IS NOT NULL").format(self.value)
@@ -56,26 +56,40 @@ class Place:
             return sql.SQL(form).format(self.value, self._cast(last), self.value)
         return sql.SQL("{} > {}").format(self.value, self._cast(last))
 
-    def bound(self, last: str | None) -> sql.Composable:
+    def bound(self, last: sql.Placeholder | None) -> sql.Composable:
         """Return what holds of ``last`` and of all that comes after: an index begins there."""
         if last is None or (self.descending and self.has_nulls):
             return sql.SQL("true")
         form = "{} <= {}" if self.descending else "{} >= {}"
         return sql.SQL(form).format(self.value, self._cast(last))
 
-    def _cast(self, last: str | None) -> sql.Composable:
-        return sql.SQL("{}::{}").format(quoted(last), sql.SQL(self.type.value))
+    def _cast(self, last: sql.Placeholder | None) -> sql.Composable:
+        value = sql.SQL("NULL") if last is None else last
+        return sql.SQL("{}::{}").format(value, sql.SQL(self.type.value))
 
 
 def after(order: Sequence[Place], last: Sequence[str | None] | None) -> sql.Composable:
-    """Return that a row comes after the one with these values; None: every row does."""
+    """Return that a row comes after the one with these values; None: every row does.
+
+    The values stand in `after_values`.
+    """
     if last is None:
         return sql.SQL("true")
     if len(last) != len(order):
         raise Invalid("`$skiptoken` is none that `@odata.nextLink` gave for this order")
+    marks = [None if value is None else _mark(at) for at, value in enumerate(last)]
     ways = []
-    for at, value in enumerate(last):
-        equal = [one.same(before) for one, before in zip(order[:at], last[:at], strict=True)]
+    for at, value in enumerate(marks):
+        equal = [one.same(before) for one, before in zip(order[:at], marks[:at], strict=True)]
         ways.append(sql.SQL(" AND ").join([*equal, order[at].beyond(value)]))
     beyond = sql.SQL(" OR ").join(sql.SQL("({})").format(way) for way in ways)
-    return sql.SQL("{} AND ({})").format(order[0].bound(last[0]), beyond)
+    return sql.SQL("{} AND ({})").format(order[0].bound(marks[0]), beyond)
+
+
+def after_values(last: Sequence[str | None] | None) -> dict[str, object]:
+    """Return the values that `after` speaks of."""
+    return {f"after{at}": value for at, value in enumerate(last or ()) if value is not None}
+
+
+def _mark(at: int) -> sql.Placeholder:
+    return sql.Placeholder(f"after{at}")

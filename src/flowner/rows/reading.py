@@ -12,36 +12,25 @@ from flowner.access.rights import Right
 from flowner.access.row_filter import require_privilege, together
 from flowner.clock import Clock
 from flowner.database import Transaction
-from flowner.errors import Code, Invalid
+from flowner.errors import AccessDenied, Code, Invalid, NotFound
 from flowner.odata.functions import Asker, settled
 from flowner.odata.syntax import TRUE, And, Column, In, Order, Predicate
-from flowner.rows.asking import Asking, as_seen_by
+from flowner.rows.asking import EPOCH, PROOF, Asking, as_seen_by
 from flowner.rows.associations import Association
 from flowner.rows.callers import Caller
-from flowner.rows.catalogue import Table, Type
+from flowner.rows.catalogue import Table
 from flowner.rows.compiling import Around, columns_of, compile_path, compile_predicate, quoted
-from flowner.rows.listing import Listing, listing_statement, served
-from flowner.rows.ordering import Place, after
+from flowner.rows.grouping import MOST_GROUPED, Group, aggregate, grouping, plain
+from flowner.rows.listing import Listing, common, listing_statement, served
+from flowner.rows.ordering import Place, after, after_values
 from flowner.rows.query import MOST
 from flowner.rows.refusing import telling
-from flowner.rows.shapes import shown
+from flowner.rows.shapes import all_shown, shown
 from flowner.rows.store import Store
 from flowner.values import JsonObject
 
+_EPOCH: Final = sql.SQL(f"SELECT NULL{PROOF}").format()
 _NO_VALUES: Final[Mapping[str, object]] = {}
-MOST_GROUPED: Final = 50_000
-"""Rows that an aggregate is over at most, as in Dataverse."""
-_METHODS: Final = {
-    "count": "count(*)",
-    "countcolumn": "count({})",
-    "countdistinct": "count(DISTINCT {})",
-    "sum": "sum({})",
-    "average": "avg({})",
-    "min": "min({})",
-    "max": "max({})",
-}
-_ADDED: Final = frozenset({Type.WHOLE, Type.BIG, Type.DECIMAL, Type.FLOAT})
-_BOUNDED: Final = _ADDED | {Type.MOMENT, Type.DAY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +58,14 @@ class Page:
     """All rows that are wanted, up to `MOST`; None: not asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Rows to be counted or added up: the columns or paths to group by, and the aggregates.
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The statement of a page with its values, what lies around its rows, and how many places
+    its order has."""
 
-    ``aggregates`` are method, path (None: the row itself) and the name of the result.
-    """
-
-    wanted: Predicate
-    by: Sequence[tuple[str, str]]
-    """Paths, with the names that their values get."""
-    aggregates: Sequence[tuple[str, str | None, str]]
+    statement: tuple[sql.Composed | bytes, Mapping[str, object]]
+    around: Around
+    places: int
 
 
 class Reading:
@@ -89,30 +75,85 @@ class Reading:
         self._store, self._clock = store, clock
 
     async def page(self, caller: Caller, table: str, asked: Asked, within: Transaction) -> Page:
-        """Return one page; 1 query, 2 when rows are counted."""
+        """Return one page; 1 query by what is remembered of the caller, which proves it; else 2.
+
+        1 more when rows are counted.
+        """
+        seen = await self._recalled(caller, table, asked, within)
+        if seen is not None:
+            return seen
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
-            around = self.around(asking)
-            order = [Place.of(one, asking.table, around) for one in asked.order]
-            order.append(Place.of(Order(Column(asking.table.key), False), asking.table, around))
-            listing = Listing(
-                columns=columns_of(asked.columns, asking.table),
-                places=order,
-                where=sql.SQL("{} AND {}").format(
-                    self._wanted(asking, asked.wanted, around), after(order, asked.after)
-                ),
-                served=served(asking.table, asked.order, filtered=asked.wanted != TRUE),
-                size=asked.size + 1,
-            )
-            found = await fetch_rows(within, *listing_statement(asking, listing, around))
-            places = [tuple(row.pop(f"@{at}") for at in range(len(order))) for row in found]
-            count = None
-            if asked.counts:
-                count = await _count(asking, self.where(asking, asked.wanted, around), MOST)
-            more = len(found) > asked.size
-            rows = [shown(row, asking.table) for row in found[: asked.size]]
-            last = places[asked.size - 1] if more and asked.size else None
-            return Page(rows=rows, last=last, count=count)
+            wanted = self._listed(asking, asked)
+            found = await fetch_rows(within, *wanted.statement)
+            return await self._paged(asking, asked, wanted, found)
+
+    async def _recalled(
+        self, caller: Caller, table: str, asked: Asked, within: Transaction
+    ) -> Page | None:
+        """Return a page under the law as it is remembered; None: the law is another by now.
+
+        A refusal is none of its business: it would be said of what may be over.
+        """
+        recalled = await self._store.remembered(caller, table, within)
+        if recalled is None:
+            return None
+        asking, epoch = recalled
+        try:
+            wanted = self._listed(asking, asked, proof=PROOF)
+        except (AccessDenied, Invalid, NotFound):
+            return None
+        found = await fetch_rows(within, *wanted.statement)
+        proofs = found or await fetch_rows(within, _EPOCH)
+        if proofs[0][EPOCH] != epoch:
+            return None
+        return await self._paged(asking, asked, wanted, found)
+
+    def _listed(self, asking: Asking, asked: Asked, proof: str = "") -> _Listed:
+        """Return what lists a page. The text is kept where it is the same for many callers."""
+        table, around = asking.table, self.around(asking)
+        places = [*asked.order, Order(Column(table.key), False)]
+
+        def statement() -> tuple[sql.Composed, Mapping[str, object]]:
+            listing = self._listing(asking, asked, places, proof)
+            return listing_statement(asking, listing, around)
+
+        plain = asked.wanted == TRUE and table.has(one.column.name for one in places)
+        shared = common(asking, served(table, asked.order, filtered=False)) if plain else None
+        if shared is not None:
+            columns = None if asked.columns is None else tuple(asked.columns)
+            nulls = None if asked.after is None else tuple(one is None for one in asked.after)
+            what = ("page", *shared[0], columns, tuple(places), nulls, asked.size, proof)
+            text, values = table.kept(what, lambda: statement()[0]), shared[1]
+            return _Listed((text, {**values, **after_values(asked.after)}), around, len(places))
+        made, values = statement()
+        return _Listed((made, {**values, **after_values(asked.after)}), around, len(places))
+
+    def _listing(
+        self, asking: Asking, asked: Asked, places: Sequence[Order], proof: str
+    ) -> Listing:
+        table, around = asking.table, self.around(asking)
+        order = [Place.of(one, table, around) for one in places]
+        return Listing(
+            columns=sql.SQL("{}{}").format(columns_of(asked.columns, table), sql.SQL(proof)),
+            places=order,
+            where=sql.SQL("{} AND {}").format(
+                self._wanted(asking, asked.wanted, around), after(order, asked.after)
+            ),
+            served=served(table, asked.order, filtered=asked.wanted != TRUE),
+            size=asked.size + 1,
+        )
+
+    async def _paged(
+        self, asking: Asking, asked: Asked, wanted: _Listed, found: list[dict[str, Any]]
+    ) -> Page:
+        count = last = None
+        if asked.counts:
+            where = self.where(asking, asked.wanted, wanted.around)
+            count = await _count(asking, where, MOST)
+        if len(found) > asked.size > 0:
+            last = tuple(found[asked.size - 1][f"@{at}"] for at in range(wanted.places))
+        return Page(rows=all_shown(found[: asked.size], asking.table), last=last, count=count)
 
     async def count(
         self,
@@ -211,7 +252,7 @@ class Reading:
                 ),
                 sql.Identifier(asking.table.name),
                 where,
-                _grouping(len(keys)),
+                grouping(len(keys)),
             )
             return [
                 {name: plain(row[f"{at}"]) for at, name in enumerate(named)}
@@ -300,34 +341,6 @@ async def _by_place(
     return grouped
 
 
-def aggregate(one: tuple[str, str | None, str], table: Table, around: Around) -> sql.Composable:
-    """Return one aggregate. `Invalid` where its column holds what cannot be added up."""
-    method, path, _ = one
-    if path is None:
-        return sql.SQL(_METHODS["count"])
-    value, type = compile_path(path, table, around)
-    allowed = {"sum": _ADDED, "average": _ADDED, "min": _BOUNDED, "max": _BOUNDED}.get(method)
-    if allowed is not None and type not in allowed:
-        raise Invalid(f"`{path}` holds {type}, of which there is no {method}")
-    return sql.SQL(_METHODS["countcolumn" if method == "count" else method]).format(value)
-
-
-def _grouping(keys: int) -> sql.Composable:
-    if not keys:
-        return sql.SQL("")
-    listed = sql.SQL(", ").join(sql.Literal(at + 1) for at in range(keys))
-    return sql.SQL("GROUP BY {} ORDER BY {}").format(listed, listed)
-
-
-def plain(value: Any) -> Any:
-    """Return a value of the database as JSON has it."""
-    bare = shown({"value": value, "versionnumber": 0}, _NOTHING)
-    return bare["value"]
-
-
-_NOTHING: Final = Table(name="", set_name="", primary_name="", columns={}, is_system=True)
-
-
 async def _count(asking: Asking, where: sql.Composable, most: int | None) -> int:
     statement = sql.SQL(
         "SELECT count(*) AS count FROM (SELECT FROM rows.{} r WHERE {} LIMIT {}) one"
@@ -336,7 +349,9 @@ async def _count(asking: Asking, where: sql.Composable, most: int | None) -> int
 
 
 async def fetch_rows(
-    transaction: Transaction, statement: sql.Composed, values: Mapping[str, object] = _NO_VALUES
+    transaction: Transaction,
+    statement: sql.Composed | bytes,
+    values: Mapping[str, object] = _NO_VALUES,
 ) -> list[dict[str, Any]]:
     """Return all rows of a statement. What the database refuses is an error of ours."""
     with telling():

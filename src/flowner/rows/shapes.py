@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from flowner.errors import Invalid
 from flowner.rows.catalogue import STAMPS, Table, Type
 from flowner.values import Json, JsonObject
 
+_PLAIN = frozenset({Type.TEXT, Type.WHOLE, Type.BIG, Type.FLOAT, Type.BOOLEAN, Type.JSON})
 _BOUND = re.compile(r"/?(?P<set>[a-z0-9_]+)\((?P<id>[0-9a-fA-F-]{36})\)$")
 
 
@@ -24,15 +25,39 @@ def shown(row: Mapping[str, Any], table: Table) -> JsonObject:
 
     ``@odata.id`` (``accounts(guid)``) is there whenever the key is: flows relate rows by it.
     """
-    found: JsonObject = {"@odata.etag": f'W/"{row["versionnumber"]}"'}
-    if table.key in row:
-        found["@odata.id"] = f"{table.set_name}({row[table.key]})"
-    for name, value in row.items():
-        if table.columns.get(name) is Type.LOOKUP and name != table.key:
-            found[f"_{name}_value"] = None if value is None else str(value)
-        else:
-            found[name] = _json(value)
+    return all_shown([row], table)[0]
+
+
+def all_shown(rows: Sequence[Mapping[str, Any]], table: Table) -> list[JsonObject]:
+    """Return stored rows that have the same columns as JSON, each as `shown` does.
+
+    What a statement added for itself (``@…``) is left out.
+    """
+    if not rows:
+        return []
+    names = [name for name in rows[0] if not name.startswith("@")]
+    key, places = table.key, [(name, *_place(name, table)) for name in names]
+    has_key, set_name = key in rows[0], table.set_name
+    found = []
+    for row in rows:
+        document: JsonObject = {"@odata.etag": f'W/"{row["versionnumber"]}"'}
+        if has_key:
+            document["@odata.id"] = f"{set_name}({row[key]})"
+        for name, called, plain in places:
+            value = row[name]
+            document[called] = value if plain is None or value is None else plain(value)
+        found.append(document)
     return found
+
+
+def _place(name: str, table: Table) -> tuple[str, Callable[[Any], Json] | None]:
+    """Return what a column is called in JSON, and what makes its values JSON; None: they are."""
+    type = table.columns.get(name)
+    if type is Type.LOOKUP:
+        return name if name == table.key else f"_{name}_value", str
+    if type is Type.MOMENT:
+        return name, _second
+    return name, None if type in _PLAIN else _json
 
 
 def without(document: JsonObject, columns: Collection[str]) -> JsonObject:
@@ -118,7 +143,7 @@ def _boolean(value: Json) -> bool:
 def _json(value: Any) -> Json:
     match value:
         case datetime():
-            return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+            return _second(value)
         case date():
             return value.isoformat()
         case UUID():
@@ -128,6 +153,10 @@ def _json(value: Any) -> Json:
         case _:
             found: Json = value
             return found
+
+
+def _second(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat()[:19] + "Z"
 
 
 def _moment(value: Json) -> datetime:

@@ -21,6 +21,7 @@ from flowner.rows.asking import (
     fetch,
     glimpse,
     guid,
+    remembered,
 )
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Catalogue, Table
@@ -294,6 +295,14 @@ class Store:
 
     asking = _asking
     """For those who read in other ways: the same callers, tables and law."""
+
+    async def remembered(
+        self, caller: Caller, table: str, within: Transaction
+    ) -> tuple[Asking, int] | None:
+        """Return a call by what is remembered, and the epoch to be proved; `asking.remembered`."""
+        epoch = self._standings.epoch
+        found = await remembered(within, (self.catalogue, self._standings), caller, table)
+        return None if found is None else (found, epoch)
 
 
 async def _change(

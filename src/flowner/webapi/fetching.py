@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from flowner.errors import Code, Invalid
 from flowner.rows.catalogue import Table
+from flowner.rows.grouping import MOST_GROUPED
 from flowner.rows.joining import Joined, JoinedGroup, Joining
 from flowner.rows.query import MOST
-from flowner.rows.reading import MOST_GROUPED, Asked
+from flowner.rows.reading import Asked
 from flowner.values import JsonObject
 from flowner.webapi.calls import Call
 from flowner.webapi.fetchxml import Fetch, read_fetch

@@ -16,8 +16,9 @@ from flowner.rows.associations import Association
 from flowner.rows.catalogue import Table, Type
 from flowner.rows.compiling import column_of, related_by
 from flowner.rows.describing import key_of
+from flowner.rows.grouping import Group
 from flowner.rows.query import MOST
-from flowner.rows.reading import Asked, Group
+from flowner.rows.reading import Asked
 from flowner.values import Json, JsonObject
 from flowner.webapi.calls import Call
 from flowner.webapi.requests import Answer

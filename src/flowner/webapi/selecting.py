@@ -7,9 +7,9 @@ from urllib.parse import quote, urlencode
 
 from flowner.errors import Code, Invalid
 from flowner.rows.catalogue import Table, Type
+from flowner.rows.grouping import MOST_GROUPED
 from flowner.rows.joining import Joined, JoinedGroup, Joining
 from flowner.rows.query import MOST
-from flowner.rows.reading import MOST_GROUPED
 from flowner.values import JsonObject
 from flowner.webapi.calls import Call
 from flowner.webapi.fetching import find_joined
