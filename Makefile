@@ -4,6 +4,7 @@
 #   make test     the tests
 #   make check    formatting, types, imports and the house's own rules
 #   make fuzz     100,000 random requests to the Web API, each answer held against the row law
+#   make endure   1,000 runs while workers are killed and frozen, the database ends, its disk is full
 #   make bench    how fast, beside a floor measured in the same run
 #   make lock     compile requirements/*.txt again (maintainers)
 
@@ -12,7 +13,7 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 
-.PHONY: setup demo test check fuzz bench lock clean
+.PHONY: setup demo test check fuzz endure bench lock clean
 
 setup: $(DEV)
 
@@ -46,6 +47,12 @@ check: $(DEV)
 
 fuzz: $(DEV)
 	$(BIN)/python tests/webapi/fuzz.py --requests 100000 --seed $${SEED:-1}
+
+endure: $(DEV)
+	$(BIN)/python tests/engine/endure.py --runs 1000 --kills 200
+	$(BIN)/python tests/engine/endure.py --runs 300 --freezes 20
+	$(BIN)/python tests/engine/endure.py --runs 300 --restarts 20
+	$(BIN)/python tests/engine/endure.py --runs 300 --fills 3
 
 bench: $(DEV)
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -7,6 +7,7 @@
     ├── Refused         the thing cannot be done as things stand (off, unbound, not lent, expired)
     ├── Conflict        somebody else was first: a lost lease, a stale version
     └── Unavailable     something we depend on does not answer now; trying again may help
+        └── DatabaseAway    our own database: what was asked of it may have been done or not
 
 Each carries a stable public ``code``. Where Power Automate or Dataverse has a code for the same
 case, ours is spelled the same.
@@ -155,3 +156,10 @@ class Unavailable(FlownerError):
     """Something we depend on does not answer now."""
 
     default = Code.UNAVAILABLE
+
+
+class DatabaseAway(Unavailable):
+    """Our own database does not answer, or has no room.
+
+    What was under way may be durable or not; whoever needs to know looks when it is back.
+    """

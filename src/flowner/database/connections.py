@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from flowner.database.embedded import EmbeddedServer
 from flowner.database.migrate import migrate, newest_revision
-from flowner.errors import Invalid, Unavailable
+from flowner.errors import DatabaseAway, Invalid, Unavailable
 
 Transaction: TypeAlias = "psycopg.AsyncConnection[DictRow]"
 """What memory reads and writes through. Motion hands it on and never looks inside."""
@@ -30,15 +30,31 @@ class Database:
 
     def __init__(self, url: str, pool: AsyncConnectionPool[Transaction]) -> None:
         self._url, self._pool = url, pool
+        self._looking_over: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Transaction]:
-        """Borrow a connection on which every statement commits by itself."""
+        """Borrow a connection on which every statement commits by itself.
+
+        Raises `DatabaseAway` when the server does not answer, ends, or has no room on its disk.
+        """
+        borrowed: Transaction | None = None
         try:
-            async with self._pool.connection() as connection:
-                yield connection
+            async with self._pool.connection() as borrowed:
+                yield borrowed
         except PoolTimeout as error:
-            raise Unavailable("the database does not answer") from error
+            raise DatabaseAway("the database does not answer") from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            said = _why_away(error, gone=borrowed is None or borrowed.closed)
+            if said is None:
+                raise
+            self._look_over()
+            raise DatabaseAway(said) from error
+
+    def _look_over(self) -> None:
+        """Have the connections that broke with this one replaced before somebody borrows them."""
+        if self._looking_over is None or self._looking_over.done():
+            self._looking_over = asyncio.create_task(self._pool.check(), name="pool check")
 
     @asynccontextmanager
     async def transaction(self, within: Transaction | None = None) -> AsyncIterator[Transaction]:
@@ -63,15 +79,28 @@ class Database:
             except psycopg.OperationalError:
                 await asyncio.sleep(1.0)
                 continue
-            async with connection:
-                for channel in channels:
-                    await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-                yield "", ""
-                try:
+            with suppress(psycopg.OperationalError):
+                async with connection:
+                    for channel in channels:
+                        listen = sql.SQL("LISTEN {}").format(sql.Identifier(channel))
+                        await connection.execute(listen)
+                    yield "", ""
                     async for notice in connection.notifies():
                         yield notice.channel, notice.payload
-                except psycopg.OperationalError:
-                    await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)
+
+
+def _why_away(error: psycopg.Error, *, gone: bool) -> str | None:
+    """Return what an error says about the server; None: it is about the statement.
+
+    Source of the classes: PostgreSQL's documentation, appendix A, error codes.
+    """
+    state = error.sqlstate or ""
+    if gone or state.startswith(("08", "57P")):
+        return "the database does not answer"
+    if state in ("53100", "58030"):
+        return "the database cannot write: its disk is full, or fails"
+    return "the database has too much to do" if state.startswith("53") else None
 
 
 async def connect(url: str) -> Transaction:

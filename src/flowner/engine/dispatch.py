@@ -91,7 +91,10 @@ class Dispatcher:
     async def _pause(self) -> float:
         if len(self._active) >= self._concurrency:
             return _POLL_SECONDS
-        soonest = await self._wakes.soonest()
+        try:
+            soonest = await self._wakes.soonest()
+        except Unavailable:
+            return _STUMBLE_SECONDS
         if soonest is None:
             return _POLL_SECONDS
         wait = (soonest - self._clock.now()).total_seconds()
@@ -104,6 +107,9 @@ class Dispatcher:
             _LOG.info("run lost to another worker", run=run)
         except asyncio.CancelledError:
             raise
+        except Unavailable as error:
+            _LOG.warning("run put off", run=run, reason=error.message)
+            await asyncio.sleep(_STUMBLE_SECONDS)
         except Exception:  # noqa: BLE001 - one broken run must not stop the others
             _LOG.exception("run could not be moved; it will be tried again", run=run)
             await asyncio.sleep(_STUMBLE_SECONDS)

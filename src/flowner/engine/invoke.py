@@ -18,6 +18,7 @@ from flowner.clock import Clock
 from flowner.database import Database
 from flowner.directory.facts import Facts, Moment
 from flowner.engine.outcomes import ask_for, secrets_in, strike, wanted_items
+from flowner.engine.patience import when_back
 from flowner.engine.rows_as import PeopleAs, RowsAs
 from flowner.errors import FlownerError, Refused
 from flowner.flows.granting import Grants
@@ -84,8 +85,7 @@ class Invoker:
         ``repeated``: an earlier attempt may have got through.
         """
         try:
-            moment = await self.facts.now()
-            verdict = await self._prove(command, hand, moment)
+            moment, verdict = await when_back(lambda: self._proved(command, hand))
         except FlownerError as error:
             return Called(
                 outcome=Failure(code=error.code.value, message=error.message),
@@ -100,7 +100,7 @@ class Invoker:
             connector, operation, parameters = self._operation(command, hand.version)
             if connector.needs_connection and verdict.connection is None:
                 raise Refused(f"`{connector.title}` needs a connection, and the action has none")
-            opened = await self._open(verdict.connection, moment)
+            opened = await when_back(lambda: self._open(verdict.connection, moment))
             caller = Caller(verdict.principal, verdict.actor)
             context = self._context(command, verdict.account, opened, caller)
             context = replace(context, repeated=repeated)
@@ -114,6 +114,10 @@ class Invoker:
         if seen is not None:
             acting["seen"] = seen
         return Called(outcome=outcome, acting=acting, account=verdict.account)
+
+    async def _proved(self, command: Invoke, hand: InHand) -> tuple[Moment, Acting | Refusal]:
+        moment = await self.facts.now()
+        return moment, await self._prove(command, hand, moment)
 
     async def _prove(self, command: Invoke, hand: InHand, moment: Moment) -> Acting | Refusal:
         """Decide again, from this moment's facts; the same question is answered once a moment."""

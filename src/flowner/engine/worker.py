@@ -16,8 +16,9 @@ import msgspec
 
 from flowner.clock import Clock
 from flowner.definitions.flow import Status
-from flowner.engine.children import CHILD, Children
+from flowner.engine.children import CHILD, Children, Told, told_parent
 from flowner.engine.invoke import Called, InHand, Invoker
+from flowner.engine.patience import when_back
 from flowner.engine.replies import Replies
 from flowner.errors import Code
 from flowner.identity.record import acting_record, read_plan
@@ -55,7 +56,7 @@ class Worker:
 
     async def activate(self, run: RunId) -> None:
         """Move a run until it waits or is over. Raises `Conflict` when the lease is lost."""
-        loaded = await self.journal.load(run)
+        loaded = await when_back(lambda: self.journal.load(run))
         waits = loaded.queued and not loaded.cancelled_in_the_queue
         if not waits or await self._its_turn(loaded):
             await self._move(loaded)
@@ -86,7 +87,7 @@ class Worker:
 
     async def _move(self, loaded: Loaded) -> None:
         header = loaded.header
-        version = await self.published.get(header.flow, header.flow_version)
+        version = await when_back(lambda: self.published.get(header.flow, header.flow_version))
         moving = _Moving(self, loaded, version)
         try:
             await moving.go()
@@ -198,9 +199,8 @@ class _Moving:
         """Stop a call that was out when a worker died, if it must never be made twice."""
         if command.path not in self._open:
             return False
-        child = command.connector == CHILD
         repeat = self._worker.invoker.repeat(command, self._hand.version)
-        if not child and repeat is not Repeat.NEVER:
+        if command.connector == CHILD or repeat is not Repeat.NEVER:
             return False
         failure = Failure(
             code=Code.OUTCOME_UNKNOWN.value,
@@ -215,7 +215,7 @@ class _Moving:
     def _go_out(self, command: Invoke) -> None:
         repeated = command.attempt > 1 or command.path in self._open
         work = (
-            self._worker.children.call(command, self._hand)
+            self._worker.children.call(command, self._hand, again=command.path in self._open)
             if command.connector == CHILD
             else self._worker.invoker.call(command, self._hand, repeated=repeated)
         )
@@ -225,27 +225,32 @@ class _Moving:
         if self._replied:
             return
         self._replied = True
-        await self._append()
+        await self._append(tells=told_parent(self._loaded.header, reply))
         self._worker.replies.reply(self._id, reply)
-        await self._worker.children.tell_parent(self._loaded.header, reply)
 
     async def _finish(self, finish: Finish) -> None:
-        await self._append(finish=finish)
+        await self._append(finish=finish, tells=self._last_words(finish))
         self._over = True
         self._worker.replies.finish(self._id, finish)
+
+    def _last_words(self, finish: Finish) -> Told:
+        """Return what the parent hears of a run that ends, unless it was answered before."""
         if self._replied or self._run.replied:
-            return
-        failed = finish.status is not Status.SUCCEEDED
+            return ()
         said = None
-        if failed:
+        if finish.status is not Status.SUCCEEDED:
             message = finish.error.message if finish.error else "the child flow failed"
             said = Failure(code=finish.code or "ActionFailed", message=message, status=502)
-        await self._worker.children.tell_parent(self._loaded.header, said)
+        return told_parent(self._loaded.header, said)
 
     async def _append(
-        self, *, release: datetime | None = None, finish: Finish | None = None
+        self,
+        *,
+        release: datetime | None = None,
+        finish: Finish | None = None,
+        tells: Told = (),
     ) -> None:
-        if not self._fresh and release is None and finish is None:
+        if not self._fresh and not tells and release is None and finish is None:
             return
         entries = tuple(self._entry(event) for event in self._fresh)
         self._fresh = []
@@ -267,6 +272,7 @@ class _Moving:
                 consumed=self._consumed,
                 posted=self._loaded.posted,
                 snapshot=picture,
+                tells=tells,
             )
         )
         self._seq += len(entries)

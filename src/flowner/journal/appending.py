@@ -1,5 +1,7 @@
 """Appending: entries, status, wake, accounts and snapshot of many runs, in one statement.
 
+With them goes what a run tells another, its parent: no run ends without its parent hearing of it.
+
 An addition is kept if its run's lease is held by its writer and its first number is the next. Most
 additions leave the wake as it is, and only look at it; should the lease change hands in that
 moment, the entries' unique numbers let only one of the two go on.
@@ -28,6 +30,11 @@ WITH batch AS (
     SELECT b.* FROM batch b
     WHERE b.expected = 1 + coalesce(
         (SELECT max(e.seq) FROM journal.entry e WHERE e.run = b.run), -1)
+), message AS (
+    SELECT m.run, m.whom, m.message
+    FROM unnest(%(m_run)b, %(m_whom)b, %(m_message)b) AS m(run, whom, message) JOIN fit USING (run)
+), hearing AS (
+    SELECT whom AS run, count(*)::int AS heard FROM message GROUP BY whom
 ), holding AS (
     SELECT w.run FROM journal.wake w JOIN fit b ON w.run = b.run
     WHERE NOT b.finished AND b.due IS NULL AND w.owner = b.owner AND w.lease > now()
@@ -50,11 +57,18 @@ WITH batch AS (
     DELETE FROM journal.queue q USING done WHERE q.run = done.run
 ), released AS (
     UPDATE journal.wake w SET owner = NULL, lease = NULL,
+        posted = w.posted + coalesce((SELECT h.heard FROM hearing h WHERE h.run = w.run), 0),
         due = CASE WHEN w.posted > b.posted OR w.run IN (SELECT run FROM next)
-            THEN now() ELSE b.due END
+            OR w.run IN (SELECT run FROM hearing) THEN now() ELSE b.due END
     FROM fit b
     WHERE w.run = b.run AND NOT b.finished AND b.due IS NOT NULL
         AND w.owner = b.owner AND w.lease > now()
+    RETURNING w.run
+), roused AS (
+    UPDATE journal.wake w SET posted = w.posted + h.heard, due = least(w.due, now())
+    FROM hearing h
+    WHERE w.run = h.run AND NOT EXISTS (
+        SELECT FROM fit WHERE fit.run = w.run AND (fit.finished OR fit.due IS NOT NULL))
     RETURNING w.run
 ), held AS (
     SELECT run FROM holding UNION ALL SELECT run FROM released UNION ALL SELECT run FROM done
@@ -76,11 +90,18 @@ WITH batch AS (
 ), read AS (
     DELETE FROM journal.inbox i USING fit b, held
     WHERE i.run = b.run AND held.run = b.run AND i.id <= b.consumed
+), told_others AS (
+    INSERT INTO journal.inbox (run, message)
+    SELECT m.whom, m.message FROM message m JOIN held USING (run)
+    WHERE EXISTS (SELECT FROM journal.wake w WHERE w.run = m.whom)
+        AND NOT EXISTS (SELECT FROM fit WHERE fit.run = m.whom AND fit.finished)
 ), pictured AS (
     INSERT INTO journal.snapshot (run, seq, data)
     SELECT b.run, b.next, b.snapshot FROM fit b JOIN held USING (run) WHERE b.snapshot IS NOT NULL
     ON CONFLICT (run) DO UPDATE SET seq = excluded.seq, data = excluded.data
-), told AS (SELECT pg_notify('flowner_wake', '') FROM awakened LIMIT 1)
+), told AS (
+    SELECT pg_notify('flowner_wake', '')
+    FROM (SELECT run FROM awakened UNION ALL SELECT run FROM roused) AS woken LIMIT 1)
 SELECT run, (SELECT count(*) FROM told) AS told FROM held
 """
 
@@ -98,6 +119,19 @@ async def write(database: Database, group: Sequence[Append]) -> list[Conflict | 
     return [None if one.run in held else lost(one.run) for one in group]
 
 
+async def is_there(database: Database, one: Append) -> bool:
+    """Say whether an addition was written after all; one without entries leaves no trace."""
+    async with database.connection() as connection:
+        found = await connection.execute(
+            "SELECT array_agg(data ORDER BY seq) AS found FROM journal.entry"
+            " WHERE run = %s AND seq >= %s AND seq < %s",
+            (one.run, one.expected, one.expected + len(one.entries)),
+        )
+        row = await found.fetchone()
+    written = [bytes(data) for data in (row and row["found"]) or ()]
+    return bool(written) and written == [entry.data for entry in one.entries]
+
+
 def lost(run: RunId) -> Conflict:
     """Return the error of a worker whose lease somebody else has."""
     return Conflict(f"the lease of run {run} is somebody else's now", code=Code.RUN_LOST)
@@ -106,6 +140,7 @@ def lost(run: RunId) -> Conflict:
 def _columns(group: Sequence[Append]) -> dict[str, Column]:
     entries = [entry for one in group for entry in one.entries]
     accounts = [(one.run, account) for one in group for account in one.accounts]
+    messages = [(one.run, *told) for one in group for told in one.tells]
     return {
         "run": int8s(one.run for one in group),
         "owner": texts(one.owner for one in group),
@@ -127,4 +162,7 @@ def _columns(group: Sequence[Append]) -> dict[str, Column]:
         "e_data": blobs(entry.data for entry in entries),
         "a_run": int8s(run for run, _ in accounts),
         "a_account": texts(account for _, account in accounts),
+        "m_run": int8s(run for run, *_ in messages),
+        "m_whom": int8s(whom for _, whom, _ in messages),
+        "m_message": blobs(message for *_, message in messages),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from flowner.database import Transaction
+from flowner.database import Database, Transaction
 from flowner.database.arrays import Column, blobs, bools, int4s, int8s, moments, texts
 from flowner.journal.records import Entry, RunHeader
 
@@ -15,18 +15,19 @@ _CREATE = """
 WITH batch AS (
     SELECT * FROM unnest(
         %(id)b, %(flow)b, %(flow_version)b, %(flow_name)b, %(kind)b, %(status)b, %(initiator)b,
-        %(principal)b, %(rule)b, %(fallback)b, %(parent)b, %(parent_path)b, %(app)b, %(plan)b,
-        %(plan_hash)b, %(started)b, %(ended)b, %(code)b, %(error)b, %(owner)b, %(lease)b,
-        %(queued)b)
+        %(principal)b, %(rule)b, %(fallback)b, %(parent)b, %(parent_path)b, %(parent_attempt)b,
+        %(app)b, %(plan)b, %(plan_hash)b, %(started)b, %(ended)b, %(code)b, %(error)b, %(owner)b,
+        %(lease)b, %(queued)b)
     AS b(id, flow, flow_version, flow_name, kind, status, initiator, principal, rule, fallback,
-        parent, parent_path, app, plan, plan_hash, started, ended, code, error, owner, lease,
-        queued)
+        parent, parent_path, parent_attempt, app, plan, plan_hash, started, ended, code, error,
+        owner, lease, queued)
 ), header AS (
     INSERT INTO journal.run (id, flow, flow_version, flow_name, kind, status, initiator, principal,
-        rule, fallback, parent, parent_path, app, plan, plan_hash, started, ended, code, error)
+        rule, fallback, parent, parent_path, parent_attempt, app, plan, plan_hash, started, ended,
+        code, error)
     SELECT id, flow::uuid, flow_version, flow_name, kind, status, initiator::uuid, principal::uuid,
-        rule, fallback, parent, parent_path, app::uuid, plan::jsonb, plan_hash, started, ended,
-        code, error
+        rule, fallback, parent, parent_path, parent_attempt, app::uuid, plan::jsonb, plan_hash,
+        started, ended, code, error
     FROM batch
 ), woken AS (
     INSERT INTO journal.wake (run, due, owner, lease)
@@ -61,6 +62,19 @@ async def write(transaction: Transaction, group: Sequence[Creation]) -> None:
     await transaction.execute(_CREATE, _columns(group))
 
 
+async def is_there(database: Database, one: Creation) -> bool:
+    """Say whether a run was made after all, with these first entries."""
+    async with database.connection() as connection:
+        found = await connection.execute(
+            "SELECT array_agg(data ORDER BY seq) AS found FROM journal.entry"
+            " WHERE run = %s AND seq < %s",
+            (one.header.id, len(one.entries)),
+        )
+        row = await found.fetchone()
+    written = [bytes(data) for data in (row and row["found"]) or ()]
+    return written == [entry.data for entry in one.entries]
+
+
 def _columns(group: Sequence[Creation]) -> dict[str, Column]:
     headers = [one.header for one in group]
     entries = [entry for one in group for entry in one.entries]
@@ -78,6 +92,7 @@ def _columns(group: Sequence[Creation]) -> dict[str, Column]:
         "fallback": texts(header.fallback for header in headers),
         "parent": int8s(header.parent for header in headers),
         "parent_path": texts(header.parent_path for header in headers),
+        "parent_attempt": int4s(header.parent_attempt for header in headers),
         "app": texts(header.app for header in headers),
         "plan": texts(orjson.dumps(header.plan).decode() for header in headers),
         "plan_hash": texts(header.plan_hash for header in headers),

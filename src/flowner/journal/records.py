@@ -36,6 +36,8 @@ class RunHeader:
     parent: RunId | None = None
     parent_path: str | None = None
     """The action of the parent that waits for this run."""
+    parent_attempt: int | None = None
+    """Which attempt of that action called it; one attempt has one child."""
     app: AppId | None = None
     plan: JsonObject
     plan_hash: str
@@ -69,6 +71,9 @@ class Append:
     posted: int = 0
     """`Loaded.posted`: if more was posted since, a released run is woken at once."""
     snapshot: bytes | None = None
+    tells: tuple[tuple[RunId, bytes], ...] = ()
+    """Messages for other runs. They are posted with the entries, or not at all; to a run that is
+    over, not at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+import psycopg
 
 from flowner.database import Database, Transaction
 from flowner.errors import Conflict, NotFound
@@ -91,13 +94,28 @@ class Journal:
 
         ``claim`` is the owner and the lease, in seconds, of a worker that takes it up at once;
         otherwise every worker is told. A run that is ``queued`` waits for others of its flow.
-        Without ``within`` it commits by itself.
+        Without ``within`` it commits by itself; `Conflict` when the parent's action has its child
+        already.
         """
         creation = Creation(header=header, entries=entries, claim=claim, queued=queued)
-        if within is None:
-            await self._creations.add(creation)
-        else:
+        if within is not None:
             await creating.write(within, [creation])
+            return
+        try:
+            await self._creations.add(creation)
+        except psycopg.errors.UniqueViolation as error:
+            raise Conflict(f"there is a run {header.id} already, or its like") from error
+
+    async def child(self, parent: RunId, path: str, attempt: int) -> RunId | None:
+        """Return the run that an attempt of an action has called; None: none yet."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(
+                "SELECT id FROM journal.run"
+                " WHERE parent = %s AND parent_path = %s AND parent_attempt = %s",
+                (parent, path, attempt),
+            )
+            row = await found.fetchone()
+        return None if row is None else RunId(row["id"])
 
     async def append(self, addition: Append) -> None:
         """Add to a run; returns when it is durable. `Conflict` when the lease is lost."""
@@ -251,7 +269,8 @@ async def open_journal(database: Database) -> AsyncIterator[Journal]:
     async def append(group: Sequence[Append]) -> list[Conflict | None]:
         return await appending.write(database, group)
 
-    creations, appends = Grouped(create), Grouped(append)
+    creations = Grouped(create, partial(creating.is_there, database))
+    appends = Grouped(append, partial(appending.is_there, database))
     writers = [
         asyncio.create_task(creations.run(), name="journal creations"),
         asyncio.create_task(appends.run(), name="journal appends"),

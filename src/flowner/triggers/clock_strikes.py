@@ -49,6 +49,9 @@ class ClockStrikes:
         while True:
             try:
                 await self.strike()
+            except Unavailable as error:
+                _LOG.warning("schedules put off", reason=error.message)
+                await asyncio.sleep(1.0)
             except Exception:  # noqa: BLE001 - the schedule is still there; try again later
                 _LOG.exception("schedules could not be fired; they will be tried again")
                 await asyncio.sleep(1.0)

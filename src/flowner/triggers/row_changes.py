@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 
 from flowner.database import Database, Transaction
+from flowner.errors import Unavailable
 from flowner.identity.cause import RowChanged
 from flowner.rows.feed import CHANNEL, Change, take
 from flowner.rows.standing import Standings
@@ -56,6 +57,10 @@ class RowChanges:
     async def _feed_some(self) -> bool:
         try:
             return await self.feed() == _AT_ONCE
+        except Unavailable as error:
+            _LOG.warning("row changes put off", reason=error.message)
+            await asyncio.sleep(1.0)
+            return False
         except Exception:  # noqa: BLE001 - the changes are still there; try again later
             _LOG.exception("row changes could not be fed; they will be tried again")
             await asyncio.sleep(1.0)

@@ -18,7 +18,7 @@ from flowner.clock import Clock, fresh_run_id
 from flowner.database import Database, Transaction
 from flowner.definitions.flow import Flow, FlowKind, Status
 from flowner.directory.facts import Facts
-from flowner.errors import Code, FlownerError, Invalid, NotFound, Refused, Unavailable
+from flowner.errors import Code, Conflict, FlownerError, Invalid, NotFound, Refused, Unavailable
 from flowner.identity.cause import (
     Called,
     CalledByParent,
@@ -68,6 +68,8 @@ class Occasion:
     """Whether somebody waits for a Response action."""
     parent_path: str | None = None
     """The action of the parent run that waits for this one."""
+    parent_attempt: int | None = None
+    """Which attempt of that action calls it."""
     run: RunId | None = None
     """An id chosen before, by who wants to hear of the run; None: a fresh one."""
 
@@ -163,6 +165,8 @@ class Starter:
             )
             decided = (made, record, fingerprint)
             return await self._begin(occasion, facts, version.flow, decided, within)
+        except (Conflict, Unavailable):  # no refusal: it is begun already, or may be tried again
+            raise
         except FlownerError as error:
             if not isinstance(error, NotFound):
                 kind = version.flow.trigger.flow_kind
@@ -372,6 +376,7 @@ def _header(
         fallback=made.running.fallback,
         parent=made.parent,
         parent_path=occasion.parent_path,
+        parent_attempt=occasion.parent_attempt,
         app=made.app,
         plan=record,
         plan_hash=fingerprint,
