@@ -885,7 +885,7 @@ def a_principals_access(r: Requests) -> Asked:
 def the_directory(r: Requests) -> Asked:
     path = r.random.choice(("systemusers", "teams", "roles", "businessunits", "workflows",
                             "securitygroups", "connectionreferences", "environmentvariablevalues",
-                            "accesstokens", "rowshares", "changes", "columnshares",
+                            "accesstokens", "rowshares", "changes", "principalobjectattributeaccessset",
                             "privileges", "organizations", "roleprivileges", "positions"))  # fmt: skip
     id = r.random.choice(list(r.crowd.directory))
     path = r.random.choice((path, f"{path}/$count", f"{path}({id})", f"{path}({id})"))

@@ -57,7 +57,13 @@ def test_a_list_is_followed(door: Door) -> None:
     door.ask("DELETE", f"accounts({lost})")
     brief = door.make("accounts", name="brief")
     door.ask("DELETE", f"accounts({brief})")
+    token = re.search(r"deltatoken=([^&]+)", unquote(link))
+    assert token is not None
+    count = door.get(f"accounts/$count?$deltatoken={quote(token[1], safe='')}", "ann")
     rows, gone, later = since(door, link)
+    assert (count.status_code, int(count.text)) == (200, len(rows) + len(gone))
+    refused(door.get("accounts/$count?$deltatoken=1", "ann"), 400)
+    refused(door.get("accounts/$count?$deltatoken=1&$filter=name eq 'x'", "ann"), 400)
     assert {row["accountid"]: row["name"] for row in rows} == {made: "made", kept: "kept, changed"}
     assert all(row["@odata.etag"].startswith("W/") and "revenue" not in row for row in rows)
     assert gone == [lost]

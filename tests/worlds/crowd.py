@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 from flowner.access.rights import Right
 from flowner.database import Transaction
 from flowner.rows import registry
+from flowner.rows.describing import metadata_id
 from flowner.rows.seed import BASIC_USER, DELEGATE, ORGANIZATION, SYSTEM_ADMINISTRATOR
 
 TABLES: Final = ("w_item", "w_part")
@@ -33,7 +34,8 @@ MARKER: Final = re.compile(r"zq[0-9a-f]{10}q")
 NUMBER: Final = re.compile(r"(?<![\w.])7\d{6}(?:\.25)?(?![\w.])")
 DEPTHS: Final = (1, 1, 1, 2, 2, 4, 8)
 _FORGOTTEN: Final = (
-    "rowshare", "columnshare", "teammembership", "groupmembership", "roleassignment",
+    "rowshare", "principalobjectattributeaccess", "teammembership", "groupmembership",
+    "roleassignment",
     "roleprivilege", "role", "team", "securitygroup", "fieldpermission", "profileassignment",
     "fieldsecurityprofile", "hierarchyexclusion", "accesstoken",
     "filecontent", "change", "systemuser", "position", "businessunit", "securedcolumn",
@@ -279,8 +281,10 @@ async def load(t: Transaction, crowd: Crowd) -> None:
     for share in await found.fetchall():
         if share["id"] in crowd.rows:
             crowd.rows[share["id"]].shares[share["who"]] = share["mask"]
-    found = await t.execute("SELECT rowid::text AS id, principalid::text AS who, columnname AS name"
-                            " FROM rows.columnshare WHERE readaccess")  # fmt: skip
+    found = await t.execute("SELECT objectid::text AS id, principalid::text AS who,"
+                            " attributelogicalname AS name"
+                            " FROM rows.principalobjectattributeaccess"
+                            " WHERE readaccess")  # fmt: skip
     for share in await found.fetchall():
         if share["id"] in crowd.rows:
             crowd.rows[share["id"]].opened.setdefault(share["who"], set()).add(share["name"])
@@ -510,8 +514,10 @@ async def _shares(t: Transaction, crowd: Crowd, table: str, id: str) -> None:
     if random.random() < 0.2:
         column = next(c for name, c in SECURED if name == table)
         await t.execute(
-            "INSERT INTO rows.columnshare (tablename, rowid, columnname, principalid, readaccess)"
-            " VALUES (%s, %s, %s, %s, true)", (table, id, column, random.choice(everybody)),
+            "INSERT INTO rows.principalobjectattributeaccess (objecttypecode, objectid,"
+            " attributelogicalname, attributeid, principalid, readaccess)"
+            " VALUES (%s, %s, %s, %s, %s, true)",
+            (table, id, column, metadata_id(table, column), random.choice(everybody)),
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flowner.database import Transaction
 from flowner.directory.roles import Roles
-from flowner.directory.securing import Permissions, Positions, Profiles
+from flowner.directory.securing import ColumnShares, Permissions, Positions, Profiles
 from flowner.directory.units import Units
 from flowner.errors import Code, Invalid, Refused
 from flowner.rows import registry, seed
@@ -21,6 +21,10 @@ _READ_MODE: Final = 2
 _MODES: Final = range(6)
 _KINDS: Final = range(4)
 _OF_DIRECTORY: Final = (2, 3)
+_GIVEN: Final = (
+    "roleassignment", "profileassignment", "rowshare", "principalobjectattributeaccess",
+)  # fmt: skip
+"""What names, by `principalid`, whom something is given to."""
 
 
 class Users(Keeper):
@@ -93,7 +97,7 @@ class Teams(Keeper):
         if await owns_rows(asking, [("ownerid", id)]):
             raise Refused("the team owns rows: assign them first", code=Code.ROW_REFERENCED)
         await registry.delete(t, "teammembership", {"teamid": id})
-        for table in ("roleassignment", "profileassignment", "rowshare"):
+        for table in _GIVEN:
             await registry.delete(t, table, {"principalid": id})
         await super().remove(asking, before)
 
@@ -103,6 +107,7 @@ KEEPERS: Final[Mapping[str, Keeper]] = {
     "fieldpermission": Permissions(),
     "fieldsecurityprofile": Profiles(),
     "position": Positions(),
+    "principalobjectattributeaccess": ColumnShares(),
     "role": Roles(),
     "systemuser": Users(),
     "team": Teams(),

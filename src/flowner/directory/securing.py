@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from flowner.database import Transaction
 from flowner.errors import AccessDenied, Code, Invalid, Refused
 from flowner.rows import registry
 from flowner.rows.asking import Asking
+from flowner.rows.columns import require_sharing, require_unshared
+from flowner.rows.describing import metadata_id
 from flowner.rows.keeping import Keeper, Row
 from flowner.values import JsonObject
 
 _ALLOWED: Final = 4
 _PERMITS: Final = ("canread", "cancreate", "canupdate")
+_SHARED: Final = ("attributeid", "objectid", "principalid")
 _OF: Final = ("fieldsecurityprofileid", "entityname", "attributelogicalname")
 
 
@@ -104,6 +108,63 @@ class Permissions(Keeper):
         """Take a permission back."""
         _require_administrator(asking)
         await super().remove(asking, before)
+
+
+class ColumnShares(Keeper):
+    """Keeps what is shared of a secured column in one row, with a user or a team.
+
+    Who shares the row, and may do with the column themselves what they share, writes it.
+    """
+
+    async def create(self, asking: Asking, row: Row) -> JsonObject:
+        """Share a column: `attributeid` says which, `objectid` the row, `principalid` with whom."""
+        for name in _SHARED:
+            if not row.get(name):
+                raise Invalid(f"a share of a column has `{name}`", code=Code.BAD_BODY)
+        t, id, whom = asking.transaction, str(row["objectid"]), str(row["principalid"])
+        table, column = await _secured(t, str(row["attributeid"]))
+        await asking.memory.of(whom, t)
+        about = await asking.about(table)
+        await require_sharing(about, id, column, **_accesses(row))
+        await require_unshared(about, id, column, whom)
+        is_team = await registry.select(t, "team", {"teamid": whom})
+        made = row | {"objecttypecode": table, "attributelogicalname": column}
+        return await super().create(
+            asking, made | {"principalidtype": "team" if is_team else "systemuser"}
+        )
+
+    async def change(self, asking: Asking, before: Mapping[str, Any], change: Row) -> JsonObject:
+        """Change what is shared; of what and with whom stays."""
+        for name in (*_SHARED, "objecttypecode", "attributelogicalname", "principalidtype"):
+            if name in change and str(change[name]) != str(before[name]):
+                raise Refused(f"`{name}` of a share of a column stays as it is")
+        await self._judge(asking, before, _accesses({**before, **change}))
+        return await super().change(asking, before, change)
+
+    async def remove(self, asking: Asking, before: Mapping[str, Any]) -> None:
+        """End a share; with effect at once."""
+        await self._judge(asking, before, {"read": False, "update": False})
+        key = "principalobjectattributeaccessid"
+        await registry.delete(asking.transaction, asking.table.name, {key: before[key]})
+
+    async def _judge(
+        self, asking: Asking, share: Mapping[str, Any], accesses: dict[str, bool]
+    ) -> None:
+        about = await asking.about(str(share["objecttypecode"]))
+        column = str(share["attributelogicalname"])
+        await require_sharing(about, str(share["objectid"]), column, **accesses)
+
+
+def _accesses(share: Mapping[str, Any]) -> dict[str, bool]:
+    return {what: bool(share.get(f"{what}access")) for what in ("read", "update")}
+
+
+async def _secured(transaction: Transaction, attribute: str) -> tuple[str, str]:
+    """Return the table and the secured column that have an id; `Invalid` where none has."""
+    for row in await registry.select(transaction, "securedcolumn", {}):
+        if metadata_id(row["tablename"], row["columnname"]) == attribute:
+            return str(row["tablename"]), str(row["columnname"])
+    raise Invalid(f"`attributeid` is `{attribute}`, which is no secured column's")
 
 
 def _require_administrator(asking: Asking) -> None:

@@ -42,6 +42,7 @@ SYSTEM_TABLES: Final = {
     "roleprivileges": "roleprivilegescollection",
     "fieldsecurityprofile": "fieldsecurityprofiles",
     "fieldpermission": "fieldpermissions",
+    "principalobjectattributeaccess": "principalobjectattributeaccessset",
     "asyncoperation": "asyncoperations",
 }
 """Our own tables that can be read as rows, with their set names. What each is called besides is in
@@ -51,7 +52,7 @@ KEPT: Final = frozenset(
     {
         "businessunit", "role", "systemuser", "team", "workflow", "connectionreference",
         "environmentvariabledefinition", "environmentvariablevalue", "position",
-        "fieldsecurityprofile", "fieldpermission",
+        "fieldsecurityprofile", "fieldpermission", "principalobjectattributeaccess",
     }
 )  # fmt: skip
 """Those of them that are written as rows, each by the keeper of its rules."""
@@ -63,6 +64,7 @@ _PRIMARY_NAMES = {
     "environmentvariablevalue": "value",
     "roleprivileges": "roleprivilegeid",
     "fieldpermission": "attributelogicalname",
+    "principalobjectattributeaccess": "attributelogicalname",
 }
 STAMPS: Final = frozenset(
     {

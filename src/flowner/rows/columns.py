@@ -13,6 +13,7 @@ from psycopg import sql
 from flowner.access.rights import ColumnRights, Right
 from flowner.errors import AccessDenied, Code, Conflict, Invalid
 from flowner.rows.asking import Asking, fetch, guid
+from flowner.rows.describing import metadata_id
 from flowner.rows.shapes import without
 from flowner.values import JsonObject, PrincipalId
 
@@ -57,6 +58,27 @@ async def share_column(
 
     `Conflict` (0x8004f50b) when it is shared with the principal already.
     """
+    await require_sharing(asking, id, column, read=read, update=update)
+    key = guid(id, asking.table)
+    await require_unshared(asking, key, column, principal)
+    await asking.transaction.execute(
+        "INSERT INTO rows.principalobjectattributeaccess (objecttypecode, objectid,"
+        " attributelogicalname, attributeid, principalid, readaccess, updateaccess)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (
+            asking.table.name, key, column, metadata_id(asking.table.name, column), principal,
+            read, update,
+        ),
+    )  # fmt: skip
+
+
+async def require_sharing(
+    asking: Asking, id: str, column: str, *, read: bool, update: bool
+) -> None:
+    """Raise unless the caller may share a secured column of a row for this.
+
+    They may share the row, and do themselves what they share.
+    """
     asking.require(Right.SHARE)
     await fetch(asking, id, Right.SHARE, [asking.table.key])
     if (asking.table.name, column) not in asking.standings[0].columns:
@@ -70,12 +92,16 @@ async def share_column(
             f"{asking.standings[0].name} may not read the secured column `{column}`",
             code=Code.COLUMN_READ_MISSING,
         )
-    done = await asking.transaction.execute(
-        "INSERT INTO rows.columnshare (tablename, rowid, columnname, principalid, readaccess,"
-        " updateaccess) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (asking.table.name, key, column, principal, read, update),
+
+
+async def require_unshared(asking: Asking, key: str, column: str, principal: str) -> None:
+    """Raise where the column of the row is shared with the principal already."""
+    found = await asking.transaction.execute(
+        "SELECT 1 AS one FROM rows.principalobjectattributeaccess WHERE objecttypecode = %s"
+        " AND objectid = %s AND attributelogicalname = %s AND principalid = %s",
+        (asking.table.name, key, column, principal),
     )
-    if done.rowcount == 0:
+    if await found.fetchone() is not None:
         raise Conflict(
             f"the column `{column}` of this row is shared with `{principal}` already",
             code=Code.COLUMN_SHARED_TWICE,
@@ -90,8 +116,9 @@ def _rights(asking: Asking, column: str) -> ColumnRights:
 async def _shared(asking: Asking, key: str, column: str, what: str) -> bool:
     found = await asking.transaction.execute(
         sql.SQL(
-            "SELECT 1 AS one FROM rows.columnshare WHERE tablename = %s AND rowid = %s"
-            " AND columnname = %s AND {} AND principalid = ANY(%s::uuid[])"
+            "SELECT 1 AS one FROM rows.principalobjectattributeaccess WHERE objecttypecode = %s"
+            " AND objectid = %s AND attributelogicalname = %s AND {}"
+            " AND principalid = ANY(%s::uuid[])"
         ).format(sql.Identifier(what)),
         (asking.table.name, key, column, sorted(asking.standings[0].holders)),
     )

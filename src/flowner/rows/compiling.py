@@ -50,8 +50,9 @@ _PATTERNS: Final = {
     TextTest.ENDS_WITH: "%{}",
 }
 _SEEN = """
-CASE WHEN EXISTS (SELECT 1 FROM rows.columnshare s WHERE s.tablename = {table}
-    AND s.rowid = {row}.{key} AND s.columnname = {name} AND s.readaccess
+CASE WHEN EXISTS (SELECT 1 FROM rows.principalobjectattributeaccess s
+    WHERE s.objecttypecode = {table} AND s.objectid = {row}.{key}
+    AND s.attributelogicalname = {name} AND s.readaccess
     AND s.principalid = ANY({holders}::uuid[])) THEN {row}.{column} END
 """
 _DEEPEST: Final = 12

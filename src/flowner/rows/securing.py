@@ -26,7 +26,7 @@ async def secure_no_more(t: Transaction, table: str, columns: Sequence[str] | No
     for kept, of, column in (
         ("securedcolumn", "tablename", "columnname"),
         ("fieldpermission", "entityname", "attributelogicalname"),
-        ("columnshare", "tablename", "columnname"),
+        ("principalobjectattributeaccess", "objecttypecode", "attributelogicalname"),
     ):
         await t.execute(
             sql.SQL(

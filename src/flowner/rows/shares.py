@@ -159,10 +159,13 @@ async def write_share(
 
 async def forget_shares(asking: Asking, key: str) -> None:
     """Remove what was shared of a row that is no more."""
-    for table in ("rowshare", "columnshare"):
+    for table, of, row in (
+        ("rowshare", "tablename", "rowid"),
+        ("principalobjectattributeaccess", "objecttypecode", "objectid"),
+    ):
         await asking.transaction.execute(
-            sql.SQL("DELETE FROM rows.{} WHERE tablename = %s AND rowid = %s").format(
-                sql.Identifier(table)
+            sql.SQL("DELETE FROM rows.{} WHERE {} = %s AND {} = %s").format(
+                *map(sql.Identifier, (table, of, row))
             ),
             (asking.table.name, key),
         )

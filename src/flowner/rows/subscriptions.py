@@ -133,8 +133,9 @@ async def _as_seen(transaction: Transaction, standing: Standing, change: Change)
     if not dark:
         return change
     found = await transaction.execute(
-        "SELECT columnname AS name FROM rows.columnshare WHERE tablename = %s AND rowid = %s"
-        " AND readaccess AND principalid = ANY(%s::uuid[])",
+        "SELECT attributelogicalname AS name FROM rows.principalobjectattributeaccess"
+        " WHERE objecttypecode = %s AND objectid = %s AND readaccess"
+        " AND principalid = ANY(%s::uuid[])",
         (change.table, change.id, sorted(standing.holders)),
     )
     shared = {row["name"] for row in await found.fetchall()}

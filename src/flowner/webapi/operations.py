@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from flowner.rows.catalogue import Table
-from flowner.webapi import associating, holding, overview, redefining, sharing
+from flowner.webapi import associating, giving, holding, overview, redefining, sharing
 from flowner.webapi.addresses import Segment
 from flowner.webapi.calls import Call
 from flowner.webapi.requests import Answer
@@ -40,6 +40,11 @@ OF_ROWS: Final[dict[str, dict[str, tuple[str, _Bound]]]] = {
         "RetrieveUserPrivileges": ("GET", holding.of_principal),
         "RetrieveUserPrivilegeByPrivilegeName": ("GET", holding.of_name),
         "RetrieveUserSetOfPrivilegesByNames": ("GET", holding.of_names),
+    },
+    "role": {
+        "AddPrivilegesRole": ("POST", giving.add),
+        "ReplacePrivilegesRole": ("POST", giving.replace),
+        "RemovePrivilegeRole": ("POST", giving.remove),
     },
     "team": {
         **_OF_PRINCIPALS,

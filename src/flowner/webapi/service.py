@@ -179,6 +179,8 @@ async def _of_set(call: Call, path: list[Segment]) -> Answer:
         return await rows.create_row(call, table) if method == "POST" else no_method(call.request)
     last = path[1].name
     if len(path) == 2 and last == "$count" and method == "GET":
+        if "$deltatoken" in call.request.options():
+            return await tracking.answer_tracked_count(call, table)
         return await lists.answer_count(call, table)
     bound = actions.OF_SETS.get(last.removeprefix(_SPACE))
     if len(path) == 2 and bound is not None and last.startswith(_SPACE):

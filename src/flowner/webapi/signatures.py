@@ -37,6 +37,7 @@ def _action(
 _ROW, _ROWS, _TEXT, _GUID = (
     "mscrm.crmbaseentity", "Collection(mscrm.crmbaseentity)", "Edm.String", "Edm.Guid",
 )  # fmt: skip
+_PRIVILEGES = "Collection(mscrm.RolePrivilege)"
 _LABELS = "Collection(mscrm.OneToManyRelationshipMetadata)"
 _CHOICE: Final = dict.fromkeys(
     ("OptionSetName", "EntityLogicalName", "AttributeLogicalName"), _TEXT
@@ -64,6 +65,9 @@ SIGNATURES: Final = (
     _action("RevokeAccess", Target=_ROW, Revokee="mscrm.principal"),
     _action("AddMembersTeam", None, "mscrm.team", Members="Collection(mscrm.systemuser)"),
     _action("RemoveMembersTeam", None, "mscrm.team", Members="Collection(mscrm.systemuser)"),
+    _action("AddPrivilegesRole", None, "mscrm.role", Privileges=_PRIVILEGES),
+    _action("ReplacePrivilegesRole", None, "mscrm.role", Privileges=_PRIVILEGES),
+    _action("RemovePrivilegeRole", None, "mscrm.role", PrivilegeId=_GUID),
     _action("InsertOptionValue", "mscrm.InsertOptionValueResponse", Value="Edm.Int32", **_OPTION),
     _action("UpdateOptionValue", Value="Edm.Int32", MergeLabels="Edm.Boolean", **_OPTION),
     _action("DeleteOptionValue", Value="Edm.Int32", **_CHOICE),

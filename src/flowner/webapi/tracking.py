@@ -65,6 +65,23 @@ async def answer_tracked(call: Call, table: Table) -> Answer:
         return await _changes(call, asking, listing, (since, skip))
 
 
+async def answer_tracked_count(call: Call, table: Table) -> Answer:
+    """Answer ``accounts/$count?$deltatoken=…``: how many changes there are to be told."""
+    options = call.request.options()
+    unknown = sorted(set(options) - {"$deltatoken"})
+    if unknown:
+        raise Invalid(f"`{unknown[0][:40]}` does not go with change tracking", code=Code.BAD_QUERY)
+    async with call.rooms.store.asking(call.caller, table.name, call.transaction) as asking:
+        asking.require(Right.READ)
+        listing = read_options({"$select": table.key}, table)
+        since = await tracking.read_token(asking, options["$deltatoken"])
+        count, after, goes_on = 0, None, True
+        while goes_on:
+            found, removed, goes_on = await _told(call, asking, listing, (since, after))
+            count, after = count + len(found) + len(removed), max([*found, *removed], default=None)
+    return Answer(content=str(count).encode(), media_type="text/plain")
+
+
 async def _whole(
     call: Call,
     asking: Asking,
