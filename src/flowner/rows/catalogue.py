@@ -11,7 +11,7 @@ from psycopg.sql import Composable
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
 from flowner.rows.associations import Association, read_associations
-from flowner.rows.describing import Described, Relation, described, key_of
+from flowner.rows.describing import Described, Key, Relation, described, key_of
 from flowner.rows.relations import (
     guessed_relations,
     read_described,
@@ -99,8 +99,8 @@ class Table:
     description: str = ""
     described: Mapping[str, Described] = field(default_factory=dict)
     """What was said of some columns when they were made."""
-    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Columns of each alternate key, by its schema name."""
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    """Alternate keys by schema name, whether they are active or not."""
     outgoing: tuple[Relation, ...] = ()
     """From lookups of this table."""
     incoming: tuple[Relation, ...] = ()
@@ -237,6 +237,11 @@ class Catalogue:
         """Read again: somebody changed a table."""
         self._by_name = {}
 
+    async def follow(self) -> None:
+        """Read again, for ever, whenever a table was changed by whatever process."""
+        async for _ in self.database.listen("flowner_catalogue"):
+            self.forget()
+
 
 async def logical_name(transaction: Transaction, name: str) -> str:
     """Return the logical name of a table that is called by it or by its set name.
@@ -282,7 +287,7 @@ def _table(
     row: Mapping[str, Any],
     columns: Mapping[str, Type],
     said: Mapping[str, Described],
-    keys: Mapping[str, tuple[str, ...]],
+    keys: Mapping[str, Key],
     relations: Sequence[Relation],
 ) -> Table:
     name = row["name"]
