@@ -81,10 +81,7 @@ class Metadata:
             async with self._database.transaction() as transaction:
                 await create(transaction, name, owned=owned)
                 for column, type in {primary_name: Type.TEXT, **types}.items():
-                    await transaction.execute(add_statement(name, column, type))
-                    if type is Type.LOOKUP:
-                        index = lookup_index(name, column)
-                        await transaction.execute(index.statement(beside_others=False))
+                    await _add_column(transaction, name, column, type)
                 await transaction.execute(
                     "INSERT INTO rows.tablemetadata (logicalname, entitysetname, displayname,"
                     " primaryname) VALUES (%s, %s, %s, %s)",
@@ -116,6 +113,13 @@ class Metadata:
                     await build(connection, index)
         except Conflict:
             raise Conflict(f"`{table}` has a column `{column}` already") from None
+
+
+async def _add_column(t: Transaction, table: str, column: str, type: Type) -> None:
+    """Add a column to a table that nobody else knows yet."""
+    await t.execute(add_statement(table, column, type))
+    if type is Type.LOOKUP:
+        await t.execute(lookup_index(table, column).statement(beside_others=False))
 
 
 def add_statement(table: str, column: str, type: Type) -> sql.Composed:
