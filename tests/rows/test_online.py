@@ -376,3 +376,25 @@ def test_what_another_process_changed_is_noticed(site: Site, run: Callable[..., 
         following.cancel()
 
     run(noticed())
+
+
+def test_a_change_that_is_heard_of_while_tables_are_read_is_not_missed(
+    site: Site, run: Callable[..., Any]
+) -> None:
+    async def heard() -> None:
+        ours = Catalogue(site.house.database)
+        async with site.house.database.transaction() as t:
+            await t.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            await t.execute("SELECT 1")
+            await site.house.making.add_column(await site.table("o_other"), "o_late", text("o_l"))
+            reading = asyncio.create_task(ours.tables(t))
+            await asyncio.sleep(0)
+            ours.forget()
+            await reading
+            known = ours.known("o_other")
+            assert known is not None
+            assert "o_late" not in known.columns
+        async with site.house.database.connection() as t:
+            assert "o_late" in (await ours.table("o_other", t)).columns
+
+    run(heard())

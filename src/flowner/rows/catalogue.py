@@ -207,13 +207,15 @@ class Catalogue:
 
     database: Database
     _by_name: dict[str, Table] = field(default_factory=dict)
+    _changes: int = 1
+    """Changes that we know of, and how many of them were known when the tables were last read."""
+    _seen: int = 0
 
     async def table(self, name: str, transaction: Transaction) -> Table:
         """Return a table by logical or set name; `NotFound` when there is none."""
-        found = self._by_name.get(name)
+        found = self._by_name.get(name) if self._seen == self._changes else None
         if found is None:
-            self._by_name = await _read(transaction)
-            found = self._by_name.get(name)
+            found = (await self._renewed(transaction)).get(name)
         if found is None:
             raise NotFound(f"there is no table `{name}`")
         return found
@@ -224,8 +226,9 @@ class Catalogue:
 
     async def tables(self, transaction: Transaction) -> list[Table]:
         """Return every table, by logical name."""
-        self._by_name = self._by_name or await _read(transaction)
-        found = {table.name: table for table in self._by_name.values()}
+        is_new = self._seen == self._changes
+        known = self._by_name if is_new else await self._renewed(transaction)
+        found = {table.name: table for table in known.values()}
         return [found[name] for name in sorted(found)]
 
     @property
@@ -234,13 +237,21 @@ class Catalogue:
         return self._by_name
 
     def forget(self) -> None:
-        """Read again: somebody changed a table."""
-        self._by_name = {}
+        """Read again when next asked: somebody changed a table."""
+        self._changes += 1
 
     async def follow(self) -> None:
-        """Read again, for ever, whenever a table was changed by whatever process."""
+        """Forget, for ever, whenever a table was changed by whatever process."""
         async for _ in self.database.listen("flowner_catalogue"):
             self.forget()
+
+    async def _renewed(self, transaction: Transaction) -> Mapping[str, Table]:
+        # A change that we hear of while we read may not be in what we read.
+        changes = self._changes
+        found = await _read(transaction)
+        if changes >= self._seen:
+            self._by_name, self._seen = found, changes
+        return found
 
 
 async def logical_name(transaction: Transaction, name: str) -> str:
