@@ -219,7 +219,8 @@ async def longest_pause(database: Database, during: Callable[[], Awaitable[objec
     values = {"name": "written", "by": ORGANIZATION, "unit": ORGANIZATION}
 
     async def write() -> None:
-        async with database.connection() as connection:
+        async with database.aside() as connection:
+            await connection.execute("SET lock_timeout = 0")
             while not done.is_set():
                 code = f"W{time.perf_counter_ns()}"
                 begun = time.perf_counter()
