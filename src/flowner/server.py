@@ -178,7 +178,11 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> Async
     ):
         vault = Vault(database, keys)
         signing = await vault.kept(_SERVER, "signing", lambda: Secret(secrets.token_urlsafe(32)))
-        yield _build(settings, clock, (database, journal, vault), signing)
+        house = _build(settings, clock, (database, journal, vault), signing)
+        try:
+            yield house
+        finally:
+            await house.making.keys.close()
 
 
 async def rotate_key(settings: Settings) -> int:
@@ -202,7 +206,10 @@ def _key_file(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def at_work(house: House) -> AsyncIterator[None]:
-    """Move runs, feed row triggers and fire schedules while the block lasts; then drain."""
+    """Move runs, feed row triggers and fire schedules while the block lasts; then drain.
+
+    Indexes of tables that broke off are built, and what others change of tables is noticed.
+    """
     house.starter.taker = Taker(
         claim=lambda: house.dispatcher.claim if house.dispatcher.has_room else None,
         take_up=lambda header, first: house.dispatcher.take_up(
@@ -212,6 +219,8 @@ async def at_work(house: House) -> AsyncIterator[None]:
     feeding = [
         asyncio.create_task(house.row_changes.run(), name="row changes"),
         asyncio.create_task(house.clock_strikes.run(), name="clock strikes"),
+        asyncio.create_task(house.making.keys.run(), name="indexes"),
+        asyncio.create_task(house.store.catalogue.follow(), name="catalogue"),
     ]
     moving = asyncio.create_task(house.dispatcher.run(), name="dispatcher")
     try:
