@@ -55,5 +55,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "people": ("ada", "/admin/people"),
     "person": ("ada", "/admin/people/{people[leo]}"),
     "applications": ("ada", "/admin/apps"),
+    "audit": ("ada", "/admin/audit"),
+    "audit-refused": ("ada", "/admin/audit?refused=1&rule=instant.invoker"),
+    "audit-acts": ("ada", "/admin/audit?tab=acts"),
     "not-found": ("ada", "/nowhere"),
 }

@@ -16,6 +16,7 @@ from flowner.identity.activation import used_bindings
 from flowner.identity.verdict import Refusal
 from flowner.identity.world import World
 from flowner.rows import registry
+from flowner.rows.auditing import Act, note
 from flowner.rows.facts import own_connections, read_flow_facts, read_world
 from flowner.rows.lending import read_choices
 from flowner.sdk.connector import Connector
@@ -97,6 +98,8 @@ class Consent:
                 "connectioninstanceid": connection,
             }
             await registry.insert(transaction, "invokerchoice", choice, by=person)
+            chosen: JsonObject = {"key": key, "account": facts.account}
+            await note(transaction, Act.CHOICE_MADE, of, by=person, about=person, after=chosen)
 
     async def asked(
         self, person: PrincipalId, of: FlowId | AppId, *, for_app: bool = False
@@ -125,9 +128,10 @@ class Consent:
         async with self._database.transaction() as transaction:
             mine = {"principalid": person}
             gone = await registry.delete(transaction, "invokerchoice", mine | {"workflowid": of})
-            return gone + await registry.delete(
-                transaction, "invokerchoice", mine | {"canvasappid": of}
-            )
+            gone += await registry.delete(transaction, "invokerchoice", mine | {"canvasappid": of})
+            if gone:
+                await note(transaction, Act.CHOICE_WITHDRAWN, of, by=person, about=person)
+            return gone
 
     def _ids(self, connector: str) -> tuple[str, ...]:
         known = self._connectors.get(connector)

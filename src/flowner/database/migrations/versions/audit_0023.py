@@ -40,28 +40,29 @@ _TABLES = (
     )
     """,
     """
-    CREATE TABLE journal.audit (
+    CREATE TABLE rows.audit (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         at timestamptz NOT NULL DEFAULT now(),
         by uuid,
+        actor uuid,
         act text NOT NULL,
-        kind text NOT NULL,
-        target text NOT NULL,
+        target uuid NOT NULL,
         name text NOT NULL,
         about uuid,
+        aboutname text,
         before jsonb,
         after jsonb
     )
     """,
     """
-    CREATE FUNCTION journal.keep() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION rows.keep_audit() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         RAISE EXCEPTION 'the audit is only ever added to';
     END $$
     """,
     """
-    CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON journal.audit
-    FOR EACH STATEMENT EXECUTE FUNCTION journal.keep()
+    CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON rows.audit
+    FOR EACH STATEMENT EXECUTE FUNCTION rows.keep_audit()
     """,
 )
 _OLD = """
@@ -106,16 +107,21 @@ _INDEXES = (
         f" WHERE {column} IS NOT NULL"
         for column in ("reference", "lender", "actor")
     ),
+    "CREATE INDEX action_by_connector ON journal.action (connector, at)",
     "CREATE INDEX action_by_operation ON journal.action (operation, at)",
-    "CREATE INDEX action_by_rule ON journal.action (rule, at)"
-    " WHERE rule <> 'action.connection'",
+    "CREATE INDEX action_by_run_rule ON journal.action (run_rule, at)"
+    " WHERE run_rule <> 'instant.invoker' AND run_rule <> 'automated.owner'",
+    "CREATE INDEX action_by_rule ON journal.action (rule, at) WHERE rule <> 'action.connection'",
     "CREATE INDEX action_by_status ON journal.action (status, at) WHERE status <> 'Succeeded'",
     "CREATE INDEX action_refused ON journal.action (at) WHERE refused",
     "CREATE INDEX action_fallback ON journal.action (at) WHERE fallback",
     "CREATE INDEX action_unplanned ON journal.action (at) WHERE NOT planned",
-    "CREATE INDEX audit_by_person ON journal.audit (by, id)",
-    "CREATE INDEX audit_by_about ON journal.audit (about, id)",
-    "CREATE INDEX audit_by_target ON journal.audit (target, id)",
+    *(
+        f"CREATE INDEX audit_by_{one} ON rows.audit ({one}, id)"
+        for one in ("by", "about", "target")
+    ),
+    "CREATE INDEX audit_by_act ON rows.audit (act, id)",
+    "CREATE INDEX audit_by_time ON rows.audit (at)",
 )
 
 
