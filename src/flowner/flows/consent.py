@@ -87,17 +87,9 @@ class Consent:
                         f" is for `{wanted}`",
                         code=Code.INVALID_CONNECTION,
                     )
-            where = {
-                ("canvasappid" if for_app else "workflowid"): of,
-                "principalid": person,
-                "bindingkey": key,
-            }
-            await registry.delete(transaction, "invokerchoice", where)
-            choice = where | {
-                "connectorid": facts.connector,
-                "connectioninstanceid": connection,
-            }
-            await registry.insert(transaction, "invokerchoice", choice, by=person)
+            of_what = "canvasappid" if for_app else "workflowid"
+            where = {of_what: of, "principalid": person, "bindingkey": key}
+            await _choose(transaction, where, facts)
             chosen: JsonObject = {"key": key, "account": facts.account}
             await note(transaction, Act.CHOICE_MADE, of, by=person, about=person, after=chosen)
 
@@ -178,6 +170,18 @@ class Consent:
         if not found:
             raise Refused(f"nothing uses a connection `{key}`", code=Code.INVALID_CONNECTION)
         return found
+
+
+async def _choose(
+    transaction: Transaction, where: dict[str, str], connection: ConnectionFacts
+) -> None:
+    """Put a choice in the place of the one before."""
+    await registry.delete(transaction, "invokerchoice", where)
+    choice = where | {
+        "connectorid": connection.connector,
+        "connectioninstanceid": connection.id,
+    }
+    await registry.insert(transaction, "invokerchoice", choice, by=connection.owner)
 
 
 def _asked(

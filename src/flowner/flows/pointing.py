@@ -17,7 +17,7 @@ from flowner.rows.auditing import Act, note
 from flowner.rows.callers import Caller
 from flowner.rows.facts import read_connection_facts, read_flow_facts, read_world
 from flowner.triggers.published import Published
-from flowner.values import ConnectionId, FlowId, PrincipalId
+from flowner.values import ConnectionId, FlowId, JsonObject, PrincipalId
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,10 @@ async def point(
     key = str(row["connectionreferenceid"])
     await registry.update(transaction, "connectionreference", key, change, by=by)
     moved = await using(transaction, published, reference)
-    await note(
-        transaction,
-        Act.REFERENCE_POINTED,
-        key,
-        by=Caller(by, actor),
-        before={"account": await _account(transaction, row["connectioninstanceid"])},
-        after={"account": to.account, "flows": [one.name for one in moved]},
-    )
+    before: JsonObject = {"account": await _account(transaction, row["connectioninstanceid"])}
+    after: JsonObject = {"account": to.account, "flows": [one.name for one in moved]}
+    acting = Caller(by, actor)
+    await note(transaction, Act.REFERENCE_POINTED, key, by=acting, before=before, after=after)
     for one in moved:
         await _lend(transaction, published, one.flow, (reference, connection), by)
     return moved
