@@ -45,6 +45,7 @@ PAGES: dict[str, tuple[str, str]] = {
         "ada",
         "/flows/{flow[as_modifier]}/who?modified={people[noor]}&owner={people[bob]}",
     ),
+    "who-people": ("ada", "/flows/{flow[greet]}/who?text=li"),
     "who-clock": ("ada", "/flows/{flow[summary]}/who"),
     "new-flow": ("ada", "/flows/new"),
     "import": ("ada", "/flows/import"),
