@@ -205,7 +205,9 @@ async def read_world(
         }
     )
     connections = await _all(transaction, _CONNECTIONS, (wanted, wanted))
-    everyone = {*asked, *(row["owner"] for row in connections), *(row["by"] for row in lends)}
+    co_owners = {one.holder for one in facts.shares if one.role is FlowRole.CO_OWNER}
+    owners = {row["owner"] for row in connections}
+    everyone = {*asked, *co_owners, *owners, *(row["by"] for row in lends)}
     return World(
         principals=await read_principals(transaction, everyone),
         references={row["name"].lower(): _reference(row) for row in pointers},
