@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 import pytest
 
 from flowner.demo.company import FLOWS
+from flowner.flows.running import Press
 from flowner.portal.spreadsheets import cell
+from flowner.values import RunId
 from portal.conftest import Fernwood
 from portal.test_pages import quiet
+from worlds import written
 
 Client = Callable[[str], httpx.Client]
 
@@ -165,3 +170,60 @@ def test_an_address_may_say_anything(
 )
 def test_no_cell_is_a_formula(value: Any, expected: str) -> None:
     assert cell(value) == expected
+
+
+@pytest.fixture
+def busy() -> Iterator[str]:
+    """Return the address of a service that is busy when it is asked first, and says so."""
+    asked: list[str] = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200 if len(asked) > 1 else 503)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(b'{"error": {"message": "back in a minute"}}')
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_every_attempt_has_its_error_on_the_card_and_its_line_in_the_audit(
+    fernwood: Fernwood, client_as: Client, known_pages: Callable[[str], Any], busy: str
+) -> None:
+    house, ada = fernwood.house, fernwood.company.people["ada"]
+    policy = {"type": "fixed", "count": 1, "interval": "PT5S"}
+    ask = {"type": "Http", "runAfter": {}, "inputs": {"method": "GET", "uri": busy}}
+    ask["inputs"]["retryPolicy"] = policy
+    (made,) = written.package(written.BUTTON, {"Ask": ask}, {}).flows
+    flow = fernwood.do(house.publishing.create(made, ada))
+    fernwood.do(house.turning.on(flow, ada))
+
+    async def pressed() -> RunId:
+        run = house.running.fresh_run()
+        with house.replies.expect(run) as (_, end):
+            await house.running.press(Press(flow=flow, by=ada, inputs={}), run=run)
+            await end
+        return run
+
+    run = fernwood.do(pressed())
+    page = known_pages("ada")
+    page.goto(f"{fernwood.address}/flows/{flow}/runs/{run}?card=Ask")
+    attempts = page.locator("section", has=page.get_by_role("heading", name="Attempts"))
+    assert attempts.locator("li").count() == 1
+    said = attempts.locator("li").inner_text()
+    assert "ServiceUnavailable" in said
+    assert "back in a minute" in said
+    second, first = found(client_as("ada"), fernwood, f"flow={flow}")
+    assert (first["attempt"], first["status"], first["code"]) == (
+        "1",
+        "Failed",
+        "ServiceUnavailable",
+    )
+    assert (second["attempt"], second["status"]) == ("2", "Succeeded")
