@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from flowner.access.vocabulary import ConnectionRole, FlowRole
+from flowner.database.migrations.versions import audit_0023
 from flowner.directory.provisioning import PersonSaid
 from flowner.errors import Code
 from flowner.flows.auditing import Act, WantedActions, WantedActs, act_json, action_json
@@ -231,3 +232,32 @@ def test_everything_is_read_however_much(run, living, monkeypatch) -> None:
     found = run(every())
     assert len(found) > 5
     assert found == sorted(set(found), reverse=True)
+
+
+def test_what_ran_before_there_was_an_audit_is_taken_over(run, living, refused) -> None:
+    """What the migration reads from the journal is what was recorded, less the operation."""
+    flow, _, connection = run(living.borrowed("olga", "olga"))
+    olga = run(living.person("olga"))
+    run(living.house.turning.on(flow, olga))
+    run(living.pressed(flow, "olga"))
+    run(living.house.connections.take_back(connection, flow, olga))
+    run(living.pressed(flow, "olga"))
+    run(living.house.sharing.share(flow, run(living.person("una")), FlowRole.RUN_ONLY, olga))
+    run(living.house.directory.set_enabled(run(living.person("una")), enabled=False))
+    refused(living.press(flow, "una"))
+    every = "SELECT * FROM journal.action ORDER BY run, seq"
+
+    async def taken_over() -> tuple[list[Any], list[Any]]:
+        async with (
+            living.house.database.connection() as connection,
+            connection.transaction(force_rollback=True),
+        ):
+            recorded = await (await connection.execute(every)).fetchall()
+            for statement in ("DELETE FROM journal.action", *audit_0023.TAKEN_OVER):
+                await connection.execute(statement.encode())
+            return recorded, await (await connection.execute(every)).fetchall()
+
+    recorded, taken = run(taken_over())
+    assert {one["status"] for one in recorded} >= {"Succeeded", "Failed"}
+    assert {one["refused"] for one in recorded} == {True, False}
+    assert taken == [one | {"connector": None, "operation": None} for one in recorded]

@@ -96,6 +96,8 @@ INSERT INTO journal.action (run, seq, at, path, flow, initiator, fallback, statu
 SELECT id, 0, started, '', flow, initiator, false, status, coalesce(code, ''), 1, true, true
 FROM journal.run WHERE principal IS NULL AND ended IS NOT NULL
 """
+TAKEN_OVER = (_OLD, _REFUSED)
+"""What fills the table from the runs that there are."""
 _INDEXES = (
     "CREATE INDEX action_by_time ON journal.action (at, run, seq)",
     *(
@@ -126,5 +128,5 @@ _INDEXES = (
 
 
 def upgrade() -> None:
-    for statement in (*_TABLES, _OLD, _REFUSED, *_INDEXES):
+    for statement in (*_TABLES, *TAKEN_OVER, *_INDEXES):
         op.execute(statement)
