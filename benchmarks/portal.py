@@ -42,6 +42,9 @@ PAGES = {
     "new flow": "/flows/new",
     "ownership": "/admin/ownership",
     "people": "/admin/people",
+    "audit": "/admin/audit",
+    "audit, filtered": "/admin/audit?account=ada%40fernwood.example&status=Succeeded",
+    "audit, acts": "/admin/audit?tab=acts",
 }
 
 

@@ -39,6 +39,7 @@ from flowner.engine.worker import Worker
 from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.auditing import Auditing
 from flowner.flows.cancelling import Cancelling
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
@@ -140,6 +141,7 @@ class House:
     explain: Explain
     foretelling: Foretelling
     audience: Audience
+    auditing: Auditing
     estate: Estate
     administering: Administering
     portfolio: Portfolio
@@ -329,6 +331,7 @@ def _build(
         explain=explain,
         foretelling=Foretelling(database, explain, published),
         audience=Audience(database, published, clock),
+        auditing=Auditing(database),
         estate=estate,
         administering=Administering(database, directory, sharing, estate),
         portfolio=Portfolio(database, published, journal),

@@ -101,6 +101,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         turning=house.turning,
         sharing=house.sharing,
         audience=house.audience,
+        auditing=house.auditing,
         connections=house.connections,
         grants=house.grants,
         keyring=Keyring(house.database, house.published),

@@ -371,3 +371,41 @@ def test_evaluate_needs_no_server(tmp_path: Path) -> None:
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("@concat('a', foo(1))\n             ^\n")
     assert not (tmp_path / "nowhere").exists()
+
+
+# audit
+
+
+def test_the_audit_is_searched_by_what_addresses_say(terminal: Terminal, company: Company) -> None:
+    pressed = terminal.says("run", "Greet", "--as", "rik", "--input", "text=Ulm")
+    found = terminal.says("audit", "by=rik", "flow=Greet", "operation=MyProfile_V2")["actions"]
+    newest = found[0]
+    assert newest["run"] == pressed["run"]
+    assert (newest["initiator"], newest["acted_as"], newest["account"]) == (
+        "rik",
+        "olga",
+        f"olga@{written.PEOPLE}",
+    )
+    assert terminal.says("audit", "refused=yes", "flow=Greet")["actions"] == []
+    shared = terminal.says("audit", "--acts", "act=flow.share", "about=rik")["acts"]
+    assert {(one["by"], one["about"]) for one in shared} == {("olga", "rik")}
+    assert "flow.share" in terminal("audit", "--acts", "about=rik").stdout
+    del company
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(("acct=x",), "nothing is filtered by `acct`", id="no such filter"),
+        pytest.param(("--acts", "flow=Greet"), "nothing is filtered by `flow`", id="of the other"),
+        pytest.param(("status=Odd",), "`status` is one of", id="no such status"),
+        pytest.param(("from=soon",), "is no moment", id="no moment"),
+        pytest.param(("by=nobody at all",), "nobody at all", id="nobody"),
+        pytest.param(("flow",), "is not NAME=VALUE", id="no value"),
+    ],
+)
+def test_a_search_that_asks_for_nothing_is_refused(
+    terminal: Terminal, company: Company, arguments: tuple[str, ...], said: str
+) -> None:
+    assert said in terminal.refuses("audit", *arguments)
+    del company

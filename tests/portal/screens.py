@@ -45,6 +45,7 @@ PAGES: dict[str, tuple[str, str]] = {
         "ada",
         "/flows/{flow[as_modifier]}/who?modified={people[noor]}&owner={people[bob]}",
     ),
+    "who-people": ("ada", "/flows/{flow[greet]}/who?text=li"),
     "who-clock": ("ada", "/flows/{flow[summary]}/who"),
     "new-flow": ("ada", "/flows/new"),
     "import": ("ada", "/flows/import"),
@@ -55,5 +56,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "people": ("ada", "/admin/people"),
     "person": ("ada", "/admin/people/{people[leo]}"),
     "applications": ("ada", "/admin/apps"),
+    "audit": ("ada", "/admin/audit"),
+    "audit-refused": ("ada", "/admin/audit?refused=1&rule=instant.invoker"),
+    "audit-acts": ("ada", "/admin/audit?tab=acts"),
     "not-found": ("ada", "/nowhere"),
 }

@@ -56,10 +56,16 @@ def test_a_page_can_be_seen_and_heard_by_everybody(
 ) -> None:
     who, path = PAGES[name]
     page = known_pages(who)
-    SCREENS.mkdir(parents=True, exist_ok=True)
     page.set_viewport_size({"width": 1360, "height": 860})
     with quiet(page, allow=404 if name == "not-found" else 0):
         page.goto(address_of(fernwood, path), wait_until="networkidle")
+    look_at(page, name)
+
+
+def look_at(page: Any, name: str) -> None:
+    """Look at a page as it stands: light, dark and on a phone; keep the pictures under a name."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.set_viewport_size({"width": 1360, "height": 860})
     assert page.locator("h1").count() == 1, "one heading says what the page is"
     assert page.title().endswith("· Flowner")
     for scheme in _SCHEMES:

@@ -109,7 +109,7 @@ class Provisioning:
         async with self._database.transaction() as transaction:
             await _require(transaction, by)
             row = await _group(transaction, id)
-            await kept.remove_group(transaction, row["id"])
+            await kept.remove_group(transaction, row["id"], by)
 
 
 async def _require(transaction: Transaction, by: PrincipalId) -> None:

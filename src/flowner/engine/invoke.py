@@ -144,6 +144,8 @@ class Invoker:
             "plan": hand.plan_hash,
             "asPlanned": verdict == planned,
             "attempt": command.attempt,
+            "connector": self._connector(command, hand.version),
+            "operation": command.operation or str(command.parameters.get("method") or ""),
             "sent": "sha256:" + hashlib.sha256(sent).hexdigest(),
         }
         if verdict != planned and planned is not None:
@@ -155,8 +157,7 @@ class Invoker:
     def _operation(
         self, command: Invoke, version: Version
     ) -> tuple[Connector, Operation, JsonObject]:
-        binding = version.flow.bindings.get(command.binding)
-        id = binding.connector if binding is not None else command.connector
+        id = self._connector(command, version)
         connector = self.connectors.get(id)
         if connector is None:
             raise Refused(f"there is no connector `{id}` on this server")
@@ -169,6 +170,10 @@ class Invoker:
         if operation is None:
             raise Refused(f"`{connector.title}` has no operation `{name}` on this server")
         return connector, operation, parameters
+
+    def _connector(self, command: Invoke, version: Version) -> str:
+        binding = version.flow.bindings.get(command.binding)
+        return binding.connector if binding is not None else command.connector
 
     def _by_method(self, connector: Connector, parameters: JsonObject) -> Operation | None:
         method = parameters.get("method")

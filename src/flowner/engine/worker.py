@@ -19,6 +19,7 @@ from flowner.definitions.flow import Status
 from flowner.engine.children import CHILD, Children, Told, told_parent
 from flowner.engine.invoke import Called, InHand, Invoker
 from flowner.engine.patience import when_back
+from flowner.engine.recording import action_record
 from flowner.engine.replies import Replies
 from flowner.errors import Code
 from flowner.identity.record import acting_record, read_plan
@@ -282,7 +283,13 @@ class _Moving:
     def _entry(self, event: AnyEvent) -> Entry:
         if isinstance(event, ActionEnded) and event.acting is None:
             event = self._signed(event)
-        return Entry(kind=event.kind, path=event.path, data=encode(event), at=event.at)
+        return Entry(
+            kind=event.kind,
+            path=event.path,
+            data=encode(event),
+            at=event.at,
+            record=action_record(event),
+        )
 
     def _signed(self, event: ActionEnded) -> ActionEnded:
         """Write down in whose name an action without a connection was carried out."""

@@ -10,6 +10,7 @@ from flowner.errors import AccessDenied, NotFound
 from flowner.flows.asking import flow_permit, principal
 from flowner.identity.world import Principal, PrincipalKind
 from flowner.rows import registry
+from flowner.rows.auditing import Act, note
 from flowner.rows.facts import read_principals
 from flowner.values import AppId, FlowId, PrincipalId
 
@@ -84,13 +85,17 @@ class Apps:
             kind = "securitygroup" if other.kind is PrincipalKind.GROUP else "systemuser"
             row = {"canvasappid": app, "principalid": holder, "principaltype": kind}
             await registry.insert(transaction, "canvasappshare", row, by=by)
+            await note(transaction, Act.APP_SHARED, app, by=by, about=holder)
 
     async def unshare(self, app: AppId, holder: PrincipalId, by: PrincipalId) -> bool:
         """Share an app with somebody no more; False where it was not."""
         async with self._database.transaction() as transaction:
             await self._own(transaction, app, by)
             where = {"canvasappid": app, "principalid": holder}
-            return await registry.delete(transaction, "canvasappshare", where) > 0
+            if not await registry.delete(transaction, "canvasappshare", where):
+                return False
+            await note(transaction, Act.APP_UNSHARED, app, by=by, about=holder)
+            return True
 
     async def _own(self, transaction: Transaction, app: AppId, by: PrincipalId) -> None:
         rows = await registry.select(transaction, "canvasapp", {"canvasappid": app})

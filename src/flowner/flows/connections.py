@@ -12,12 +12,15 @@ from flowner.flows.asking import connection_permit, principal
 from flowner.flows.pointing import Moved, point, using
 from flowner.identity.world import PrincipalKind
 from flowner.rows import registry
+from flowner.rows.auditing import Act, note
+from flowner.rows.facts import read_flow_facts
 from flowner.rows.lending import read_lends
 from flowner.triggers.published import Published
 from flowner.values import ConnectionId, FlowId, Json, JsonObject, PrincipalId, Secret
 from flowner.vault.store import Vault
 
 _ROLES = {ConnectionRole.CAN_USE: 1, ConnectionRole.CAN_SHARE: 2, ConnectionRole.CAN_EDIT: 3}
+_ROLE_OF = {number: role for role, number in _ROLES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,8 @@ class Connections:
                 )
             )
             await self._vault.seal(transaction, id, given.secrets)
+            made: JsonObject = {"connector": given.connector, "owner": who.name}
+            await note(transaction, Act.CONNECTION_MADE, id, by=owner, after=made)
             return id
 
     async def named(self, bindings: Mapping[str, Json]) -> dict[str, ConnectionId]:
@@ -88,6 +93,7 @@ class Connections:
             await self._vault.seal(transaction, id, secrets)
             connected = {"connectionstatus": "Connected"}
             await registry.update(transaction, "connectioninstance", id, connected, by=by)
+            await note(transaction, Act.CONNECTION_RENEWED, id, by=by)
 
     async def seal_again(self) -> int:
         """Seal every secret with the newest key; answers how many were sealed with another."""
@@ -103,9 +109,19 @@ class Connections:
             other = await principal(transaction, holder)
             kind = "securitygroup" if other.kind is PrincipalKind.GROUP else "systemuser"
             where = {"connectioninstanceid": id, "principalid": holder}
+            had = await registry.select(transaction, "connectionshare", where)
             await registry.delete(transaction, "connectionshare", where)
             share = where | {"principaltype": kind, "role": _ROLES[role]}
             await registry.insert(transaction, "connectionshare", share, by=by)
+            await note(
+                transaction,
+                Act.CONNECTION_SHARED,
+                id,
+                by=by,
+                about=holder,
+                before={"role": _ROLE_OF[had[0]["role"]].value} if had else None,
+                after={"role": role.value},
+            )
 
     async def unshare(self, id: ConnectionId, holder: PrincipalId, by: PrincipalId) -> bool:
         """Share a connection with somebody no more; False where it was not.
@@ -116,7 +132,10 @@ class Connections:
             permit = await connection_permit(transaction, by, ConnectionAction.SHARE, id)
             permit.to(ConnectionAction.SHARE)
             where = {"connectioninstanceid": id, "principalid": holder}
-            return await registry.delete(transaction, "connectionshare", where) > 0
+            if not await registry.delete(transaction, "connectionshare", where):
+                return False
+            await note(transaction, Act.CONNECTION_UNSHARED, id, by=by, about=holder)
+            return True
 
     async def take_back(self, id: ConnectionId, flow: FlowId, by: PrincipalId) -> int:
         """Withdraw every lend of a connection to a flow; the flow's next action stops."""
@@ -124,7 +143,12 @@ class Connections:
             permit = await connection_permit(transaction, by, ConnectionAction.EDIT, id)
             permit.to(ConnectionAction.EDIT)
             where = {"connectioninstanceid": id, "workflowid": flow}
-            return await registry.delete(transaction, "connectionlend", where)
+            gone = await registry.delete(transaction, "connectionlend", where)
+            if gone:
+                name = (await read_flow_facts(transaction, flow)).name
+                before: JsonObject = {"flow": name}
+                await note(transaction, Act.CONNECTION_TAKEN_BACK, id, by=by, before=before)
+            return gone
 
     async def delete(self, id: ConnectionId, by: PrincipalId) -> list[Moved]:
         """Delete a connection with its secrets; answers the flows that are left without it.
@@ -134,7 +158,7 @@ class Connections:
         """
         async with self._database.transaction() as transaction:
             permit = await connection_permit(transaction, by, ConnectionAction.DELETE, id)
-            permit.to(ConnectionAction.DELETE)
+            facts = permit.to(ConnectionAction.DELETE)
             where = {"connectioninstanceid": id}
             left: dict[FlowId, Moved] = {}
             for row in await registry.select(transaction, "connectionreference", where):
@@ -142,6 +166,14 @@ class Connections:
                 left |= {one.flow: one for one in await using(transaction, self._published, name)}
                 nothing = {"connectioninstanceid": None}
                 await registry.update(transaction, "connectionreference", key, nothing, by=by)
+            await note(
+                transaction,
+                Act.CONNECTION_DELETED,
+                id,
+                by=by,
+                about=facts.owner,
+                before={"connector": facts.connector, "flows": [one.name for one in left.values()]},
+            )
             for table in ("connectionshare", "connectionlend", "invokerchoice"):
                 await registry.delete(transaction, table, where)
             await self._vault.forget(transaction, id)

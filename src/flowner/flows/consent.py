@@ -16,6 +16,7 @@ from flowner.identity.activation import used_bindings
 from flowner.identity.verdict import Refusal
 from flowner.identity.world import World
 from flowner.rows import registry
+from flowner.rows.auditing import Act, note
 from flowner.rows.facts import own_connections, read_flow_facts, read_world
 from flowner.rows.lending import read_choices
 from flowner.sdk.connector import Connector
@@ -86,17 +87,11 @@ class Consent:
                         f" is for `{wanted}`",
                         code=Code.INVALID_CONNECTION,
                     )
-            where = {
-                ("canvasappid" if for_app else "workflowid"): of,
-                "principalid": person,
-                "bindingkey": key,
-            }
-            await registry.delete(transaction, "invokerchoice", where)
-            choice = where | {
-                "connectorid": facts.connector,
-                "connectioninstanceid": connection,
-            }
-            await registry.insert(transaction, "invokerchoice", choice, by=person)
+            of_what = "canvasappid" if for_app else "workflowid"
+            where = {of_what: of, "principalid": person, "bindingkey": key}
+            await _choose(transaction, where, facts)
+            chosen: JsonObject = {"key": key, "account": facts.account}
+            await note(transaction, Act.CHOICE_MADE, of, by=person, about=person, after=chosen)
 
     async def asked(
         self, person: PrincipalId, of: FlowId | AppId, *, for_app: bool = False
@@ -125,9 +120,10 @@ class Consent:
         async with self._database.transaction() as transaction:
             mine = {"principalid": person}
             gone = await registry.delete(transaction, "invokerchoice", mine | {"workflowid": of})
-            return gone + await registry.delete(
-                transaction, "invokerchoice", mine | {"canvasappid": of}
-            )
+            gone += await registry.delete(transaction, "invokerchoice", mine | {"canvasappid": of})
+            if gone:
+                await note(transaction, Act.CHOICE_WITHDRAWN, of, by=person, about=person)
+            return gone
 
     def _ids(self, connector: str) -> tuple[str, ...]:
         known = self._connectors.get(connector)
@@ -174,6 +170,18 @@ class Consent:
         if not found:
             raise Refused(f"nothing uses a connection `{key}`", code=Code.INVALID_CONNECTION)
         return found
+
+
+async def _choose(
+    transaction: Transaction, where: dict[str, str], connection: ConnectionFacts
+) -> None:
+    """Put a choice in the place of the one before."""
+    await registry.delete(transaction, "invokerchoice", where)
+    choice = where | {
+        "connectorid": connection.connector,
+        "connectioninstanceid": connection.id,
+    }
+    await registry.insert(transaction, "invokerchoice", choice, by=connection.owner)
 
 
 def _asked(

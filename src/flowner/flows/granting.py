@@ -28,6 +28,7 @@ from flowner.errors import AccessDenied, Code, Invalid, Refused
 from flowner.flows.asking import connection_permit
 from flowner.flows.authorizing import Granted, ask_who, exchange, require_safe
 from flowner.rows import connecting, registry
+from flowner.rows.auditing import Act, note
 from flowner.rows.facts import read_connection_facts, read_settings
 from flowner.sdk.connector import ACCESS_TOKEN, CLIENT_SECRET, AuthorizationServer, Connector
 from flowner.values import ConnectionId, JsonObject, PrincipalId, Secret
@@ -136,6 +137,7 @@ class Grants:
             facts, _ = await self._permitted(transaction, facts.id, by)
             _require_same(facts, account)
             await self._keep(transaction, facts, known, granted, account)
+            await note(transaction, Act.CONNECTION_RENEWED, facts.id, by=by)
         return Granting(connection=facts.id, account=account, return_to=began.return_to)
 
     async def _taken(

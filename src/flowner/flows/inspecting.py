@@ -55,13 +55,15 @@ class Inspected:
     def ask_of(self, acting: JsonObject) -> str:
         """Return the name of who can mend a refusal: whom it names, else the flow's owner.
 
-        Nobody is sent to somebody who is not there any more.
+        Nobody is sent to somebody who is not there any more: administrators always are.
         """
         asked = acting.get("ask")
-        found = self.people.get(PrincipalId(asked)) if isinstance(asked, str) else None
-        if found is None or not found.who.enabled:
-            return self.name_of(self.facts.owner)
-        return found.name
+        named = [PrincipalId(asked)] if isinstance(asked, str) else []
+        for one in (*named, self.facts.owner):
+            found = self.people.get(one)
+            if found is not None and found.who.enabled:
+                return found.name
+        return "an administrator"
 
     def mark_of(self, acting: Json) -> Mark | None:
         """Return who acted, or would; None where no account was needed."""

@@ -22,6 +22,7 @@ from flowner.portal.pages import (
     adding,
     administering,
     apps,
+    audit,
     choosing,
     connections,
     consents,
@@ -96,6 +97,7 @@ def _routes() -> Sequence[BaseRoute]:
         *run.routes,
         *who.routes,
         *administering.routes,
+        *audit.routes,
         *ownership.routes,
     ]
 

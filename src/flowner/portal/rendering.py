@@ -73,6 +73,7 @@ def _templates() -> Environment:
         "pretty": pretty,
         "pair": lambda text: (text, text),
         "named": lambda one: (one.id, one.name),
+        "combine": lambda values, more: {**values, **more},
         "plain": lambda value: value if isinstance(value, str) else json.dumps(value),
         "query": lambda values: urlencode({k: v for k, v in values.items() if v not in (None, "")}),
         "segment": lambda text: quote(str(text), safe=""),

@@ -16,6 +16,7 @@ from flowner.engine.replies import Replies
 from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.auditing import Auditing
 from flowner.flows.cancelling import Cancelling
 from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
@@ -63,6 +64,7 @@ class Rooms:
     turning: Turning
     sharing: Sharing
     audience: Audience
+    auditing: Auditing
     connections: Connections
     grants: Grants
     keyring: Keyring

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from flowner.database import Transaction
 from flowner.errors import Invalid
 from flowner.rows import registry
+from flowner.rows.auditing import Act, note
 from flowner.rows.holders import require_other_administrator
 from flowner.rows.identities import GUID
 from flowner.rows.passwords import delete_password
@@ -150,6 +151,8 @@ async def insert_person(transaction: Transaction, said: PersonSaid, by: Principa
     held = {"roleid": BASIC_USER, "principalid": id}
     await registry.insert(transaction, "roleassignment", held, by=by)
     await _remember(transaction, id, "user", said.external_id, said.said)
+    await note(transaction, Act.PERSON_ADDED, id, by=by, about=id)
+    await note(transaction, Act.ROLE_GIVEN, BASIC_USER, by=by, about=id)
     return id
 
 
@@ -159,7 +162,11 @@ async def update_person(
     """Change a person. `Refused` where that would disable the only administrator."""
     if not said.active:
         await require_other_administrator(transaction, PrincipalId(id))
+    (before,) = await registry.select(transaction, "systemuser", {"systemuserid": id})
     await registry.update(transaction, "systemuser", id, _person_columns(said), by=by)
+    if before["isdisabled"] == said.active:
+        act = Act.PERSON_ENABLED if said.active else Act.PERSON_DISABLED
+        await note(transaction, act, id, by=by, about=id)
     await _remember(transaction, id, "user", said.external_id, said.said)
 
 
@@ -171,6 +178,7 @@ async def remove_person(
     The row stays, for what it is named in. The UPN may be given to somebody else, who is not them.
     """
     await require_other_administrator(transaction, PrincipalId(id))
+    await note(transaction, Act.PERSON_REMOVED, id, by=by, about=id)
     values = {"isdisabled": True, "domainname": f"{upn}#removed-{id}"}
     await registry.update(transaction, "systemuser", id, values, by=by)
     await registry.delete(transaction, "groupmembership", {"memberid": id})
@@ -197,8 +205,9 @@ async def update_group(
     await _keep_members(transaction, row["id"], before, said.members, by)
 
 
-async def remove_group(transaction: Transaction, id: str) -> None:
+async def remove_group(transaction: Transaction, id: str, by: PrincipalId) -> None:
     """Let a group be no more; what came through it ends at once."""
+    await note(transaction, Act.GROUP_DELETED, id, by=by)
     await transaction.execute(
         "UPDATE rows.team SET securitygroupid = NULL WHERE securitygroupid = %s", (id,)
     )
@@ -246,9 +255,11 @@ async def _keep_members(
             raise Invalid("a group cannot be in itself")
         row = {"securitygroupid": group, "memberid": member, "membertype": kind}
         await registry.insert(transaction, "groupmembership", row, by=by)
+        await note(transaction, Act.GROUP_JOINED, group, by=by, about=member)
     for member in sorted(before - after):
         where = {"securitygroupid": group, "memberid": member}
         await registry.delete(transaction, "groupmembership", where)
+        await note(transaction, Act.GROUP_LEFT, group, by=by, about=member)
 
 
 async def kinds_of(transaction: Transaction, ids: Sequence[str]) -> dict[str, str]:

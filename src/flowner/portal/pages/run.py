@@ -93,7 +93,7 @@ def _whom_to_ask(seen: Inspected) -> str:
         acting = record.acting
         if isinstance(acting, dict) and acting.get("refused"):
             return seen.ask_of(acting)
-    return "" if seen.header.principal is not None else seen.name_of(seen.facts.owner)
+    return "" if seen.header.principal is not None else seen.ask_of({})
 
 
 async def _cancel(visit: Visit, form: Form) -> Response:

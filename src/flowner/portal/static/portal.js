@@ -20,6 +20,29 @@ document.addEventListener("htmx:finally:request", () => busy(-1));
 addEventListener("pagehide", () => busy(1));
 addEventListener("pageshow", () => { waiting = 0; busy(0); });
 
+// A form that has to be complete is sent when it is. Until then its button says that it does nothing
+// yet, and why, and stays within reach; without this, the server refuses in words.
+const missing = (form) => form.querySelector("[data-missing]") ?? [...form.querySelectorAll("select")].find((one) => !one.value);
+function complete(form) {
+  const button = form.querySelector("button.primary"), why = form.querySelector("#why-not");
+  const waits = Boolean(missing(form));
+  why.hidden = !waits;
+  if (waits) button.setAttribute("aria-describedby", why.id);
+  else button.removeAttribute("aria-describedby");
+  button.setAttribute("aria-disabled", String(waits));
+}
+document.querySelectorAll("form[data-complete]").forEach(complete);
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-complete]");
+  if (form) complete(form);
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-complete]") || !missing(event.target)) return;
+  event.preventDefault();
+  const first = missing(event.target);
+  (first.matches("select") ? first : first.closest("li").querySelector("a"))?.focus();
+}, true);
+
 // A form is sent once: its button says so until the answer is there.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
