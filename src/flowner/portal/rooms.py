@@ -16,6 +16,7 @@ from flowner.engine.replies import Replies
 from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.bundles import Bundles
 from flowner.flows.cancelling import Cancelling
 from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
@@ -68,6 +69,7 @@ class Rooms:
     keyring: Keyring
     consent: Consent
     apps: Apps
+    bundles: Bundles
     publishing: Publishing
     drafting: Drafting
     wiring: Wiring
@@ -85,5 +87,7 @@ class Rooms:
     """The names that we are reached by; None: any."""
     is_demo: bool
     """Whether anybody may choose whom to sign in as. True on loopback, in the demo, alone."""
+    sign: Callable[[str], str]
+    """Returns our signature of a text: 64 hexadecimal digits."""
     address_of: Callable[[FlowId], str]
     """The signed address of a flow's HTTP trigger."""
