@@ -92,9 +92,10 @@ def around(request: Request, path: str) -> str:
     return f"{PORTAL_POLICY}; frame-src {' '.join(_places(request, path))}"
 
 
-def within(request: Request, path: str) -> dict[str, str]:
-    """Return the headers that every file of a bundle is sent with."""
-    own, ours = " ".join(_places(request, path)), " ".join(_places(request, ""))
+def within(request: Request, path: str | None = None) -> dict[str, str]:
+    """Return the headers that every file of a bundle is sent with; no path: what is none."""
+    own = " ".join(_places(request, path)) if path else "'none'"
+    ours = " ".join(_places(request, ""))
     return {
         "Content-Security-Policy": f"sandbox {ALLOWED}; default-src 'none'; script-src {own};"
         f" style-src {own}; img-src {own} data: blob:; font-src {own} data:;"

@@ -55,16 +55,17 @@ async def _file(request: Request) -> Response:
     rooms: Rooms = request.app.state.rooms
     app, given = AppId(str(request.path_params["app"])), str(request.path_params["ticket"])
     path = str(request.path_params["path"]) or INDEX
-    headers = sandbox.within(request, sandbox.folder(app, given))
     try:
         content = await _content(rooms, sandbox.read(request, app, given), path)
     except FlownerError as error:
         status, _ = problems.kind_of(error)
-        return PlainTextResponse(problems.sentence(error.message), status, headers)
+        said = problems.sentence(error.message)
+        return PlainTextResponse(said, status, sandbox.within(request))
     kind = kind_of(path) or "text/plain"
     if kind.startswith("text/html") and request.headers.get("sec-fetch-dest") == "document":
         return RedirectResponse(f"/apps/{app}/open", status_code=303)
     mark = f'W/"{hashlib.sha256(content).hexdigest()}"'
+    headers = sandbox.within(request, sandbox.folder(app, given))
     headers |= {"ETag": mark, "Cache-Control": "no-cache" if path == SCRIPT else _KEPT}
     if request.headers.get("if-none-match") == mark:
         return Response(status_code=304, headers=headers)
