@@ -371,3 +371,31 @@ def test_evaluate_needs_no_server(tmp_path: Path) -> None:
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("@concat('a', foo(1))\n             ^\n")
     assert not (tmp_path / "nowhere").exists()
+
+
+# apps
+
+
+def test_a_bundle_is_uploaded_as_a_folder_or_as_a_zip(
+    terminal: Terminal, company: Company, tmp_path: Path
+) -> None:
+    assert terminal("apps", "add", "Desk", "--as", "olga").returncode == 0
+    site = tmp_path / "site"
+    (site / "css").mkdir(parents=True)
+    (site / "index.html").write_text("<!doctype html>")
+    (site / "css" / "a.css").write_text("")
+    (site / ".DS_Store").write_text("")
+    said = terminal("apps", "upload", "Desk", str(site), "--as", "olga").stdout
+    assert said.endswith(": 2 files\n")
+    zipped = tmp_path / "site.zip"
+    zipped.write_bytes(archive({"index.html": "<!doctype html>", "css/a.css": ""}))
+    assert terminal("apps", "upload", "Desk", str(zipped), "--as", "olga").stdout == said
+    assert "no app" in terminal.refuses("apps", "upload", "Desk", str(site), "--as", "rik")
+    (site / "secret.js").symlink_to("/etc/passwd")
+    refused = terminal.refuses("apps", "upload", "Desk", str(site), "--as", "olga")
+    assert "`secret.js` is a symbolic link" in refused
+    (site / "secret.js").unlink()
+    (site / "index.html").unlink()
+    refused = terminal.refuses("apps", "upload", "Desk", str(site), "--as", "olga")
+    assert "has no `index.html`" in refused
+    del company

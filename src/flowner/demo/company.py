@@ -181,7 +181,7 @@ async def _flows(house: House, company: Company) -> None:
 
 
 async def _defects(house: House, company: Company) -> None:
-    """Make the app whose page is a bundle: it is nobody's part in the story, but is there to use."""
+    """Make the app whose page is a bundle: no scene of the story, but there to be used."""
     ada, sales = company.people["ada"], company.people["sales"]
     ((file, document),) = _files("defects/flow").items()
     (flow,) = read_package(document, file=file).flows

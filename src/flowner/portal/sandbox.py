@@ -93,13 +93,17 @@ def around(request: Request, path: str) -> str:
 
 
 def within(request: Request, path: str | None = None) -> dict[str, str]:
-    """Return the headers that every file of a bundle is sent with; no path: what is none."""
-    own = " ".join(_places(request, path)) if path else "'none'"
-    ours = " ".join(_places(request, ""))
+    """Return the headers that every file of a bundle is sent with; no path: what is no file."""
+    ours, may = " ".join(_places(request, "")), "sandbox; default-src 'none'"
+    if path is not None:
+        own = " ".join(_places(request, path))
+        may = (
+            f"sandbox {ALLOWED}; default-src 'none'; script-src {own}; style-src {own};"
+            f" img-src {own} data: blob:; font-src {own} data:; media-src {own} blob:;"
+            " connect-src 'none'"
+        )
     return {
-        "Content-Security-Policy": f"sandbox {ALLOWED}; default-src 'none'; script-src {own};"
-        f" style-src {own}; img-src {own} data: blob:; font-src {own} data:;"
-        f" media-src {own} blob:; connect-src 'none'; form-action 'none'; base-uri 'none';"
+        "Content-Security-Policy": f"{may}; form-action 'none'; base-uri 'none';"
         f" frame-ancestors {ours}",
         # Its requests are those of an origin that is nobody's: they come from elsewhere.
         "Cross-Origin-Resource-Policy": "cross-origin",
