@@ -13,9 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
+from docs.blocks import ROOT, blocks
 from flowner.definitions.bundles import pack
+from flowner.demo.company import FLOWS
 from flowner.portal import sandbox
-from flowner.portal.pages import bundles
+from flowner.portal.pages import bundles as pages
 from flowner.values import AppId, FlowId
 from portal.conftest import Fernwood
 from portal.test_guard import POLICY, form_token
@@ -383,7 +385,7 @@ def test_what_a_flow_does_not_answer_is_told(
 @pytest.fixture
 def short_patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     code = request.node.callspec.params["code"]
-    monkeypatch.setattr(bundles, "PATIENCE", 1.0 if code == "ResponseTimeout" else 20.0)
+    monkeypatch.setattr(pages, "PATIENCE", 1.0 if code == "ResponseTimeout" else 20.0)
 
 
 def test_inputs_are_looked_at_and_a_flow_that_is_off_says_so(
@@ -448,7 +450,8 @@ def test_a_ticket_is_for_one_session_and_one_app(
         assert client_as(who).get(files + "a.js").status_code == 404, who
     head, ticket = files.rstrip("/").rsplit("/", 1)
     flipped = ("B" if ticket[5] == "A" else "A").join((ticket[:5], ticket[6:]))
-    for wrong in (flipped, ticket[:-2], ticket + "AAAA", "x", "%00", ticket[::-1]):
+    other_words = (f"{ticket};", f"{ticket[:9]}%0d%0a{ticket[9:]}", f"{ticket};%20script-src%20*")
+    for wrong in (flipped, ticket[:-2], ticket + "AAAA", "x", "%00", ticket[::-1], *other_words):
         assert httpx.get(f"{head}/{wrong}/a.js").status_code == 404, wrong
     other = files.replace(str(built.app), str(fernwood.company.defects))
     assert httpx.get(other + "index.html").status_code == 404
@@ -580,6 +583,33 @@ def test_it_is_replaced_at_once_and_an_open_page_goes_on_with_its_own_files(
     page.reload()
     page.get_by_role("button", name="Run", exact=True).wait_for()
     assert page.locator("iframe").count() == 0
+
+
+def test_the_first_bundle_of_the_documentation_works(
+    fernwood: Fernwood, page_as: Callable[..., Any]
+) -> None:
+    how = ROOT / "docs/how-to/make-an-app.md"
+    (html,), (script,) = ([one.text for one in blocks(how, kind)] for kind in ("html", "js"))
+    house, people = fernwood.house, fernwood.company.people
+    app = fernwood.do(house.apps.make("Field visits, own page", people["ada"]))
+    fernwood.do(house.apps.carry(app, FLOWS["visit"], people["ada"]))
+    fernwood.do(house.apps.share(app, people["mia"], people["ada"]))
+    put(fernwood, app, {"index.html": html.encode(), "visit.js": script.encode()})
+    mine = fernwood.company.connections["mia.mail"]
+    key = "shared_office365"
+    fernwood.do(house.consent.choose(people["mia"], app, key, mine, for_app=True))
+    page = page_as("mia")
+    with quiet(page):
+        page.goto(f"{fernwood.address}/apps/{app}")
+        frame = page.frame_locator("iframe")
+        frame.get_by_label("City").fill("Ghent")
+        to = f"doc-{secrets.token_hex(3)}@example.com"
+        frame.get_by_label("Customer's address").fill(to)
+        frame.get_by_role("button", name="Log it").click()
+        frame.get_by_text("It is noted as").wait_for()
+    (mail,) = [one for one in fernwood.mailbox.messages if to in one.recipients]
+    assert mail.authenticated_as == "mia@fernwood.example"
+    page.context.close()
 
 
 def test_the_demo_reports_a_defect_in_each_ones_name(
