@@ -77,7 +77,7 @@ def test_what_was_replaced_is_served_for_a_while_and_then_gone(run, living, refu
     run(bundles.put(app, three, "three.zip", olga))
     assert isinstance(refused(bundles.file(app, one.digest, "index.html", olga)), NotFound)
     assert run(bundles.file(app, two.digest, "index.html", olga)) == b"two"
-    run(bundles.put(app, two, "again.zip", olga))
+    run(bundles.put(app, two, "\0again.zip", olga))
     shown = run(living.house.apps.open(app, olga)).bundle
     assert (shown.digest, shown.name, shown.files) == (two.digest, "again.zip", 2)
     assert run(bundles.remove(app, olga)) is True

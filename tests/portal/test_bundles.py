@@ -21,7 +21,7 @@ from flowner.portal.pages import bundles as pages
 from flowner.values import AppId, FlowId
 from portal.conftest import Fernwood
 from portal.test_guard import POLICY, form_token
-from portal.test_pages import quiet
+from portal.test_pages import _violations, quiet
 from worlds import written
 
 _NUMBERS = itertools.count(1)
@@ -396,6 +396,7 @@ def test_inputs_are_looked_at_and_a_flow_that_is_off_says_so(
     assert call(frame, built.name, {"Tu": "-"})[2].startswith(
         "Nothing asks for `Tu`; asked is *To*"
     )
+    assert call(frame, built.name, {"To": "\0"})[1] == "RunFailed"
     fernwood.do(fernwood.house.turning.off(built.flow, fernwood.company.people["ada"]))
     assert call(frame, built.name, {"To": "-"})[1] == "WorkflowTriggerIsNotEnabled"
 
@@ -437,6 +438,7 @@ def test_after_it_is_shared_no_more_the_next_call_is_refused(
         assert httpx.get(files + path).status_code == 404, path
     page.reload()
     assert "Not found" in page.locator("main").inner_text()
+    fernwood.do(fernwood.house.consent.withdraw(people["bob"], built.app))
 
 
 def test_a_ticket_is_for_one_session_and_one_app(
@@ -627,6 +629,13 @@ def test_the_demo_reports_a_defect_in_each_ones_name(
         frame.get_by_role("button", name="Send the report").click()
         frame.get_by_text("Thank you. It is on its way.").wait_for()
     number = frame.locator("#number").inner_text()
+    for part in ("#again", "#report"):
+        frame.locator("#again").evaluate(
+            "(button, part) => part === '#report' && button.click()", part
+        )
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert _violations(page.frames[1]) == []
     (mail,) = [one for one in fernwood.mailbox.messages if what in one.subject]
     assert mail.authenticated_as == "mia@fernwood.example"
     assert mail.subject == f"{number}: {what} (Today)"

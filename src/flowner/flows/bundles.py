@@ -23,6 +23,8 @@ from flowner.values import AppId, PrincipalId
 
 KEPT: Final = timedelta(hours=3)
 """How long files of a bundle that was replaced are served to pages that are open."""
+_MOST_CHARACTERS: Final = 100
+"""Of the name of a bundle's file, its last."""
 
 
 class Bundles:
@@ -35,7 +37,7 @@ class Bundles:
         """Serve a bundle from now on, in place of the one before. ``name`` is its file's."""
         shown = ShownBundle(
             digest=bundle.digest,
-            name=name,
+            name="".join(filter(str.isprintable, name))[-_MOST_CHARACTERS:],
             by=by,
             at=self._clock.now(),
             files=len(bundle.files),

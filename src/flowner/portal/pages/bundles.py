@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Final
 
@@ -55,21 +56,20 @@ async def _file(request: Request) -> Response:
     rooms: Rooms = request.app.state.rooms
     app, given = AppId(str(request.path_params["app"])), str(request.path_params["ticket"])
     path = str(request.path_params["path"]) or INDEX
+    if request.headers.get("sec-fetch-dest") == "document":
+        return RedirectResponse(f"/apps/{app}/open", status_code=303)
     try:
         content = await _content(rooms, sandbox.read(request, app, given), path)
     except FlownerError as error:
         status, _ = problems.kind_of(error)
         said = problems.sentence(error.message)
         return PlainTextResponse(said, status, sandbox.within(request))
-    kind = kind_of(path) or "text/plain"
-    if kind.startswith("text/html") and request.headers.get("sec-fetch-dest") == "document":
-        return RedirectResponse(f"/apps/{app}/open", status_code=303)
     mark = f'W/"{hashlib.sha256(content).hexdigest()}"'
     headers = sandbox.within(request, sandbox.folder(app, given))
     headers |= {"ETag": mark, "Cache-Control": "no-cache" if path == SCRIPT else _KEPT}
     if request.headers.get("if-none-match") == mark:
         return Response(status_code=304, headers=headers)
-    return Response(content, media_type=kind, headers=headers)
+    return Response(content, media_type=kind_of(path), headers=headers)
 
 
 async def _content(rooms: Rooms, ticket: sandbox.Ticket, path: str) -> bytes:
@@ -89,7 +89,9 @@ async def _upload(visit: Visit, form: Form) -> Response:
     if given is None:
         raise Invalid("choose the bundle: a zip with an `index.html`", code=Code.INVALID_BUNDLE)
     name, content = given
-    await visit.rooms.bundles.put(app, read_bundle(content), name, visit.me)
+    # Elsewhere: nobody waits while a zip is unpacked.
+    bundle = await asyncio.to_thread(read_bundle, content)
+    await visit.rooms.bundles.put(app, bundle, name, visit.me)
     return go(f"/apps/{app}", said="Whoever opens the app now sees this bundle.")
 
 
