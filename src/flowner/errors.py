@@ -32,6 +32,7 @@ class Code(StrEnum):
     INVALID_RUN_AS = "InvalidRunAs"
     UNKNOWN_BINDING = "UnknownConnectionReferenceKey"
     UNKNOWN_TYPE = "UnknownOperationType"
+    INVALID_BUNDLE = "InvalidBundle"
     # identity
     CONNECTION_AUTHORIZATION_FAILED = "ConnectionAuthorizationFailed"
     FLOW_MISSING_CONNECTION = "FlowMissingConnection"
@@ -79,6 +80,9 @@ class Code(StrEnum):
     TOO_MANY_RUNS = "TooManyWaitingRuns"
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     RUN_LOST = "RunLeaseLost"
+    RUN_FAILED = "RunFailed"
+    NO_RESPONSE = "NoResponse"
+    RESPONSE_TIMEOUT = "ResponseTimeout"
     # doors
     NOT_FOUND = "NotFound"
     ACCESS_DENIED = "AccessDenied"

@@ -40,6 +40,7 @@ from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
 from flowner.flows.auditing import Auditing
+from flowner.flows.bundles import Bundles
 from flowner.flows.cancelling import Cancelling
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
@@ -138,6 +139,7 @@ class House:
     grants: Grants
     consent: Consent
     apps: Apps
+    bundles: Bundles
     explain: Explain
     foretelling: Foretelling
     audience: Audience
@@ -328,6 +330,7 @@ def _build(
         grants=grants,
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
+        bundles=Bundles(database, clock),
         explain=explain,
         foretelling=Foretelling(database, explain, published),
         audience=Audience(database, published, clock),

@@ -107,6 +107,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         keyring=Keyring(house.database, house.published),
         consent=house.consent,
         apps=house.apps,
+        bundles=house.bundles,
         publishing=house.publishing,
         drafting=house.drafting,
         wiring=house.wiring,
@@ -119,6 +120,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         base=lambda: house.address.base,
         hosts=_hosts(house.settings, demo),
         is_demo=demo is not None,
+        sign=house.address.sign,
         address_of=lambda flow: f"{house.address.base}/hooks/{flow}?sig={house.signature(flow)}",
     )
 

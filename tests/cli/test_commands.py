@@ -393,6 +393,7 @@ def test_the_audit_is_searched_by_what_addresses_say(terminal: Terminal, company
     del company
 
 
+@pytest.mark.usefixtures("company")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -405,7 +406,34 @@ def test_the_audit_is_searched_by_what_addresses_say(terminal: Terminal, company
     ],
 )
 def test_a_search_that_asks_for_nothing_is_refused(
-    terminal: Terminal, company: Company, arguments: tuple[str, ...], said: str
+    terminal: Terminal, arguments: tuple[str, ...], said: str
 ) -> None:
     assert said in terminal.refuses("audit", *arguments)
+
+
+# apps
+
+
+def test_a_bundle_is_uploaded_as_a_folder_or_as_a_zip(
+    terminal: Terminal, company: Company, tmp_path: Path
+) -> None:
+    assert terminal("apps", "add", "Desk", "--as", "olga").returncode == 0
+    site = tmp_path / "site"
+    (site / "css").mkdir(parents=True)
+    (site / "index.html").write_text("<!doctype html>")
+    (site / "css" / "a.css").write_text("")
+    (site / ".DS_Store").write_text("")
+    said = terminal("apps", "upload", "Desk", str(site), "--as", "olga").stdout
+    assert said.endswith(": 2 files\n")
+    zipped = tmp_path / "site.zip"
+    zipped.write_bytes(archive({"index.html": "<!doctype html>", "css/a.css": ""}))
+    assert terminal("apps", "upload", "Desk", str(zipped), "--as", "olga").stdout == said
+    assert "no app" in terminal.refuses("apps", "upload", "Desk", str(site), "--as", "rik")
+    (site / "secret.js").symlink_to("/etc/passwd")
+    refused = terminal.refuses("apps", "upload", "Desk", str(site), "--as", "olga")
+    assert "`secret.js` is a symbolic link" in refused
+    (site / "secret.js").unlink()
+    (site / "index.html").unlink()
+    refused = terminal.refuses("apps", "upload", "Desk", str(site), "--as", "olga")
+    assert "has no `index.html`" in refused
     del company

@@ -87,6 +87,10 @@ class _Life(threading.Thread):
             company = await settle(house, mailbox)
             async for _ in Story(house, company, address).scenes():
                 pass
+            await house.consent.choose(
+                company.people["mia"], company.defects, "shared_office365",
+                company.connections["mia.mail"], for_app=True,
+            )  # fmt: skip
             loop = asyncio.get_running_loop()
             self.fernwood = Fernwood(house, company, mailbox, address, loop)
             self._ready.set()

@@ -33,6 +33,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "apps": ("mia", "/apps"),
     "app": ("mia", "/apps/{app}"),
     "app-owner": ("ada", "/apps/{app}"),
+    "app-bundle": ("mia", "/apps/{defects}/open"),
+    "app-bundle-owner": ("ada", "/apps/{defects}"),
     "app-consent": ("mia", "/apps/{app}/consent"),
     "runs": ("ada", "/runs"),
     "runs-flow": ("bob", "/flows/{flow[greet]}/runs"),

@@ -27,7 +27,7 @@ def address_of(fernwood: Fernwood, path: str) -> str:
                 runs[name] = header.id
     return fernwood.address + path.format(
         flow=FLOWS, run=runs, people=fernwood.company.people, app=fernwood.company.app,
-        connections=fernwood.company.connections,
+        connections=fernwood.company.connections, defects=fernwood.company.defects,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from flowner.portal.pages import (
     administering,
     apps,
     audit,
+    bundles,
     choosing,
     connections,
     consents,
@@ -43,18 +44,18 @@ from flowner.portal.pages import (
 )
 from flowner.portal.problems import our_fault, problem
 from flowner.portal.rooms import Rooms
+from flowner.portal.sandbox import PORTAL_POLICY
 from flowner.portal.visiting import SignInNeeded, back_to, is_secure, require_same_site
 
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none';"
-    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": PORTAL_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-"""No script and no style but our files': nothing that is shown can run."""
+"""A page that frames another's says so in headers of its own (`portal/sandbox.py`)."""
 
 
 def build(rooms: Rooms) -> ASGIApp:
@@ -88,6 +89,7 @@ def _routes() -> Sequence[BaseRoute]:
         *adding.routes,
         *choosing.routes,
         *apps.routes,
+        *bundles.routes,
         *connections.routes,
         *consents.routes,
         *panes.routes,

@@ -17,6 +17,7 @@ from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
 from flowner.flows.auditing import Auditing
+from flowner.flows.bundles import Bundles
 from flowner.flows.cancelling import Cancelling
 from flowner.flows.choices import Choices
 from flowner.flows.connections import Connections
@@ -70,6 +71,7 @@ class Rooms:
     keyring: Keyring
     consent: Consent
     apps: Apps
+    bundles: Bundles
     publishing: Publishing
     drafting: Drafting
     wiring: Wiring
@@ -87,5 +89,7 @@ class Rooms:
     """The names that we are reached by; None: any."""
     is_demo: bool
     """Whether anybody may choose whom to sign in as. True on loopback, in the demo, alone."""
+    sign: Callable[[str], str]
+    """Returns our signature of a text: 64 hexadecimal digits."""
     address_of: Callable[[FlowId], str]
     """The signed address of a flow's HTTP trigger."""

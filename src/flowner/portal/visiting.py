@@ -191,9 +191,13 @@ def require_same_site(request: Request, rooms: Rooms) -> None:
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise AccessDenied("this was sent by a page of another site")
     origin = request.headers.get("origin")
-    ours = (request.headers.get("host"), urlsplit(rooms.base()).netloc)
-    if origin is not None and urlsplit(origin).netloc not in ours:
+    if origin is not None and urlsplit(origin).netloc not in hosts_of(request, rooms):
         raise AccessDenied("this was sent by a page of another site")
+
+
+def hosts_of(request: Request, rooms: Rooms) -> tuple[str, str]:
+    """Return our hosts, with their ports: what the request calls us, and what we are called."""
+    return request.headers.get("host", ""), urlsplit(rooms.base()).netloc
 
 
 def cookie_name(request: Request) -> str:
