@@ -39,6 +39,7 @@ from flowner.portal.pages import (
     sign_in,
     versions,
     who,
+    writing,
 )
 from flowner.portal.problems import our_fault, problem
 from flowner.portal.rooms import Rooms
@@ -85,6 +86,7 @@ def _routes() -> Sequence[BaseRoute]:
         *versions.routes,
         *designer.routes,
         *adding.routes,
+        *writing.routes,
         *choosing.routes,
         *apps.routes,
         *connections.routes,

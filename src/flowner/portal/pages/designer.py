@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from flowner.identity.marks import running_mark
 from flowner.portal.desk import (
     changed,
     desk_of,
     flow_of,
     panel,
     panel_context,
+    whole_page,
 )
 from flowner.portal.pages.edits import edits
 from flowner.portal.rendering import page
@@ -23,15 +23,8 @@ async def _open(visit: Visit) -> Response:
     name = visit.query("card")
     if visit.is_partial:
         return await panel(visit, desk, name)
-    context = await panel_context(visit, desk, name) if name else {"card": None}
-    return page(
-        visit,
-        "designer.html",
-        desk=desk,
-        draft=draft,
-        drawing=desk.drawing,
-        running=running_mark(draft.flow, draft.facts, desk.world),
-        **context,
+    return whole_page(
+        visit, desk, await panel_context(visit, desk, name) if name else {"card": None}
     )
 
 

@@ -81,10 +81,22 @@ function shut() {
 
 new ResizeObserver(draw).observe(canvas);
 document.addEventListener("htmx:after:swap", () => { tree().style.zoom = zoom; draw(); select(); watch(); link(); });
+
+// The address says which card is open, and how: what is opened is a step of the browser's history,
+// what an edit has made of it is not.
+let isStep = false;
+document.addEventListener("htmx:before:request", (event) => { isStep = Boolean(event.target.closest?.("a[hx-get]")); });
 function link() {
-  const shown = panel.querySelector(".panel")?.dataset.address;
-  if (shown) history.replaceState(null, "", shown);
+  const opened = panel.querySelector(".panel"), shown = opened ? opened.dataset.address : base;
+  if (!shown || new URL(shown, location.href).href === location.href) return;
+  history[isStep ? "pushState" : "replaceState"](null, "", shown);
+  isStep = false;
 }
+addEventListener("popstate", () => {
+  isStep = false;
+  if (new URLSearchParams(location.search).has("card")) htmx.ajax("GET", location.href, { target: "#panel" });
+  else { panel.replaceChildren(); select(); }
+});
 document.fonts?.ready.then(draw);
 
 document.addEventListener("click", (event) => {
@@ -147,7 +159,7 @@ function focusCard(head) {
   head.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input, textarea, select");
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
   const control = event.ctrlKey || event.metaKey;
   if (control && event.key === "s") { event.preventDefault(); document.getElementById("panel-form")?.requestSubmit(); }
   if (control && event.key === "0") { event.preventDefault(); setZoom("fit"); }
@@ -179,70 +191,17 @@ document.addEventListener("keydown", (event) => {
   if (next && far(next) < Infinity) focusCard(next);
 });
 
-// Formulas: dynamic content and functions are inserted where the caret was; the server reads along.
-let field = null, reading;
-document.addEventListener("focusin", (event) => { if (event.target.matches("[data-formula]:is(input, textarea)")) field = event.target; });
+// Steps can be dragged; what is searched for narrows a list.
 function watch() {
   for (const one of document.querySelectorAll(".step")) one.draggable = Boolean(base);
 }
 document.addEventListener("input", (event) => {
   const narrowed = event.target.closest("[data-narrow]");
-  if (narrowed) {
-    const text = narrowed.value.toLowerCase();
-    for (const one of document.querySelectorAll(`${narrowed.dataset.narrow} [data-text]`)) one.hidden = !one.dataset.text.includes(text);
-    for (const one of document.querySelectorAll(`${narrowed.dataset.narrow} section`)) one.hidden = !one.querySelector("[data-text]:not([hidden])");
-  }
-  if (!event.target.matches("[data-formula]:is(input, textarea)")) return;
-  const one = event.target;
-  clearTimeout(reading);
-  reading = setTimeout(() => check(one), 300);
+  if (!narrowed) return;
+  const text = narrowed.value.toLowerCase();
+  for (const one of document.querySelectorAll(`${narrowed.dataset.narrow} [data-text]`)) one.hidden = !one.dataset.text.includes(text);
+  for (const one of document.querySelectorAll(`${narrowed.dataset.narrow} section`)) one.hidden = !one.querySelector("[data-text]:not([hidden])");
 });
-async function check(one) {
-  const answer = await fetch(`${base}/formula`, { method: "POST", headers: { "HX-Request": "true", "X-Form-Token": document.querySelector('meta[name="form-token"]').content }, body: new URLSearchParams({ text: one.value }) });
-  if (!answer.ok) return;
-  one.parentElement.querySelector(".formula-wrong")?.remove();
-  const said = (await answer.text()).trim();
-  one.setAttribute("aria-invalid", String(Boolean(said)));
-  if (said) one.insertAdjacentHTML("afterend", said);
-}
-let picker = null;
-document.addEventListener("click", async (event) => {
-  if (event.target.closest("[data-insert]")) {
-    field ??= panel.querySelector("[data-formula]:is(input, textarea)");
-    if (!field?.isConnected) field = panel.querySelector("[data-formula]:is(input, textarea)");
-    if (!field) return;
-    picker?.remove();
-    picker = document.createElement("div");
-    picker.className = "tokens";
-    picker.popover = "auto";
-    picker.innerHTML = '<div class="search"><input type="search" aria-label="Search dynamic content and functions" placeholder="Search"></div><div class="found"></div>';
-    document.body.append(picker);
-    picker.showPopover();
-    const box = panel.getBoundingClientRect();
-    picker.style.left = `${Math.min(box.right + 8, innerWidth - 396)}px`;
-    picker.style.top = `${Math.min(field.getBoundingClientRect().top, innerHeight * 0.38)}px`;
-    const fill = async () => {
-      const name = panel.querySelector(".panel").dataset.name;
-      const answer = await fetch(`${base}/tokens?${new URLSearchParams({ card: name, text: picker.querySelector("input").value })}`, { headers: { "HX-Request": "true" } });
-      picker.querySelector(".found").innerHTML = await answer.text();
-    };
-    picker.querySelector("input").addEventListener("input", fill);
-    await fill();
-    picker.querySelector("input").focus();
-  }
-  const token = event.target.closest(".token");
-  if (token && field) { insert(token.dataset.formula, "inside" in token.dataset); picker?.hidePopover(); }
-});
-function insert(formula, isCall) {
-  const before = field.value.slice(0, field.selectionStart ?? field.value.length), after = field.value.slice(field.selectionEnd ?? field.value.length);
-  const within = before.startsWith("@") && !before.startsWith("@{") || /@\{[^}]*$/.test(before);
-  const text = within ? formula : field.value.trim() === "" ? `@${formula}` : `@{${formula}}`;
-  field.value = before + text + after;
-  const caret = before.length + text.length - (isCall ? (text.endsWith("}") ? 2 : 1) : 0);
-  field.focus();
-  field.setSelectionRange(caret, caret);
-  field.dispatchEvent(new Event("input", { bubbles: true }));
-}
 watch();
 select();
 draw();
