@@ -57,9 +57,10 @@ def test_a_condition_is_rows_and_groups_or_a_formula(expression: Any, expected: 
     assert read_condition(expression) == expected
 
 
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner),
     max_leaves=6,
 )
 _NAMES = st.sampled_from([name.split()[-1] for name in COMPARISONS])
@@ -105,7 +106,7 @@ def leaves(part: Part) -> list[Part]:
 
 @given(CONDITIONS.filter(lambda one: isinstance(one, dict) and bool(one)), st.data())
 def test_changes_lose_nothing(expression: Any, data: Any) -> None:
-    """Whatever is done, every part that is not removed is there as it was, and can be read again."""
+    """Whatever is done, every part that is not removed is there as it was."""
     before = read_condition(expression)
     assert before is not None
     change = data.draw(st.sampled_from(sorted(CHANGES)))

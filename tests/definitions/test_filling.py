@@ -10,7 +10,6 @@ from definitions.test_corpus import FLOWS, documents, flows  # noqa: F401 - fixt
 from flowner.definitions.asking import Input, InputKind, inputs_of, schema_of
 from flowner.definitions.flow import Flow
 
-
 ASKED = (
     Input(key="text", title="Whom?", description="An address", kind=InputKind.EMAIL),
     Input(key="boolean", title="Sure?", kind=InputKind.BOOLEAN, required=False, description="Say"),

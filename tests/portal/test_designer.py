@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from flowner.access.vocabulary import ConnectionRole
 from flowner.definitions.steps import with_member
@@ -16,35 +13,6 @@ from flowner.flows.running import Press
 from flowner.values import FlowId
 from portal.conftest import Fernwood
 from worlds import written
-
-_NUMBERS = itertools.count(1)
-
-
-@pytest.fixture
-def made(fernwood: Fernwood) -> Callable[..., FlowId]:
-    """Make a flow of Ada's for one test."""
-
-    def make(trigger: Any = None, actions: Any = None, references: Any = None) -> FlowId:
-        package = written.package(trigger or written.BUTTON, actions or {}, references or {})
-        (flow,) = package.flows
-        ada = fernwood.company.people["ada"]
-        id = fernwood.do(fernwood.house.publishing.create(flow, ada))
-        fernwood.do(fernwood.house.publishing.rename(id, f"Made {next(_NUMBERS)}", ada))
-        return id
-
-    return make
-
-
-@pytest.fixture
-def desk(fernwood: Fernwood, known_pages: Callable[[str], Any]) -> Callable[[FlowId], Any]:
-    def open_desk(flow: FlowId) -> Any:
-        page = known_pages("ada")
-        page.set_viewport_size({"width": 1360, "height": 860})
-        page.goto(f"{fernwood.address}/flows/{flow}/edit")
-        page.locator(".canvas[data-ready]").wait_for()
-        return page
-
-    return open_desk
 
 
 def card(page: Any, title: str) -> Any:
@@ -118,8 +86,17 @@ def test_what_is_done_is_undone_and_done_again(
     card(page, "Compose").wait_for(state="detached")
     page.get_by_role("button", name="Redo").click()
     card(page, "Compose").wait_for()
+    card(page, "Compose").locator(".head").click()
+    page.get_by_role("textbox", name="Inputs").fill("x")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 2 edits").wait_for()
+    page.locator(".canvas").focus()
+    page.keyboard.press("Control+z")
+    page.get_by_text("Draft, 1 edit").wait_for()
+    assert page.get_by_role("textbox", name="Inputs").inner_text().strip() == ""
     page.keyboard.press("Control+z")
     card(page, "Compose").wait_for(state="detached")
+    page.locator(".panel").wait_for(state="detached")
 
 
 def test_a_renamed_card_keeps_what_names_it(
@@ -364,3 +341,62 @@ def test_hundreds_of_cards_stay_quick(
     with page.expect_response("**/parameters*") as answered:
         page.get_by_role("button", name="Save").click()
     assert len(answered.value.body()) < 40_000, "what has not changed is not sent again"
+
+
+def at(page: Any) -> str:
+    """Return which card and tab the address names."""
+    return str(page.evaluate("location.pathname.split('/').pop() + location.search"))
+
+
+def test_the_address_leads_back_to_the_card_and_its_tab(
+    made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    page = desk(made(actions={
+        "A": {"type": "Compose", "inputs": "x", "runAfter": {}},
+        "B & C": {"type": "Compose", "inputs": "y", "runAfter": {"A": ["Succeeded"]}},
+    }))  # fmt: skip
+    opened = page.locator(".panel")
+    card(page, "A").locator(".head").click()
+    page.locator('.panel[data-name="A"]').wait_for()
+    card(page, "B & C").locator(".head").click()
+    page.locator('.panel[data-name="B & C"]').wait_for()
+    page.get_by_role("link", name="Code").click()
+    page.get_by_label("As the definition says it").wait_for()
+    assert at(page) == "edit?card=B%20%26%20C&tab=code"
+    page.reload()
+    page.get_by_label("As the definition says it").wait_for()
+    assert opened.get_attribute("data-name") == "B & C"
+    page.go_back()
+    page.get_by_role("textbox", name="Inputs").wait_for()
+    assert at(page) == "edit?card=B%20%26%20C&tab=parameters"
+    page.go_back()
+    page.locator('.panel[data-name="A"]').wait_for()
+    page.go_forward()
+    page.locator('.panel[data-name="B & C"]').wait_for()
+    page.go_back()
+    page.go_back()
+    opened.wait_for(state="detached")
+    assert at(page) == "edit"
+
+
+def test_the_address_follows_what_an_edit_makes_of_the_card(
+    made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    page = desk(made(actions={"A": {"type": "Compose", "inputs": "x", "runAfter": {}}}))
+    card(page, "A").locator(".head").click()
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_label("Description").fill("why")
+    page.locator(".panel").get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 1 edit").wait_for()
+    assert at(page) == "edit?card=A&tab=settings"
+    card(page, "A").locator(".head").focus()
+    page.keyboard.press("F2")
+    page.get_by_role("textbox", name="Name").fill("Another")
+    page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    card(page, "Another").wait_for()
+    page.wait_for_url("**/edit?card=Another&tab=parameters")
+    page.once("dialog", lambda dialog: dialog.accept())
+    card(page, "Another").locator(".head").focus()
+    page.keyboard.press("Delete")
+    page.get_by_text("Draft, 3 edits").wait_for()
+    page.wait_for_url("**/edit")

@@ -65,7 +65,7 @@ def test_a_page_can_be_seen_and_heard_by_everybody(
     for scheme in _SCHEMES:
         page.emulate_media(color_scheme=scheme)
         page.screenshot(path=SCREENS / f"{name}-{scheme}.png", full_page=True)
-        found = _violations(page)
+        found = violations(page)
         assert not found, f"{scheme}: {found}"
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 390, "height": 844})
@@ -74,7 +74,7 @@ def test_a_page_can_be_seen_and_heard_by_everybody(
     assert too_wide <= 0, f"{too_wide} pixels stick out on a phone"
 
 
-def _violations(page: Any) -> list[str]:
+def violations(page: Any) -> list[str]:
     if not page.evaluate("typeof axe !== 'undefined'"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

@@ -76,14 +76,19 @@ def whole_page(visit: Visit, desk: Desk, context: dict[str, Any]) -> HTMLRespons
     )
 
 
-async def panel_context(visit: Visit, desk: Desk, name: str) -> dict[str, Any]:
-    """Return what the panel's template needs: ``card`` is None where there is no such card."""
+async def panel_context(
+    visit: Visit, desk: Desk, name: str, tab: str | None = None
+) -> dict[str, Any]:
+    """Return what the panel's template needs: ``card`` is None where there is no such card.
+
+    ``tab`` None: the one that the address names.
+    """
     card = desk.card(name)
     if card is None:
         return {"card": None}
     node = node_of(desk.draft.flow, name)
     connector, operation = operation_of(visit, desk.draft.flow, node)
-    tab = visit.query("tab", "parameters")
+    tab = tab or visit.query("tab", "parameters")
     found: dict[str, Any] = {
         "card": card,
         "node": node,
@@ -175,17 +180,19 @@ async def edited(
     return await changed(visit, before, draft, select or name)
 
 
-async def changed(visit: Visit, before: Desk, draft: Draft, select: str) -> Response:
+async def changed(
+    visit: Visit, before: Desk, draft: Draft, select: str, tab: str | None = None
+) -> Response:
     """Answer the panel, and of the tree what is not as it was: single cards, or all of it."""
     if not visit.is_partial:
-        tab = {"tab": visit.query("tab", "parameters"), "card": select}
-        return go(f"/flows/{draft.id}/edit?{urlencode(tab)}")
+        shown = {"card": select, "tab": tab or visit.query("tab", "parameters")}
+        return go(f"/flows/{draft.id}/edit?{urlencode(shown)}")
     desk = await desk_of(visit, draft)
     old, new = before.drawing, desk.drawing
     whole = _shape(old) != _shape(new)
     known = {card.key: card for card in old.cards()}
     cards = [] if whole else [one for one in new.cards() if _own(known[one.key]) != _own(one)]
-    context = await panel_context(visit, desk, select) if select else {"card": None}
+    context = await panel_context(visit, desk, select, tab) if select else {"card": None}
     return page(
         visit,
         "parts/changed.html",

@@ -33,7 +33,8 @@ async def _undo(visit: Visit, form: Form) -> Response:
     again = form.text("which") == "redo"
     doing = visit.rooms.drafting.redo if again else visit.rooms.drafting.undo
     draft = await doing(flow_of(visit), visit.me)
-    return await changed(visit, before, draft, "")
+    # What is open stays open, as far as it is there: it may have been made by what is undone.
+    return await changed(visit, before, draft, visit.there.get("card", ""), visit.there.get("tab"))
 
 
 async def _discard(visit: Visit, form: Form) -> Response:

@@ -17,7 +17,17 @@ function draw() {
     return { x: (box.left - origin.left + box.width / 2) / zoom, top: (box.top - origin.top) / zoom, bottom: (box.bottom - origin.top) / zoom };
   };
   const nodes = new Map([...all.querySelectorAll("[data-node]")].map((one) => [one.dataset.node, one]));
-  const drawn = [];
+  // Everything is measured before anything is moved: the page is laid out once.
+  const pluses = new Map([...all.querySelectorAll(".plus[data-edge]")].map((one) => [one.dataset.edge, one]));
+  const holders = new Map(), drawn = [], moved = [];
+  const held = (plus) => {
+    const holder = plus.offsetParent;
+    if (!holders.has(holder)) {
+      const box = holder.getBoundingClientRect();
+      holders.set(holder, { x: (box.left - origin.left) / zoom + holder.clientLeft, y: (box.top - origin.top) / zoom + holder.clientTop });
+    }
+    return holders.get(holder);
+  };
   for (const edge of all.querySelectorAll(".edge")) {
     const to = nodes.get(edge.dataset.to);
     const from = nodes.get(edge.dataset.from || (edge.closest(".branch") ? "" : all.querySelector(".trunk").dataset.trigger));
@@ -25,15 +35,16 @@ function draw() {
     if (!to || (!from && !label)) continue;
     const a = at(from ?? label), b = at(to);
     drawn.push({ d: path(a, b), unusual: "unusual" in edge.dataset });
-    const plus = all.querySelector(`.plus[data-edge="${edge.dataset.from}>${edge.dataset.to}"]`);
-    if (plus) {
-      const holder = plus.offsetParent.getBoundingClientRect();
-      plus.style.left = `${b.x - (holder.left - origin.left) / zoom - plus.offsetParent.clientLeft}px`;
-      plus.style.top = `${b.top - 28 - (holder.top - origin.top) / zoom - plus.offsetParent.clientTop}px`;
-    }
+    const plus = pluses.get(`${edge.dataset.from}>${edge.dataset.to}`);
+    if (plus) moved.push([plus, b, held(plus)]);
   }
-  lines.setAttribute("width", all.scrollWidth);
-  lines.setAttribute("height", all.scrollHeight);
+  const width = all.scrollWidth, height = all.scrollHeight;
+  for (const [plus, b, holder] of moved) {
+    plus.style.left = `${b.x - holder.x}px`;
+    plus.style.top = `${b.top - 28 - holder.y}px`;
+  }
+  lines.setAttribute("width", width);
+  lines.setAttribute("height", height);
   lines.replaceChildren(...drawn.map(line));
   canvas.dataset.ready = "1";
 }

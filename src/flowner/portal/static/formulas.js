@@ -50,6 +50,7 @@ function begin() {
 }
 function edit(editor, pill) {
   open?.box.remove();
+  if (editor?.box.contains(document.activeElement)) editor.caret();
   const box = document.createElement("div");
   box.className = "tokens";
   box.popover = "auto";
@@ -79,7 +80,7 @@ function edit(editor, pill) {
 function shut() {
   if (!open) return;
   const { box, editor, pill } = open;
-  const isLost = box.contains(document.activeElement) || document.activeElement === document.body;
+  const here = document.activeElement, isLost = box.contains(here) || here === document.body || editor?.box.contains(here);
   open = null;
   box.remove();
   if (!isLost) return;
