@@ -295,16 +295,75 @@ def test_tables_and_columns_are_chosen_from_what_there_is(
     add(page, "Add a new row")
     page.get_by_role("combobox", name="Table name").fill("note")
     page.get_by_role("option").filter(has_text="fern_notes").click()
-    page.get_by_role("button", name="Save").click()
-    page.get_by_text("Draft, 2 edits").wait_for()
     page.get_by_role("combobox", name="Column").fill("name")
     page.get_by_role("option").first.wait_for()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.get_by_label("Value", exact=True).fill("a note")
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("Draft, 3 edits").wait_for()
+    page.get_by_text("Draft, 2 edits").wait_for()
     assert page.get_by_label("fern_name").inner_text().strip() == "a note"
+
+
+def test_several_columns_are_chosen_before_the_table_is_saved(
+    fernwood: Fernwood, made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    flow = made()
+    page = desk(flow)
+    add(page, "List rows")
+    labels = page.locator(".panel .body label").all_inner_texts()
+    assert labels[0] == "Table name", "what is required comes first"
+    page.get_by_role("combobox", name="Table name").fill("request")
+    page.get_by_role("option").filter(has_text="fern_requests").click()
+    columns = page.get_by_role("combobox", name="Select columns")
+    columns.press_sequentially("city")
+    page.get_by_role("option").filter(has_text="fern_city").click()
+    columns.press_sequentially(",own")
+    page.get_by_role("option").filter(has_text="_ownerid_value").click()
+    assert columns.input_value() == "fern_city,_ownerid_value"
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 2 edits").wait_for()
+    inputs = draft(fernwood, flow).actions["List_rows"].call.parameters
+    assert inputs == {"entityName": "fern_requests", "$select": "fern_city,_ownerid_value"}
+
+
+def test_people_are_chosen_one_after_the_other(
+    made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    page = desk(made())
+    add(page, "Send an email (V2)")
+    to = page.get_by_role("combobox", name="To *", exact=True)
+    to.press_sequentially("ada")
+    page.get_by_role("option").filter(has_text="Ada Brand").click()
+    to.press_sequentially("; noor")
+    page.get_by_role("option").filter(has_text="Noor Aziz").click()
+    assert to.input_value() == "ada@fernwood.example;noor@fernwood.example"
+    page.get_by_role("button", name="Insert…").click()
+    page.locator(".token", has_text="User email").click()
+    page.get_by_role("button", name="manual · User email").wait_for()
+    sent_to = page.locator('#panel [name="field:inputs/parameters/emailMessage~1To"]')
+    assert sent_to.input_value() == (
+        "ada@fernwood.example;noor@fernwood.example"
+        "@{triggerOutputs()?['headers']['x-ms-user-email']}"
+    )
+
+
+def test_a_row_triggers_table_and_columns_are_chosen(
+    fernwood: Fernwood, made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    references = {"rows": written.reference(written.ROWS, "ref_table")}
+    flow = made(written.row_trigger("fern_note"), {}, references)
+    page = desk(flow)
+    card(page, "When a row changes").locator(".head").click()
+    page.get_by_role("combobox", name="Table name").fill("request")
+    page.get_by_role("option").filter(has_text="fern_request").first.click()
+    columns = page.get_by_role("combobox", name="Select columns")
+    columns.press_sequentially("city")
+    page.get_by_role("option").filter(has_text="fern_city").click()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 1 edit").wait_for()
+    rows = draft(fernwood, flow).trigger.rows
+    assert (rows.table, rows.filtering_columns) == ("fern_request", {"fern_city"})
 
 
 def test_two_editors_do_not_overwrite_one_another(

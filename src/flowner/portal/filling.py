@@ -43,7 +43,12 @@ class Shown:
     id: str
     """Its name in the form: the path."""
     text: str
-    lookup: Lookup = Lookup.NOTHING
+    offers: str = ""
+    """Where the list comes from that its value can be chosen from."""
+    separator: str = ""
+    """What stands between several values of that list; '' for one alone."""
+    table: str = ""
+    """Which field of the form names the table whose columns are offered."""
     condition: Joined | None = None
     """A condition, where it is no formula and can be filled in as rows and groups."""
     asked: tuple[Input, ...] | None = None
@@ -69,7 +74,9 @@ def fields_of(node: Action | Trigger, operation: Operation | None) -> tuple[Show
     """
     step = palette.step_of(node)
     if step is not None:
-        return tuple(_shown(node.source, field) for field in step.fields)
+        return tuple(
+            _shown(node.source, field, *_LOOKED_UP.get(field.path, ())) for field in step.fields
+        )
     if node.call is None:
         return (_shown(node.source, Field(path=("inputs",), title="Inputs", kind=Kind.VALUE)),)
     if node.call.legacy:
@@ -77,7 +84,7 @@ def fields_of(node: Action | Trigger, operation: Operation | None) -> tuple[Show
     known = operation.parameters if operation else ()
     ordered = sorted(known, key=lambda form: not form.required)
     found = [
-        _shown(node.source, _field_of(form), form.lookup)
+        _shown(node.source, _field_of(form), form.lookup, form.separator)
         for form in ordered
         if form.lookup is not Lookup.COLUMNS
     ]
@@ -206,17 +213,46 @@ def written(value: Json) -> str:
     return "" if value is None else coded(value)
 
 
-def _shown(source: JsonObject, field: Field, lookup: Lookup = Lookup.NOTHING) -> Shown:
-    id = "/".join(token.replace("~", "~0").replace("/", "~1") for token in field.path)
+def _shown(
+    source: JsonObject, field: Field, lookup: Lookup = Lookup.NOTHING, separator: str = ""
+) -> Shown:
+    id = _id_of(field.path)
     value = forms.read(source, field)
     return Shown(
         field=field,
         id=id,
         text=written(value),
-        lookup=lookup,
+        offers=_ROW_OFFERS.get(id, _OFFERS.get(lookup, "")),
+        separator=separator,
+        table=_TABLES.get(id, _id_of((*_PARAMETERS, "entityName"))),
         condition=read_condition(value) if field.kind is Kind.CONDITION else None,
         asked=inputs_of(value) if field.kind is Kind.INPUTS else None,
     )
+
+
+def _id_of(path: tuple[str, ...]) -> str:
+    return "/".join(token.replace("~", "~0").replace("/", "~1") for token in path)
+
+
+_PARAMETERS = ("inputs", "parameters")
+_ROW_TABLE = (*_PARAMETERS, "subscriptionRequest/entityname")
+_ROW_COLUMNS = (*_PARAMETERS, "subscriptionRequest/filteringattributes")
+_LOOKED_UP: Mapping[tuple[str, ...], tuple[Lookup, str]] = {
+    _ROW_TABLE: (Lookup.TABLES, ""),
+    _ROW_COLUMNS: (Lookup.COLUMN_NAMES, ","),
+}
+"""What a row trigger offers: its form is no connector's."""
+_OFFERS: Mapping[Lookup, str] = {
+    Lookup.TABLES: "/choices/tables",
+    Lookup.PEOPLE: "/people?kinds=user,service%20account&as=upn",
+    Lookup.COLUMN_NAMES: "/choices/columns?as=read",
+}
+_ROW_OFFERS = {
+    _id_of(_ROW_TABLE): "/choices/tables?as=named",
+    _id_of(_ROW_COLUMNS): "/choices/columns?as=named",
+}
+"""A row trigger names tables and columns as the catalogue does, and not as the Web API."""
+_TABLES = {_id_of(_ROW_COLUMNS): _id_of(_ROW_TABLE)}
 
 
 def _field_of(form: ParameterForm) -> Field:
