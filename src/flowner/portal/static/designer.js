@@ -121,6 +121,28 @@ document.addEventListener("click", (event) => {
   if (event.target.closest(".menu [hx-post], .menu [hx-get]")) event.target.closest(".menu").hidePopover();
 });
 
+// A card's menu is filled when it is opened: hundreds of cards have one each.
+document.addEventListener("beforetoggle", (event) => { if (event.target.matches("[data-menu]")) fill(event.target); }, true);
+function fill(menu) {
+  if (menu.children.length) return;
+  const { name, node } = menu.closest("[data-node]").dataset;
+  const items = document.getElementById("card-menu").content.cloneNode(true);
+  for (const one of items.querySelectorAll("[data-for]")) if (one.dataset.for !== menu.dataset.menu) one.remove();
+  if (!("acts" in menu.dataset)) items.querySelector('[data-tab="runs-as"]').remove();
+  const set = (one, given) => { for (const [key, value] of Object.entries(given)) one.setAttribute(key, value); };
+  for (const one of items.querySelectorAll("[data-tab]")) {
+    const address = `${base}?card=${encodeURIComponent(name)}&tab=${one.dataset.tab}`;
+    set(one, { href: address, "hx-get": address, "hx-target": "#panel" });
+  }
+  for (const one of items.querySelectorAll("[data-does]")) set(one, { "hx-post": `${base}/${one.dataset.does}`, "hx-vals": JSON.stringify({ card: name }), "hx-target": "#panel" });
+  items.querySelector('[data-does="delete"]')?.setAttribute("hx-confirm", `Delete ${menu.getAttribute("aria-label")}?`);
+  items.querySelector("[data-rename]").dataset.rename = node;
+  const move = items.querySelector("[data-move]");
+  if (move) move.dataset.move = name;
+  menu.append(items);
+  htmx.process(menu);
+}
+
 function rename(node) {
   const dialog = document.getElementById("rename");
   if (!dialog || !node) return;
@@ -183,7 +205,8 @@ document.addEventListener("keydown", (event) => {
   if (!head) return;
   const node = head.closest("[data-node]");
   if (event.key === "F2") rename(node);
-  if (event.key === "Delete") node.querySelector('.menu .danger')?.click();
+  const menu = node.querySelector("[data-menu]");
+  if (event.key === "Delete" && menu) { fill(menu); menu.querySelector(".danger")?.click(); }
   if (event.key === "F10" && event.shiftKey) { event.preventDefault(); node.querySelector(".dots")?.click(); }
   if (event.key === "+" || event.key === "Insert") {
     const spots = [...document.querySelectorAll(".plus")];
