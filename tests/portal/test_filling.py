@@ -145,7 +145,14 @@ def test_one_and_true_are_not_the_same() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["add-row 7 expression", "nonsense - expression", "add-row - other", "remove x expression", ""],
+    [
+        "add-row 7 expression",
+        "nonsense - expression",
+        "add-row - other",
+        "remove x expression",
+        "",
+        f"remove {'9' * 5000} expression",
+    ],
 )
 def test_changes_that_no_page_sends_are_refused(change: str) -> None:
     flow, shown = condition(NESTED)

@@ -279,6 +279,31 @@ def test_what_is_wrong_is_said_with_the_field(say: Callable[..., Any]) -> None:
     assert field.box.get_attribute("aria-invalid") is None
 
 
+def test_a_pill_is_opened_while_another_is_being_written(say: Callable[..., Any]) -> None:
+    """What the server says of the one meanwhile does not take the other away."""
+    _, field = say("see @{item()} and ")
+    field.type("@{outputs('Made_up')}")
+    field.box.locator(".pill").first.click()
+    text = field.page.get_by_role("dialog").get_by_label("Expression", exact=True)
+    text.fill("item()?['x']")
+    field.page.locator(".told").wait_for(state="attached")
+    field.page.get_by_role("button", name="Update").click()
+    field.read(2)
+    assert field.sent == "see @{item()?['x']} and @{outputs('Made_up')}"
+
+
+def test_a_door_for_formulas_takes_anything(
+    fernwood: Fernwood, made: Callable[..., FlowId], client_as: Callable[[str], httpx.Client]
+) -> None:
+    address, client = f"{fernwood.address}/flows/{made(ASKS, actions())}/edit", client_as("ada")
+    token = {"form_token": form_token(client, fernwood)}
+    for given in ({}, {"text": "@{" * 5000}, {"expression": "", "at": "9" * 5000},
+                  {"expression": "a(" * 5000}, {"text": "@{'<script>'}"}):  # fmt: skip
+        answer = client.post(f"{address}/formula", data=token | given)
+        assert answer.status_code == 200
+        assert "<script>" not in answer.text
+
+
 def test_pills_can_be_seen_and_heard_by_everybody(say: Callable[..., Any]) -> None:
     _, field = say()
     for scheme in ("light", "dark"):

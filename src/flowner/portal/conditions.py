@@ -74,7 +74,7 @@ def condition_filled(part: Part, given: Mapping[str, str], place: str = "") -> P
 def condition_changed(condition: Joined, change: str, place: str) -> Joined:
     """Return a condition with one of `CHANGES` done at a place; `Invalid` where it cannot be."""
     numbers = place.split(".") if place else []
-    where: Place = tuple(int(one) for one in numbers if one.isdecimal())
+    where: Place = tuple(int(one) for one in numbers if one.isdecimal() and len(one) < 6)
     if change not in CHANGES or len(where) != len(numbers):
         raise Invalid(f"`{change[:40]}` is nothing that is done to a condition")
     try:

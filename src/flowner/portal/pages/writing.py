@@ -68,7 +68,7 @@ async def _formula(visit: Visit, form: Form) -> Response:
         wrong = template_problem(flow, text) if "@" in text else ""
         return page(visit, "parts/formula.html", pieces=pills.of(text), wrong=wrong, hint=None)
     expression = next(iter(form.texts("expression")), "").removeprefix("@")
-    at = form.text("at")
+    at = form.text("at")[:9]
     wrong = template_problem(flow, f"@{expression}") if expression.strip() else ""
     pieces = [one for one in pills.of(f"@{expression}") if one.is_whole]
     hinted = hint(expression, int(at) if at.isdecimal() else len(expression))

@@ -49,7 +49,7 @@ function begin() {
   if (field) edit(editorOf(field), null);
 }
 function edit(editor, pill) {
-  open?.box.remove();
+  if (open) freeAgain(open);
   if (editor?.box.contains(document.activeElement)) editor.caret();
   const box = document.createElement("div");
   box.className = "tokens";
@@ -60,6 +60,7 @@ function edit(editor, pill) {
 <div class="actions start"><button type="button" class="btn primary" data-done>${pill ? "Update" : "Add"}</button><button type="button" class="btn" data-cancel>Cancel</button></div>
 <div class="search"><input type="search" aria-label="Search dynamic content and functions" placeholder="Search" autocomplete="off"></div><div class="found"></div>`;
   const part = (which) => box.querySelector(which);
+  if (editor) editor.isHeld = true; // the pill that is changed stays where it is
   open = { box, editor, pill, text: part("textarea"), told: part(".told"), search: part("input"), found: part(".found") };
   open.text.value = pill?.dataset.expression ?? "";
   document.body.append(box);
@@ -81,11 +82,16 @@ function shut() {
   if (!open) return;
   const { box, editor, pill } = open;
   const here = document.activeElement, isLost = box.contains(here) || here === document.body || editor?.box.contains(here);
-  open = null;
-  box.remove();
+  freeAgain(open);
+  if (editor?.isUnread) editor.check(true);
   if (!isLost) return;
   if (pill?.isConnected) pill.focus();
   else editor ? editor.focus() : field?.focus();
+}
+function freeAgain({ box, editor }) {
+  open = null;
+  box.remove();
+  if (editor) editor.isHeld = false;
 }
 async function list() {
   const here = open, name = panel.querySelector(".panel").dataset.name, text = here.search.value;
@@ -129,8 +135,7 @@ async function done() {
   if (!pill) return here.text.focus();
   const { editor, pill: old } = here;
   const target = field;
-  open = null;
-  here.box.remove();
+  freeAgain(here);
   if (old) editor.swap(old, pill);
   else if (editor) editor.add(pill);
   else if (target.closest(".combobox")) { const made = freed(target); made.add(pill); field = made.box; } else put(target, pill.dataset.expression);

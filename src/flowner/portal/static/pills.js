@@ -3,6 +3,7 @@
 // together again, byte for byte. No expression is read here.
 const KEPT = "application/x-flowner-pieces";
 const GOES_ON = ["typing", "deleteContentBackward", "deleteContentForward"];
+const PLAIN = { pieces: null, wrong: null };
 const known = new WeakMap();
 const isPill = (node) => node?.nodeType === 1 && node.matches(".pill");
 
@@ -146,6 +147,7 @@ export class Editor {
   }
   changed() {
     this.field.value = this.value;
+    this.isUnread = true;
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => this.check(), 300);
   }
@@ -153,10 +155,11 @@ export class Editor {
   /** Let the server read the text. ``settled``: nobody is writing in it any more. */
   async check(settled = false) {
     clearTimeout(this.waiting);
-    const text = this.field.value, found = await read({ text });
+    const text = this.field.value, found = text.includes("@") ? await read({ text }) : PLAIN;
     if (!found || text !== this.field.value || !this.box.isConnected) return;
     this.wrong(found.wrong);
-    this.meet(found.pieces, settled);
+    if (found.pieces) this.meet(found.pieces, settled);
+    else this.isUnread = false;
   }
   wrong(said) {
     this.box.parentElement.querySelector(":scope > .formula-wrong")?.remove();
@@ -167,6 +170,7 @@ export class Editor {
     this.box.setAttribute("aria-describedby", said.id);
     this.box.after(said);
   }
+  /** Show what the server has read, unless somebody is in the middle of it. */
   meet(fragment, settled) {
     const key = (nodes) => JSON.stringify(pieces(nodes).map((one) => one.text ?? [one.expression]));
     const pills = [...fragment.querySelectorAll(".pill")];
@@ -175,10 +179,13 @@ export class Editor {
         for (const name of ["class", "aria-label", "title"]) pill.setAttribute(name, pills[at].getAttribute(name));
         pill.replaceChildren(...pills[at].childNodes);
       }
+      this.isUnread = false;
       return;
     }
-    const isHere = this.box.contains(document.activeElement), at = this.caret();
-    if (isHere && !settled) {
+    if (this.isHeld) return;
+    const active = document.activeElement, isHere = this.box.contains(active), isOnPill = isHere && isPill(active);
+    const at = isOnPill ? this.around(active, -1) : this.caret();
+    if (isHere && !isOnPill && !settled) {
       let from = 0;
       for (const node of fragment.childNodes) {
         const to = from + this.length(node);
@@ -187,7 +194,9 @@ export class Editor {
       }
     }
     this.show(fragment);
+    this.isUnread = false;
     if (isHere) this.focus(at);
+    if (isOnPill) this.beside(1)?.focus();
     this.last = this.snapshot();
   }
 
@@ -284,7 +293,7 @@ export class Editor {
     if (pill) this.open(pill);
   }
   focusout(event) {
-    if (!this.box.contains(event.relatedTarget)) this.check(true);
+    if (this.isUnread && !this.box.contains(event.relatedTarget)) this.check(true);
   }
   copy(event) {
     const active = document.activeElement, range = getSelection().rangeCount ? getSelection().getRangeAt(0) : null;
@@ -315,8 +324,8 @@ export class Editor {
     if (isPill(document.activeElement)) this.focus(this.around(document.activeElement, 1));
     if (!getSelection().isCollapsed) this.cutOut();
     this.caret();
-    const kept = data.getData(KEPT);
-    const list = kept ? JSON.parse(kept) : [{ text: data.getData("text/plain").replace(/\r\n?/g, "\n") }];
+    const kept = data.getData(KEPT), text = data.getData("text/plain").replace(/\r\n?/g, "\n");
+    const list = kept ? JSON.parse(kept) : [{ text }];
     this.insert(list.map((one) => ("expression" in one ? bare(one) : document.createTextNode(one.text))), "paste");
     this.check(true);
   }
