@@ -67,7 +67,7 @@ function edit(editor, pill) {
   box.showPopover();
   const side = panel.getBoundingClientRect(), at = (pill ?? field).getBoundingClientRect();
   box.style.left = `${Math.max(8, Math.min(side.right + 8, innerWidth - box.offsetWidth - 8))}px`;
-  box.style.top = `${Math.max(8, Math.min(at.top, innerHeight - Math.min(box.scrollHeight, innerHeight * 0.7) - 16))}px`;
+  box.style.top = `${Math.max(8, Math.min(at.top, innerHeight * 0.38))}px`;
   open.search.addEventListener("input", list);
   for (const kind of ["input", "click", "keyup"]) open.text.addEventListener(kind, (event) => { if (!["Enter", "Escape"].includes(event.key)) told(); });
   open.text.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); done(); } });
