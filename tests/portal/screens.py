@@ -17,6 +17,11 @@ PAGES: dict[str, tuple[str, str]] = {
         "ada",
         "/flows/{flow[as_modifier]}/edit?card=When_a_request_changes&tab=runs-as",
     ),
+    "designer-pills": ("ada", "/flows/{flow[greet]}/edit?card=Send_greeting&tab=parameters"),
+    "designer-condition": (
+        "ada",
+        "/flows/{flow[as_modifier]}/edit?card=Is_it_done&tab=parameters",
+    ),
     "connections": ("ada", "/connections"),
     "connections-others": ("ada", "/connections?tab=others"),
     "references": ("ada", "/connections/references"),

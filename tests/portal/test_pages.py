@@ -71,7 +71,7 @@ def look_at(page: Any, name: str) -> None:
     for scheme in _SCHEMES:
         page.emulate_media(color_scheme=scheme)
         page.screenshot(path=SCREENS / f"{name}-{scheme}.png", full_page=True)
-        found = _violations(page)
+        found = violations(page)
         assert not found, f"{scheme}: {found}"
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 390, "height": 844})
@@ -80,7 +80,7 @@ def look_at(page: Any, name: str) -> None:
     assert too_wide <= 0, f"{too_wide} pixels stick out on a phone"
 
 
-def _violations(page: Any) -> list[str]:
+def violations(page: Any) -> list[str]:
     if not page.evaluate("typeof axe !== 'undefined'"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

@@ -41,6 +41,7 @@ from flowner.portal.pages import (
     sign_in,
     versions,
     who,
+    writing,
 )
 from flowner.portal.problems import our_fault, problem
 from flowner.portal.rooms import Rooms
@@ -87,6 +88,7 @@ def _routes() -> Sequence[BaseRoute]:
         *versions.routes,
         *designer.routes,
         *adding.routes,
+        *writing.routes,
         *choosing.routes,
         *apps.routes,
         *bundles.routes,

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from flowner.portal.assets import address_of
+from flowner.portal.conditions import coded, said
 from flowner.portal.visiting import Visit, theme_of
 from flowner.values import Json
 
@@ -74,7 +75,9 @@ def _templates() -> Environment:
         "pair": lambda text: (text, text),
         "named": lambda one: (one.id, one.name),
         "combine": lambda values, more: {**values, **more},
-        "plain": lambda value: value if isinstance(value, str) else json.dumps(value),
+        "plain": said,
+        "coded": coded,
+        "numbers": lambda place: ".".join(str(int(one) + 1) for one in place.split(".")),
         "query": lambda values: urlencode({k: v for k, v in values.items() if v not in (None, "")}),
         "segment": lambda text: quote(str(text), safe=""),
         "count": counted,

@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID
 
 from starlette.datastructures import FormData, UploadFile
@@ -60,6 +60,12 @@ class Visit:
     def path(self, name: str) -> str:
         """Return a part of the path, as the route names it."""
         return str(self.request.path_params[name])
+
+    @property
+    def there(self) -> dict[str, str]:
+        """What the address says that the browser shows, of which a part is asked for."""
+        current = self.request.headers.get("hx-current-url", "")
+        return {name: values[0] for name, values in parse_qs(urlsplit(current).query).items()}
 
     @property
     def is_partial(self) -> bool:

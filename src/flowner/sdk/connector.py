@@ -38,7 +38,9 @@ class Lookup(Enum):
     PEOPLE = auto()
     """People of the directory, by UPN."""
     COLUMNS = auto()
-    """The columns of the table that the parameter before names, each filled in by itself."""
+    """The columns of the table that ``entityName`` names, each filled in by itself."""
+    COLUMN_NAMES = auto()
+    """Names of columns of the table that ``entityName`` names, to read them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ class ParameterForm:
     choices: tuple[str, ...] = ()
     """The values there are; none: any."""
     lookup: Lookup = Lookup.NOTHING
+    separator: str = ""
+    """What stands between the values, where several can be chosen from the look-up."""
 
 
 class SignIn(Enum):

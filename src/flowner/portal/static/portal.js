@@ -120,18 +120,24 @@ let looking, looked = 0;
 function look(field, typed) {
   const box = field.closest(".combobox");
   if (typed) box.querySelector('input[type="hidden"]')?.setAttribute("value", "");
-  if (!typed && field.value) return;
+  if (!typed && last(field, box)) return;
   clearTimeout(looking);
   const turn = ++looked;
   looking = setTimeout(async () => {
     const address = new URL(box.dataset.from, location.href);
-    address.searchParams.set("text", field.value);
+    address.searchParams.set("text", last(field, box));
+    if (box.dataset.table) address.searchParams.set("table", field.form.elements[box.dataset.table]?.value ?? "");
     const answer = await fetch(address, { headers: { "HX-Request": "true" } });
     if (!answer.ok || document.activeElement !== field || turn !== looked) return;
     const list = box.querySelector('[role="listbox"]');
     list.innerHTML = await answer.text();
     shown(field, list, true);
   }, typed ? 120 : 0);
+}
+/** Return what is being chosen: of several values, the one at the end. */
+function last(field, box) {
+  const by = box.dataset.separator;
+  return by ? field.value.slice(field.value.lastIndexOf(by) + 1).trim() : field.value;
 }
 function shown(field, list, open) {
   list.hidden = !open || !list.children.length;
@@ -142,7 +148,8 @@ function choose(field, option) {
   clearTimeout(looking);
   looking = null; // an answer that comes late opens no list
   const box = field.closest(".combobox");
-  field.value = option.dataset.label ?? option.textContent.trim();
+  const chosen = option.dataset.label ?? option.textContent.trim(), by = box.dataset.separator;
+  field.value = by ? field.value.slice(0, field.value.lastIndexOf(by) + 1) + chosen : chosen;
   const hidden = box.querySelector('input[type="hidden"]');
   if (hidden) hidden.value = option.dataset.value;
   shown(field, box.querySelector('[role="listbox"]'), false);
