@@ -40,6 +40,7 @@ from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
 from flowner.flows.cancelling import Cancelling
+from flowner.flows.clients import Clients
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.deleting import Deleting
@@ -56,6 +57,7 @@ from flowner.flows.listing import Listing
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
 from flowner.flows.referring import References, Values, Variables
+from flowner.flows.refreshing import Refreshing
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
@@ -135,6 +137,8 @@ class House:
     deleting: Deleting
     connections: Connections
     grants: Grants
+    refreshing: Refreshing
+    clients: Clients
     consent: Consent
     apps: Apps
     explain: Explain
@@ -264,7 +268,9 @@ def _build(
     explain = Explain(database, facts, published)
     cancelling = Cancelling(database, journal, history)
     replies = Replies()
-    grants = Grants(database, vault, clock, connectors(), settings.allow_private_addresses)
+    private = settings.allow_private_addresses
+    refreshing = Refreshing(database, vault, clock, connectors(), private)
+    connections = Connections(database, vault, published)
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
     worker = Worker(
         journal=journal,
@@ -275,10 +281,10 @@ def _build(
             store=store,
             webapi=webapi,
             vault=vault,
-            grants=grants,
+            refreshing=refreshing,
             clock=clock,
             connectors=connectors(),
-            allow_private_addresses=settings.allow_private_addresses,
+            allow_private_addresses=private,
         ),
         children=Children(database=database, journal=journal, starter=starter),
         replies=replies,
@@ -313,8 +319,10 @@ def _build(
         turning=turning,
         sharing=sharing,
         deleting=deleting,
-        connections=Connections(database, vault, published),
-        grants=grants,
+        connections=connections,
+        grants=Grants(database, vault, clock, refreshing, private),
+        refreshing=refreshing,
+        clients=Clients(database, vault, connections, refreshing, private),
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
         explain=explain,

@@ -103,6 +103,7 @@ def _parlours(house: House, demo: str | None) -> Parlours:
         audience=house.audience,
         connections=house.connections,
         grants=house.grants,
+        clients=house.clients,
         keyring=Keyring(house.database, house.published),
         consent=house.consent,
         apps=house.apps,

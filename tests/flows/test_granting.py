@@ -21,6 +21,7 @@ from flowner.access.vocabulary import ConnectionRole
 from flowner.errors import Code, Invalid
 from flowner.flows.connections import NewConnection
 from flowner.flows.granting import LIFE, NOBODY, Grants
+from flowner.flows.refreshing import Refreshing
 from flowner.rows import registry
 from flowner.server import House, connectors
 from flowner.values import ConnectionId, Secret
@@ -248,8 +249,14 @@ def later(living: Living) -> Grants:
     """The same service, two hours on."""
     clock = MovedClock()
     clock.ahead = timedelta(hours=2)
-    house, known = living.house, living.house.grants
-    return Grants(house.database, known._vault, clock, connectors(), private=True)
+    return at_another_time(living.house, clock)
+
+
+def at_another_time(house: House, clock: MovedClock) -> Grants:
+    """Return the services of another process, by whose clock it is another time."""
+    vault = house.grants._vault
+    refreshing = Refreshing(house.database, vault, clock, connectors(), private=True)
+    return Grants(house.database, vault, clock, refreshing, private=True)
 
 
 def test_a_token_is_refreshed_once_however_many_ask(run, living, made, outside, later) -> None:
@@ -259,10 +266,12 @@ def test_a_token_is_refreshed_once_however_many_ask(run, living, made, outside, 
     old = run(vault.open(id))
     outside.asked.clear()
     # Two processes: each has a service of its own.
-    twin = Grants(living.house.database, vault, later._clock, connectors(), private=True)
+    twin = at_another_time(living.house, later._clock)
 
     async def many() -> list[Any]:
-        return list(await asyncio.gather(*(s.fresh(id, old) for s in [later, twin] * 4)))
+        return list(
+            await asyncio.gather(*(s._refreshing.fresh(id, old) for s in [later, twin] * 4))
+        )
 
     found = run(many())
     assert [one["grant_type"] for one in outside.asked] == ["refresh_token"]
@@ -286,7 +295,7 @@ def test_a_refresh_that_is_refused_breaks_the_connection_and_says_so(
         return kept
 
     kept = run(spoil())
-    error = refused(later.fresh(id, kept))
+    error = refused(later._refreshing.fresh(id, kept))
     assert error.code is Code.INVALID_CONNECTION
     assert run(row_of(house, id))["connectionstatus"] == "Error"
     assert run(called(living, id, "/userinfo")).status == "Failed"

@@ -18,6 +18,7 @@ from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
 from flowner.flows.cancelling import Cancelling
 from flowner.flows.choices import Choices
+from flowner.flows.clients import Clients
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
@@ -65,6 +66,7 @@ class Rooms:
     audience: Audience
     connections: Connections
     grants: Grants
+    clients: Clients
     keyring: Keyring
     consent: Consent
     apps: Apps
