@@ -303,6 +303,89 @@ def test_a_refresh_that_is_refused_breaks_the_connection_and_says_so(
     assert run(row_of(house, id))["connectionstatus"] == "Connected"
 
 
+@pytest.fixture(scope="module")
+def service(provider: str, run: Callable[..., Any]) -> Iterator[str]:
+    """A service that takes the provider's tokens, and answers others with 401 (RFC 6750, 3.1).
+
+    The provider's own userinfo answers 400 there.
+    """
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        fields = dict(head_fields((await reader.readuntil(b"\r\n\r\n")).decode()))
+        headers = {"authorization": fields["authorization"]}
+        async with httpx.AsyncClient() as client:
+            found = await client.get(f"{provider}/userinfo", headers=headers)
+        status, body = (200, found.content) if found.status_code == 200 else (401, b"{}")
+        writer.write(f"HTTP/1.1 {status} So\r\ncontent-type: application/json\r\ncontent-length: "
+                     f"{len(body)}\r\nconnection: close\r\n\r\n".encode() + body)  # fmt: skip
+        await writer.drain()
+        writer.close()
+
+    server = run(asyncio.start_server(answer, "127.0.0.1", 0))
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+
+
+def test_a_token_that_is_revoked_is_refreshed_once_and_the_request_made_again(
+    run, living, made, provider, outside, service
+) -> None:
+    id, ada = made(base=service), run(living.person("ada"))
+    run(finish(living, sign_in(begin(run, living, id), "ada@outside.example"), ada))
+    # Somebody else refreshes: the provider revokes the token that was issued before.
+    kept = run(living.house.grants._vault.open(id))
+    form = {"grant_type": "refresh_token", "refresh_token": kept["refresh_token"].reveal()}
+    httpx.post(f"{provider}/oauth2/token", data=form, auth=("flowner", "x")).raise_for_status()
+    outside.asked.clear()
+    asked = run(called(living, id, "/me"))
+    assert asked.status == "Succeeded", asked
+    assert [one["grant_type"] for one in outside.asked] == ["refresh_token"]
+
+
+def test_a_sign_in_that_is_revoked_breaks_the_connection_with_the_reason(
+    run, living, made, provider, outside, service
+) -> None:
+    id, ada = made(base=service), run(living.person("ada"))
+    run(finish(living, sign_in(begin(run, living, id), "gone@outside.example"), ada))
+    httpx.post(f"{provider}/users/gone@outside.example/revoke-tokens").raise_for_status()
+    outside.asked.clear()
+    asked = run(called(living, id, "/me"))
+    assert (asked.status, asked.outputs["statusCode"]) == ("Failed", 401)
+    assert len(outside.asked) == 1
+    row = run(row_of(living.house, id))
+    assert row["connectionstatus"] == "Error"
+    assert "invalid_grant" in row["statusreason"]
+    again = run(called(living, id, "/me"))
+    assert "invalid_grant" in again.acting["message"]
+    run(finish(living, sign_in(begin(run, living, id), "gone@outside.example"), ada))
+    assert run(row_of(living.house, id))["statusreason"] is None
+
+
+def test_a_service_that_refuses_tokens_that_are_new_breaks_the_connection(
+    run, living, made, outside
+) -> None:
+    """A service that takes none of the provider's tokens: it is asked twice, and never again."""
+    seen: list[str] = []
+
+    async def no(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        seen.append(dict(head_fields(head))["authorization"])
+        writer.write(b"HTTP/1.1 401 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = run(asyncio.start_server(no, "127.0.0.1", 0))
+    base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    id, ada = made(base=base), run(living.person("ada"))
+    run(finish(living, sign_in(begin(run, living, id), "ada@outside.example"), ada))
+    asked = run(called(living, id, "/anything"))
+    assert (asked.status, asked.outputs["statusCode"]) == ("Failed", 401)
+    assert len(set(seen)) == len(seen) == 2, "with another token"
+    assert "401" in run(row_of(living.house, id))["statusreason"]
+    run(called(living, id, "/anything"))
+    assert len(seen) == 2
+    server.close()
+
+
 def test_a_sign_in_that_takes_too_long_is_over(run, living, made, refused, later) -> None:
     id, ada = made(), run(living.person("ada"))
     came = sign_in(begin(run, living, id), "ada@outside.example")

@@ -119,7 +119,7 @@ class Refreshing:
         facts: ConnectionFacts,
         known: Mapping[str, Secret],
         granted: Granted,
-    ) -> Mapping[str, Secret]:
+    ) -> dict[str, Secret]:
         """Seal what was granted, and let the connection act.
 
         A refresh token that is not replaced stays valid (RFC 6749, 6).
@@ -142,8 +142,8 @@ class Refreshing:
 
     async def _fetched(
         self, transaction: Transaction, id: ConnectionId, opened: Mapping[str, Secret]
-    ) -> Mapping[str, Secret]:
-        """Return the new secrets; none where there are none to be had, and the connection broken."""
+    ) -> dict[str, Secret]:
+        """Return the new secrets; none where the connection is broken from now on."""
         facts = await read_connection_facts(transaction, id)
         way = self.way(facts)
         if way is None or way.authorization is None:
