@@ -67,6 +67,7 @@ def _doors(house: House) -> Doors:
         running=house.running,
         history=house.history,
         resubmitting=house.resubmitting,
+        cancelling=house.cancelling,
         explain=house.explain,
         replies=house.replies,
         callbacks=Callbacks(journal=house.journal),

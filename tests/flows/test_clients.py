@@ -191,14 +191,13 @@ def test_an_issuer_says_where_tokens_are_issued(run, living, outside, mia) -> No
         pytest.param({"clientId": ""}, "client id", id="no client id"),
     ],
 )
-def test_what_gives_no_token_makes_no_connection(
-    run, living, outside, mia, refused, more, said
-) -> None:
-    before = len(run(living.house.listing.connections()))
+def test_what_gives_no_token_makes_no_connection(living, outside, mia, refused, more, said) -> None:
+    run, house = outside.run, living.house
+    before = len(run(house.listing.connections()))
     error = refused(make(outside, mia, **more))
     assert said in error.message
     assert outside.secret.reveal() not in repr(error.message)
-    assert len(run(living.house.listing.connections())) == before
+    assert len(run(house.listing.connections())) == before
 
 
 def at_another_time(house: House, ahead: timedelta) -> Refreshing:

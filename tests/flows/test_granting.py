@@ -361,7 +361,7 @@ def test_a_sign_in_that_is_revoked_breaks_the_connection_with_the_reason(
 
 
 def test_a_service_that_refuses_tokens_that_are_new_breaks_the_connection(
-    run, living, made, outside
+    run, living, made
 ) -> None:
     """A service that takes none of the provider's tokens: it is asked twice, and never again."""
     seen: list[str] = []

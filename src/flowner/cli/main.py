@@ -8,7 +8,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from flowner.cli import applications, commands, connections, directory, flows, simulating, tables
+from flowner.cli import (
+    applications,
+    commands,
+    connections,
+    directory,
+    flows,
+    runs,
+    simulating,
+    tables,
+)
 from flowner.errors import FlownerError
 
 app = typer.Typer(
@@ -24,7 +33,8 @@ app.command("who")(commands.who)
 app.command("run")(commands.run)
 app.command("runs")(commands.runs)
 app.command("run-show")(commands.run_show)
-app.command("resubmit")(commands.resubmit)
+app.command("cancel")(runs.cancel)
+app.command("resubmit")(runs.resubmit)
 app.command("check")(commands.check)
 app.command("evaluate")(commands.evaluate)
 app.command("simulate")(simulating.simulate)

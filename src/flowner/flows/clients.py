@@ -11,11 +11,12 @@ from dataclasses import replace
 
 from flowner.access.vocabulary import ConnectionAction, ConnectionFacts
 from flowner.database import Database, Transaction
-from flowner.errors import AccessDenied, Code, Invalid, Refused
+from flowner.errors import AccessDenied, Code, Invalid, NotFound, Refused
 from flowner.flows.asking import connection_permit
 from flowner.flows.authorizing import Granted, ask_where, exchange
 from flowner.flows.connections import Connections, NewConnection
 from flowner.flows.refreshing import Refreshing, client_form, server_of
+from flowner.rows.facts import read_connection_facts
 from flowner.sdk.connector import (
     CLIENT_SECRET,
     ISSUER,
@@ -59,6 +60,24 @@ class Clients:
         kept = self._refreshing.sealed(given.secrets, granted)
         made = replace(given, settings=settings, secrets=kept, way=way.id)
         return await self._connections.make(made, owner, by=by)
+
+    def way(self, connector: str, id: str | None) -> Credentials | None:
+        """Return a connector's way of this id, if it is one by client credentials.
+
+        Raises:
+            NotFound: the connector has no such way.
+        """
+        found = self._refreshing.way(connector, id)
+        if id is not None and found is None:
+            raise NotFound(f"there is no way `{id[:60]}` to make a connection for `{connector}`")
+        is_ours = found is not None and found.sign_in is SignIn.CLIENT_CREDENTIALS
+        return found if is_ours else None
+
+    async def acts_through(self, id: ConnectionId) -> bool:
+        """Whether a connection is one by client credentials."""
+        async with self._database.connection() as connection:
+            facts = await read_connection_facts(connection, id)
+        return self.way(facts.connector, facts.way) is not None
 
     async def test(self, id: ConnectionId, by: PrincipalId) -> None:
         """Fetch a token now, for one who may change the credential; what is broken, acts again.

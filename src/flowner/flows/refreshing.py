@@ -101,17 +101,17 @@ class Refreshing:
     ) -> AuthorizationServer:
         """Return where the tokens of a connection come from; `Invalid` where it is made another
         way, or the address is not safe."""
-        way = self.way(facts)
+        way = self.way(facts.connector, facts.way)
         if way is None or way.authorization is None or way.sign_in is not sign_in:
             raise Invalid(
                 f"`{facts.account}` is no connection of this kind: it is mended another way"
             )
         return server_of(way, await read_settings(transaction, facts.id))
 
-    def way(self, facts: ConnectionFacts) -> Credentials | None:
-        """Return by which of its connector's ways a connection was made; None: it is not known."""
-        connector = self._connectors.get(facts.connector)
-        return None if connector is None else connector.way(facts.way)
+    def way(self, connector: str, id: str | None) -> Credentials | None:
+        """Return one of a connector's ways to make a connection; None: there is none such."""
+        found = self._connectors.get(connector)
+        return None if found is None else found.way(id)
 
     async def keep(
         self,
@@ -145,7 +145,7 @@ class Refreshing:
     ) -> dict[str, Secret]:
         """Return the new secrets; none where the connection is broken from now on."""
         facts = await read_connection_facts(transaction, id)
-        way = self.way(facts)
+        way = self.way(facts.connector, facts.way)
         if way is None or way.authorization is None:
             await _break(transaction, facts, "its connector takes no tokens any more")
             return {}
