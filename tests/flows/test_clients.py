@@ -133,7 +133,7 @@ def test_a_flow_acts_as_the_application_and_no_record_holds_what_it_is_known_by(
     assert asked.status == "Succeeded", asked
     assert asked.outputs["body"]["UserId"] == outside.id
     assert (asked.acting["principal"], asked.acting["account"]) == (outside.id, "Stock keeper")
-    token = run(living.house.grants._vault.open(id))["access_token"].reveal()
+    token = run(living.house.refreshing._vault.open(id))["access_token"].reveal()
     for secret in (token, outside.secret.reveal()):
         assert secret not in f"{asked!r} {row!r} {caplog.text}"
 
@@ -204,7 +204,7 @@ def at_another_time(house: House, ahead: timedelta) -> Refreshing:
     """Return the service of another process, by whose clock it is another time."""
     clock = MovedClock()
     clock.ahead = ahead
-    return Refreshing(house.database, house.grants._vault, clock, connectors(), private=True)
+    return Refreshing(house.database, house.refreshing._vault, clock, connectors(), private=True)
 
 
 def test_a_token_is_fetched_once_however_many_ask_and_kept_until_it_is_over(
@@ -215,7 +215,7 @@ def test_a_token_is_fetched_once_however_many_ask_and_kept_until_it_is_over(
     for _ in range(2):
         assert run(called(living, id)).status == "Succeeded"
     assert outside.issued == 1
-    old = run(house.grants._vault.open(id))
+    old = run(house.refreshing._vault.open(id))
     soon = [at_another_time(house, timedelta(hours=2)) for _ in range(2)]
 
     async def many() -> list[Any]:

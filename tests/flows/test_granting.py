@@ -224,7 +224,7 @@ def test_a_flow_asks_as_the_account_and_no_record_holds_a_token(run, living, mad
     assert asked.status == "Succeeded", asked
     assert asked.outputs["body"]["sub"] == "ada@outside.example"
     assert asked.acting["account"] == "ada@outside.example"
-    token = run(living.house.grants._vault.open(id))["access_token"].reveal()
+    token = run(living.house.refreshing._vault.open(id))["access_token"].reveal()
     assert token not in repr(asked)
 
 
@@ -254,15 +254,15 @@ def later(living: Living) -> Grants:
 
 def at_another_time(house: House, clock: MovedClock) -> Grants:
     """Return the services of another process, by whose clock it is another time."""
-    vault = house.grants._vault
+    vault = house.refreshing._vault
     refreshing = Refreshing(house.database, vault, clock, connectors(), private=True)
-    return Grants(house.database, vault, clock, refreshing, private=True)
+    return Grants(house.database, clock, refreshing, private=True)
 
 
 def test_a_token_is_refreshed_once_however_many_ask(run, living, made, outside, later) -> None:
     id, ada = made(), run(living.person("ada"))
     run(finish(living, sign_in(begin(run, living, id), "ada@outside.example"), ada))
-    vault = living.house.grants._vault
+    vault = living.house.refreshing._vault
     old = run(vault.open(id))
     outside.asked.clear()
     # Two processes: each has a service of its own.
@@ -286,7 +286,7 @@ def test_a_refresh_that_is_refused_breaks_the_connection_and_says_so(
 ) -> None:
     id, ada = made(), run(living.person("ada"))
     run(finish(living, sign_in(begin(run, living, id), "ada@outside.example"), ada))
-    vault, house = later._vault, living.house
+    vault, house = later._refreshing._vault, living.house
 
     async def spoil() -> dict[str, Secret]:
         async with house.database.transaction() as transaction:
@@ -332,7 +332,7 @@ def test_a_token_that_is_revoked_is_refreshed_once_and_the_request_made_again(
     id, ada = made(base=service), run(living.person("ada"))
     run(finish(living, sign_in(begin(run, living, id), "ada@outside.example"), ada))
     # Somebody else refreshes: the provider revokes the token that was issued before.
-    kept = run(living.house.grants._vault.open(id))
+    kept = run(living.house.refreshing._vault.open(id))
     form = {"grant_type": "refresh_token", "refresh_token": kept["refresh_token"].reveal()}
     httpx.post(f"{provider}/oauth2/token", data=form, auth=("flowner", "x")).raise_for_status()
     outside.asked.clear()

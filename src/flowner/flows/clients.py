@@ -26,7 +26,6 @@ from flowner.sdk.connector import (
     SignIn,
 )
 from flowner.values import ConnectionId, Json, PrincipalId, Secret
-from flowner.vault.store import Vault
 
 
 class Clients:
@@ -35,13 +34,12 @@ class Clients:
     def __init__(
         self,
         database: Database,
-        vault: Vault,
         connections: Connections,
         refreshing: Refreshing,
         private: bool,
     ) -> None:
         """``private``: whether the outside may be at loopback and private addresses."""
-        self._database, self._vault, self._private = database, vault, private
+        self._database, self._private = database, private
         self._connections, self._refreshing = connections, refreshing
 
     async def make(
@@ -88,7 +86,7 @@ class Clients:
         """
         async with self._database.transaction() as transaction:
             _, server = await self._permitted(transaction, id, by)
-        known = await self._vault.open(id)
+            known = await self._refreshing.known(transaction, id)
         try:
             granted = await self._proved(server, known)
         except Refused as error:
@@ -108,7 +106,7 @@ class Clients:
     ) -> None:
         async with self._database.transaction() as transaction:
             facts, _ = await self._permitted(transaction, id, by)
-            known = await self._vault.open_alone(transaction, id)
+            known = await self._refreshing.known(transaction, id)
             if secret is not None:
                 known = {**known, CLIENT_SECRET: secret}
             await self._refreshing.keep(transaction, facts, known, granted)

@@ -29,7 +29,6 @@ from flowner.flows.refreshing import Refreshing
 from flowner.rows import connecting, registry
 from flowner.sdk.connector import CLIENT_SECRET, AuthorizationServer, SignIn
 from flowner.values import ConnectionId, PrincipalId, Secret
-from flowner.vault.store import Vault
 
 LIFE: Final = timedelta(minutes=10)
 """How long somebody may take where they sign in."""
@@ -62,13 +61,12 @@ class Grants:
     def __init__(
         self,
         database: Database,
-        vault: Vault,
         clock: Clock,
         refreshing: Refreshing,
         private: bool,
     ) -> None:
         """``private``: whether the outside may be at loopback and private addresses."""
-        self._database, self._vault, self._clock = database, vault, clock
+        self._database, self._clock = database, clock
         self._refreshing, self._private = refreshing, private
 
     async def begin(
@@ -114,7 +112,7 @@ class Grants:
         state = parameters["state"]
         async with self._database.transaction() as transaction:
             facts, server = await self._permitted(transaction, began.connection, by)
-            known = await self._vault.open_alone(transaction, began.connection)
+            known = await self._refreshing.known(transaction, began.connection)
         form = {
             "grant_type": "authorization_code",
             "code": parameters["code"],
@@ -152,7 +150,7 @@ class Grants:
         self, transaction: Transaction, facts: ConnectionFacts, granted: Granted, account: str
     ) -> None:
         """Seal what was granted; who signs in for the first time is whom it acts as."""
-        known = await self._vault.open_alone(transaction, facts.id)
+        known = await self._refreshing.known(transaction, facts.id)
         await self._refreshing.keep(transaction, facts, known, granted)
         if facts.account == NOBODY:
             name = f"{facts.connector.replace('_', '-')}-{account}"

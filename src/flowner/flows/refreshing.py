@@ -90,6 +90,11 @@ class Refreshing:
                 opened = await self._fetched(transaction, id, opened)
         return {ACCESS_TOKEN: opened[ACCESS_TOKEN]} if ACCESS_TOKEN in opened else None
 
+    async def known(self, transaction: Transaction, id: ConnectionId) -> dict[str, Secret]:
+        """Return what is kept for a connection; who else would change it waits for the end of the
+        transaction."""
+        return await self._vault.open_alone(transaction, id)
+
     async def stop(self, id: ConnectionId, reason: str) -> None:
         """Let nothing act through a connection until somebody mends it."""
         async with self._database.transaction() as transaction:
