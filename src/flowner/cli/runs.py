@@ -52,17 +52,7 @@ def cancel(  # noqa: PLR0913, PLR0917 - which runs, and by whom
             of = await house.running.find(flow) if flow else None
             kind = None if status is None else Status(status.value.capitalize())
             wanted = await house.cancelling.open_runs(person, flow=of, status=kind)
-        asked: list[JsonObject] = []
-        refused: list[JsonObject] = []
-        for run in wanted:
-            try:
-                count = await house.cancelling.cancel(run, person, reason=reason)
-            except FlownerError as error:
-                if len(wanted) == 1:
-                    raise
-                refused.append(_refusal(run, error))
-            else:
-                asked.append({"run": str(run), "asked": count})
+        asked, refused = await _cancelled(house, wanted, person, reason)
         if as_json:
             print_json({"cancelled": [*asked], "refused": [*refused]})
         else:
@@ -103,6 +93,24 @@ def resubmit(
 
     if not in_house(work):
         raise typer.Exit(1)
+
+
+async def _cancelled(
+    house: House, wanted: list[RunId], person: PrincipalId, reason: str
+) -> tuple[list[JsonObject], list[JsonObject]]:
+    """Return what was asked to stop, and what was not; raises where there is one run alone."""
+    asked: list[JsonObject] = []
+    refused: list[JsonObject] = []
+    for run in wanted:
+        try:
+            count = await house.cancelling.cancel(run, person, reason=reason)
+        except FlownerError as error:
+            if len(wanted) == 1:
+                raise
+            refused.append(_refusal(run, error))
+        else:
+            asked.append({"run": str(run), "asked": count})
+    return asked, refused
 
 
 async def _again(house: House, earlier: RunId, person: PrincipalId) -> JsonObject:
