@@ -41,7 +41,7 @@ from starlette.routing import Route, Router
 
 from flowner.api.doors import Doors, base_of, challenge, person_of
 from flowner.api.reading import read_bytes
-from flowner.api.scim_kinds import GROUPS, PEOPLE, All, Kind, SearchAll
+from flowner.api.scim_kinds import GROUPS, PEOPLE, All, Kind, SearchAll, matches
 from flowner.directory.provisioning import MOST_IN_PAGE, Row, Wanted
 from flowner.directory.scim import POLICY, EnterpriseUser, Group, Person, User
 from flowner.errors import (
@@ -214,14 +214,8 @@ def _shown(kind: Kind, row: Row, request: Request) -> Resource[Any]:
 def _require_match(request: Request, kind: Kind, row: Row) -> None:
     """Raise unless the resource is the one that whoever asks has seen (``If-Match``)."""
     wanted = request.headers.get("if-match")
-    if wanted is not None and not _matches(wanted, kind.version(row)):
+    if wanted is not None and not matches(wanted, kind.version(row)):
         raise _Stale(detail="it was changed since you read it: read it again")
-
-
-def _matches(header: str, version: str | None) -> bool:
-    """Say whether a header names a version: weakly, as tags here are weak (RFC 7232, 2.3.2)."""
-    tags = [one.strip().removeprefix("W/") for one in header.split(",")]
-    return version is not None and ("*" in tags or version.removeprefix("W/") in tags)
 
 
 class _Stale(SCIMException):
@@ -256,7 +250,7 @@ async def _get(request: Request, by: PrincipalId) -> Response:
     if not rows:
         raise NotFound(f"there is no resource `{id[:60]}`")
     version, seen = kind.version(rows[0]), request.headers.get("if-none-match")
-    if version is not None and seen is not None and _matches(seen, version):
+    if version is not None and seen is not None and matches(seen, version):
         return Response(status_code=304, headers={"ETag": version})
     shown = _shown(kind, rows[0], request)
     return _json(shown, Context.RESOURCE_QUERY_RESPONSE, response_parameters=asked)

@@ -55,6 +55,12 @@ class Kind:
         return f'W/"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
 
 
+def matches(header: str, version: str | None) -> bool:
+    """Say whether a header names a version: weakly, as tags here are weak (RFC 7232, 2.3.2)."""
+    tags = [one.strip().removeprefix("W/") for one in header.split(",")]
+    return version is not None and ("*" in tags or version.removeprefix("W/") in tags)
+
+
 async def _add_person(provisioning: Provisioning, given: Any, by: PrincipalId) -> Row:
     return await provisioning.add_person(scim.person_said(given), by)
 
