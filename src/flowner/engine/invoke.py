@@ -135,14 +135,15 @@ class Invoker:
         if token is None or connection is None or not is_refused(outcome):
             return outcome, seen, used
         try:
-            other = await self.refreshing.again(connection, token)
+            other = await when_back(lambda: self.refreshing.again(connection, token))
         except FlownerError:  # nobody answers there: what is known is the refusal
             return outcome, seen, used
         if other is None:
             return outcome, seen, used
         outcome, seen = await ask(replace(context, credential=other))
         if is_refused(outcome):
-            await self.refreshing.stop(connection, "the outside refuses tokens that are new: 401")
+            why = "the outside refuses tokens that are new: 401"
+            await when_back(lambda: self.refreshing.stop(connection, why))
         return outcome, seen, [*used, *(secret.reveal() for secret in other.values())]
 
     async def _prove(self, command: Invoke, hand: InHand, moment: Moment) -> Acting | Refusal:
