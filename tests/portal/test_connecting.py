@@ -186,6 +186,7 @@ def test_an_application_acts_by_what_it_is_known_by_and_is_mended_with_a_new_sec
     page.get_by_label("Client secret").fill(first := secret())
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
+        page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=SCREENS / f"connection-new-application-{scheme}.png", full_page=True)
         assert not _violations(page)
     page.get_by_role("button", name="Create").click()
