@@ -42,6 +42,7 @@ from flowner.flows.audience import Audience
 from flowner.flows.auditing import Auditing
 from flowner.flows.bundles import Bundles
 from flowner.flows.cancelling import Cancelling
+from flowner.flows.clients import Clients
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.deleting import Deleting
@@ -58,6 +59,7 @@ from flowner.flows.listing import Listing
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
 from flowner.flows.referring import References, Values, Variables
+from flowner.flows.refreshing import Refreshing
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
@@ -137,6 +139,8 @@ class House:
     deleting: Deleting
     connections: Connections
     grants: Grants
+    refreshing: Refreshing
+    clients: Clients
     consent: Consent
     apps: Apps
     bundles: Bundles
@@ -277,7 +281,9 @@ def _build(
     explain = Explain(database, facts, published)
     cancelling = Cancelling(database, journal, history)
     replies = Replies()
-    grants = Grants(database, vault, clock, connectors(), settings.allow_private_addresses)
+    private = settings.allow_private_addresses
+    refreshing = Refreshing(database, vault, clock, connectors(), private)
+    connections = Connections(database, vault, published)
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
     worker = Worker(
         journal=journal,
@@ -288,10 +294,10 @@ def _build(
             store=store,
             webapi=webapi,
             vault=vault,
-            grants=grants,
+            refreshing=refreshing,
             clock=clock,
             connectors=connectors(),
-            allow_private_addresses=settings.allow_private_addresses,
+            allow_private_addresses=private,
         ),
         children=Children(database=database, journal=journal, starter=starter),
         replies=replies,
@@ -326,8 +332,10 @@ def _build(
         turning=turning,
         sharing=sharing,
         deleting=deleting,
-        connections=Connections(database, vault, published),
-        grants=grants,
+        connections=connections,
+        grants=Grants(database, clock, refreshing, private),
+        refreshing=refreshing,
+        clients=Clients(database, connections, refreshing, private),
         consent=Consent(database, published, connectors()),
         apps=Apps(database),
         bundles=Bundles(database, clock),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,10 @@ import httpx
 import pytest
 
 from cli.conftest import PROGRAM, TITLED, Company, Terminal, archive, flow_file, flow_name
+from flowner.flows.running import Press
+from flowner.server import open_house
+from flowner.settings import Settings
+from flowner.values import FlowId
 from worlds import written
 from worlds.living import NOTE, RECURRENCE
 
@@ -260,6 +265,51 @@ def test_who_may_not_press_is_refused_and_asked_for_nothing(
     assert "NotFound" in terminal.refuses("run", "Greet", "--as", "eve")
     assert "InvokerConnectionOverrideFailed" in terminal.refuses("run", "Ask", "--as", "rik")
     del company
+
+
+def test_several_runs_are_run_again_and_one_that_may_not_be_holds_none_up(
+    terminal: Terminal, company: Company
+) -> None:
+    first, second = (terminal.says("run", "Greet", "--as", "rik", "--input", f"City={city}")["run"]
+                     for city in ("Ghent", "Bruges"))  # fmt: skip
+    done = terminal("resubmit", first, "1", second, "--as", "rik", "--json")
+    assert done.returncode == 1
+    one, refused, other = json.loads(done.stdout)["runs"]
+    assert (one["status"], other["status"]) == ("Succeeded", "Succeeded")
+    said = [{a["action"]: a for a in each["actions"]}["Say"]["outputs"] for each in (one, other)]
+    assert said == ["Ghent", "Bruges"]
+    assert (refused["run"], refused["code"]) == ("1", "NotFound")
+    assert terminal("resubmit", first, second, "--as", "rik").returncode == 0
+    del company
+
+
+def test_runs_are_asked_to_stop_one_by_one_and_all_at_once(
+    terminal: Terminal, company: Company
+) -> None:
+    async def pressed(count: int) -> list[str]:
+        async with open_house(Settings(data_folder=terminal.folder)) as house:
+            rik, flow = await house.running.somebody("rik"), FlowId(company.flows["Pause"])
+            runs = [house.running.fresh_run() for _ in range(count)]
+            for run in runs:
+                await house.running.press(Press(flow=flow, by=rik, inputs={}), run=run)
+            return [str(run) for run in runs]
+
+    first, *others = asyncio.run(pressed(3))
+    assert "asked to stop" in terminal("cancel", first, "--as", "rik", "--reason", "no").stdout
+    over = terminal.says("run", "Greet", "--as", "rik", "--input", "City=Ghent")["run"]
+    assert "is over" in terminal.refuses("cancel", over, "--as", "rik")
+    assert "there is no run" in terminal.refuses("cancel", others[0], "--as", "eve")
+    done = terminal("cancel", over, others[0], "--as", "rik", "--json")
+    assert done.returncode == 1
+    said = json.loads(done.stdout)
+    assert said["cancelled"] == [{"run": others[0], "asked": 1}]
+    assert [(one["run"], one["code"]) for one in said["refused"]] == [(over, "Conflict")]
+    asked = terminal.says("cancel", "--all", "--flow", "Pause", "--as", "olga")["cancelled"]
+    assert others[1] in [one["run"] for one in asked]
+    assert terminal.says("cancel", "--all", "--flow", "Greet", "--as", "olga")["cancelled"] == []
+    assert terminal("cancel", "--all", "--status", "waiting", "--as", "eve").returncode == 0
+    for wrong in (["--all", first], [], [first, "--flow", "Pause"]):
+        assert "--all" in terminal.refuses("cancel", *wrong, "--as", "rik")
 
 
 @pytest.mark.parametrize("run", ["9" * 30])

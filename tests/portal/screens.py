@@ -28,6 +28,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "connection": ("ada", "/connections/{connections[ada.mail]}"),
     "connection-new": ("bob", "/connections/new"),
     "connection-new-sign-in": ("bob", "/connections/new?connector=shared_webcontents"),
+    "connection-new-application": (
+        "ada",
+        "/connections/new?connector=shared_webcontents&way=client-credentials",
+    ),
     "connection-new-mail": ("bob", "/connections/new?connector=shared_office365"),
     "pane-run-only": ("ada", "/flows/{flow[announce]}?pane=run-only"),
     "pane-owners": ("ada", "/flows/{flow[announce]}?pane=owners"),

@@ -23,12 +23,15 @@ class Sessions:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    async def begin(self, principal: PrincipalId) -> Secret:
-        """Begin a session for somebody who has proved who they are; answers its secret."""
+    async def begin(self, principal: PrincipalId, *, issuer: str | None = None) -> Secret:
+        """Begin a session for somebody who has proved who they are; answers its secret.
+
+        ``issuer``: of the OpenID provider that proved it, if one did.
+        """
         secret, now = secrets.token_urlsafe(32), self._clock.now()
         async with self._database.transaction() as transaction:
             await insert_session(
-                transaction, mark_of(secret), principal, now=now, expires=now + LIFE
+                transaction, mark_of(secret), principal, now=now, expires=now + LIFE, issuer=issuer
             )
         return Secret(secret)
 
@@ -41,10 +44,10 @@ class Sessions:
         async with self._database.transaction() as transaction:
             return await find_session(transaction, mark, now=self._clock.now(), idle=IDLE)
 
-    async def end(self, secret: str) -> None:
-        """End a session."""
+    async def end(self, secret: str) -> str | None:
+        """End a session; answers the issuer of the OpenID provider that it was begun with."""
         async with self._database.transaction() as transaction:
-            await delete_session(transaction, mark_of(secret))
+            return await delete_session(transaction, mark_of(secret))
 
 
 def form_token(secret: str) -> str:

@@ -8,8 +8,9 @@ outside answers is searched for the secrets that were used, and they are struck 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import orjson
@@ -17,11 +18,11 @@ import orjson
 from flowner.clock import Clock
 from flowner.database import Database
 from flowner.directory.facts import Facts, Moment
-from flowner.engine.outcomes import ask_for, secrets_in, strike, wanted_items
+from flowner.engine.outcomes import ask_for, is_refused, secrets_in, strike, wanted_items
 from flowner.engine.patience import when_back
 from flowner.engine.rows_as import PeopleAs, RowsAs
 from flowner.errors import FlownerError, Refused
-from flowner.flows.granting import Grants
+from flowner.flows.refreshing import Refreshing
 from flowner.identity.plan import prove
 from flowner.identity.record import acting_record, refusal_record
 from flowner.identity.verdict import Acting, Plan, Refusal
@@ -29,13 +30,14 @@ from flowner.rows.callers import Caller
 from flowner.rows.store import Store
 from flowner.runs.commands import Failure, Invoke, Outcome
 from flowner.sdk import context as sdk
-from flowner.sdk.connector import Connector, Operation, Repeat
+from flowner.sdk.connector import ACCESS_TOKEN, Connector, Operation, Repeat
 from flowner.triggers.published import Version
 from flowner.values import ConnectionId, Json, JsonObject, RunId, Secret
 from flowner.vault.store import Vault
 from flowner.webapi.service import WebApi
 
 _Opened: TypeAlias = "tuple[Mapping[str, Secret], Mapping[str, Json]]"
+_Ask: TypeAlias = "Callable[[sdk.OperationContext], Awaitable[tuple[Outcome, str | None]]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Invoker:
     store: Store
     webapi: WebApi
     vault: Vault
-    grants: Grants
+    refreshing: Refreshing
     clock: Clock
     connectors: Mapping[str, Connector]
     """By every id that flows know them by."""
@@ -105,8 +107,8 @@ class Invoker:
             context = self._context(command, verdict.account, opened, caller)
             context = replace(context, repeated=repeated)
             minimum = wanted_items(command.configuration)
-            outcome, seen = await ask_for(minimum, connector, operation, parameters, context)
-            used = [secret.reveal() for secret in context.credential.values()]
+            ask = partial(ask_for, minimum, connector, operation, parameters)
+            outcome, seen, used = await self._asked(verdict.connection, context, ask)
             outcome = strike(outcome, [*used, *secrets_in(parameters.get("authentication"))])
         except FlownerError as error:
             failure = Failure(code=error.code.value, message=error.message)
@@ -118,6 +120,31 @@ class Invoker:
     async def _proved(self, command: Invoke, hand: InHand) -> tuple[Moment, Acting | Refusal]:
         moment = await self.facts.now()
         return moment, await self._prove(command, hand, moment)
+
+    async def _asked(
+        self, connection: ConnectionId | None, context: sdk.OperationContext, ask: _Ask
+    ) -> tuple[Outcome, str | None, list[str]]:
+        """Make the call, and once more with another token where the outside refuses the one it got.
+
+        A 401 says that nothing was carried out, so that whatever it was may be done then. Answers
+        the outcome, whom the caller was taken for, and every secret that was used.
+        """
+        outcome, seen = await ask(context)
+        used = [secret.reveal() for secret in context.credential.values()]
+        token = context.credential.get(ACCESS_TOKEN)
+        if token is None or connection is None or not is_refused(outcome):
+            return outcome, seen, used
+        try:
+            other = await when_back(lambda: self.refreshing.again(connection, token))
+        except FlownerError:  # nobody answers there: what is known is the refusal
+            return outcome, seen, used
+        if other is None:
+            return outcome, seen, used
+        outcome, seen = await ask(replace(context, credential=other))
+        if is_refused(outcome):
+            why = "the outside refuses tokens that are new: 401"
+            await when_back(lambda: self.refreshing.stop(connection, why))
+        return outcome, seen, [*used, *(secret.reveal() for secret in other.values())]
 
     async def _prove(self, command: Invoke, hand: InHand, moment: Moment) -> Acting | Refusal:
         """Decide again, from this moment's facts; the same question is answered once a moment."""
@@ -198,7 +225,7 @@ class Invoker:
         if connection is None:
             return {}, {}
         kept = await self.vault.open(connection, epoch=moment.epoch)
-        secrets = await self.grants.fresh(connection, kept)
+        secrets = await self.refreshing.fresh(connection, kept)
         return secrets, await moment.settings(connection)
 
     def _seconds(self, command: Invoke) -> float:

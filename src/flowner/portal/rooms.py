@@ -20,6 +20,7 @@ from flowner.flows.auditing import Auditing
 from flowner.flows.bundles import Bundles
 from flowner.flows.cancelling import Cancelling
 from flowner.flows.choices import Choices
+from flowner.flows.clients import Clients
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
@@ -68,6 +69,7 @@ class Rooms:
     auditing: Auditing
     connections: Connections
     grants: Grants
+    clients: Clients
     keyring: Keyring
     consent: Consent
     apps: Apps

@@ -71,7 +71,7 @@ FROM rows.connectionlend WHERE workflowid = %s AND withdrawnon IS NULL
 
 _CONNECTIONS = """
 SELECT c.connectioninstanceid::text AS id, c.connectorid AS connector, c.ownerid::text AS owner,
-       c.account, c.connectionstatus AS status,
+       c.account, c.connectionstatus AS status, c.statusreason AS reason, c.credentials AS way,
        coalesce((SELECT json_agg(json_build_array(s.principalid, s.role))
                  FROM rows.connectionshare s
                  WHERE s.connectioninstanceid = c.connectioninstanceid), '[]') AS shares
@@ -312,6 +312,8 @@ def _connection_facts(row: Mapping[str, Any]) -> ConnectionFacts:
         owner=PrincipalId(row["owner"]),
         account=row["account"],
         connected=row["status"] == "Connected",
+        reason=row["reason"] or "",
+        way=row["way"],
         shares=frozenset(
             ConnectionShare(PrincipalId(holder), _CONNECTION_ROLES[role])
             for holder, role in row["shares"]

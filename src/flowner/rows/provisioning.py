@@ -62,6 +62,31 @@ _GROUPS_BY: Final = {
     "displayName": " AND lower(g.name) = lower(%(value)s)",
     "externalId": " AND p.externalid = %(value)s",
 }
+_BOTH_SORTED: Final = {
+    "externalid": "p.externalid",
+    "meta.created": "{row}.createdon",
+    "meta.lastmodified": "{row}.modifiedon",
+}
+_PEOPLE_SORTED: Final = {
+    "id": "u.systemuserid",
+    "username": "lower(u.domainname)",
+    "displayname": "lower(u.fullname)",
+    "name.givenname": "lower(u.firstname)",
+    "name.familyname": "lower(u.lastname)",
+    "title": "lower(u.title)",
+    "emails": "lower(u.internalemailaddress)",
+    "emails.value": "lower(u.internalemailaddress)",
+    "active": "NOT u.isdisabled",
+    **{name: column.format(row="u") for name, column in _BOTH_SORTED.items()},
+}
+_GROUPS_SORTED: Final = {
+    "id": "g.securitygroupid",
+    "displayname": "lower(g.name)",
+    **{name: column.format(row="g") for name, column in _BOTH_SORTED.items()},
+}
+PEOPLE_SORTS: Final = frozenset(_PEOPLE_SORTED)
+GROUP_SORTS: Final = frozenset(_GROUPS_SORTED)
+"""What people and groups are sorted by: attributes, lower case."""
 _KINDS = """
 SELECT systemuserid::text AS id, 'systemuser' AS kind FROM rows.systemuser
 WHERE systemuserid = ANY(%(ids)s::uuid[])
@@ -81,6 +106,10 @@ class Wanted:
     count: int = 1
     members: bool = True
     """Whether the members of groups are wanted, too."""
+    sort: str | None = None
+    """One of `PEOPLE_SORTS` or `GROUP_SORTS`; who has no value comes last. None: by id."""
+    descending: bool = False
+    """The other way round: who has no value comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +145,21 @@ Row = Mapping[str, Any]
 async def find_people(transaction: Transaction, wanted: Wanted) -> tuple[int, list[Row]]:
     """Return how many there are, and a page of them: 2 queries."""
     found = _PEOPLE + (_PEOPLE_BY[wanted.attribute] if wanted.attribute else "")
-    return await _page(transaction, _PERSON, found, " ORDER BY u.systemuserid", wanted)
+    order = _order(_PEOPLE_SORTED, wanted)
+    return await _page(transaction, _PERSON, found, f"{order}u.systemuserid", wanted)
 
 
 async def find_groups(transaction: Transaction, wanted: Wanted) -> tuple[int, list[Row]]:
     """Return how many there are, and a page of them: 2 queries."""
     found = _GROUPS + (_GROUPS_BY[wanted.attribute] if wanted.attribute else "")
-    return await _page(transaction, _GROUP, found, " ORDER BY g.securitygroupid", wanted)
+    order = _order(_GROUPS_SORTED, wanted)
+    return await _page(transaction, _GROUP, found, f"{order}g.securitygroupid", wanted)
+
+
+def _order(sorts: Mapping[str, str], wanted: Wanted) -> str:
+    # PostgreSQL puts what has no value last, and first where it goes down, as RFC 7644 has it.
+    first = "" if wanted.sort is None else sorts[wanted.sort]
+    return f" ORDER BY {first}{' DESC' if wanted.descending else ''}, " if first else " ORDER BY "
 
 
 async def _page(
