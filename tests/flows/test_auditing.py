@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from flowner.access.vocabulary import ConnectionRole, FlowRole
-from flowner.database.migrations.versions import audit_0023
+from flowner.database.migrations.versions import audit_0024
 from flowner.directory.provisioning import PersonSaid
 from flowner.errors import Code
 from flowner.flows.auditing import Act, WantedActions, WantedActs, act_json, action_json
@@ -253,7 +253,7 @@ def test_what_ran_before_there_was_an_audit_is_taken_over(run, living, refused) 
             connection.transaction(force_rollback=True),
         ):
             recorded = await (await connection.execute(every)).fetchall()
-            for statement in ("DELETE FROM journal.action", *audit_0023.TAKEN_OVER):
+            for statement in ("DELETE FROM journal.action", *audit_0024.TAKEN_OVER):
                 await connection.execute(statement.encode())
             return recorded, await (await connection.execute(every)).fetchall()
 
