@@ -34,3 +34,13 @@ def test_columns_are_those_that_can_be_written(choices: Choices, run: Any) -> No
     assert not {"createdon", "lib_loanid", "versionnumber"} & set(names)
     assert [one.value for one in run(choices.columns("lib_loan", "days"))] == ["lib_days"]
     assert run(choices.columns("nothing")) == []
+
+
+def test_columns_are_named_as_they_are_read(choices: Choices, run: Any) -> None:
+    read = [one.value for one in run(choices.column_names("lib_loans"))]
+    assert {"lib_name", "_accountid_value", "createdon", "lib_loanid"} <= set(read)
+    assert "accountid" not in read
+    named = [one.value for one in run(choices.column_names("lib_loan", "account", named=True))]
+    assert named == ["accountid"], "as a row trigger names it"
+    assert run(choices.column_names("nothing")) == []
+    assert [one.value for one in run(choices.tables("loan", named=True))] == ["lib_loan"]

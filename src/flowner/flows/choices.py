@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flowner.database import Database
 from flowner.errors import NotFound
-from flowner.rows.catalogue import STAMPS, Catalogue, Table
+from flowner.rows.catalogue import STAMPS, Catalogue, Table, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,11 @@ class Choices:
         found = await self._table(table)
         if found is None:
             return []
-        lookups = {one.attribute for one in found.outgoing}
+        lookups = {
+            name
+            for name, type in found.columns.items()
+            if type is Type.LOOKUP and name != found.key
+        }
         choices = [
             Choice(
                 f"_{name}_value" if name in lookups and not named else name,
