@@ -54,10 +54,11 @@ WHERE a.b_amount %% 5 = 1
 """
 COUNTED = """
 SELECT count(*) AS count FROM (
- SELECT b_accountid FROM rows.b_account WHERE ownerid = ANY(%(owners)s::uuid[])
- UNION SELECT b_accountid FROM rows.b_account WHERE owningbusinessunit = ANY(%(units)s::uuid[])
- UNION SELECT s.rowid FROM rows.rowshare s WHERE s.tablename = 'b_account'
-   AND s.principalid = ANY(%(owners)s::uuid[]) AND s.accessmask & 1 <> 0
+ (SELECT b_accountid FROM rows.b_account WHERE ownerid = ANY(%(owners)s::uuid[]) LIMIT 5000)
+ UNION (SELECT b_accountid FROM rows.b_account
+   WHERE owningbusinessunit = ANY(%(units)s::uuid[]) LIMIT 5000)
+ UNION (SELECT DISTINCT s.rowid FROM rows.rowshare s WHERE s.tablename = 'b_account'
+   AND s.principalid = ANY(%(owners)s::uuid[]) AND s.accessmask & 1 <> 0 LIMIT 5000)
  LIMIT 5000) x
 """
 EVERYTHING = "SELECT count(*) AS count FROM (SELECT FROM rows.b_account LIMIT 5000) x"

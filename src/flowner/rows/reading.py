@@ -272,15 +272,19 @@ class Reading:
         self, table: Table, values: Mapping[str, object], within: Transaction
     ) -> str | None:
         """Return the id of the row with these values of an alternate key, whoever may read it."""
-        statement = sql.SQL("SELECT r.{}::text AS id FROM rows.{} r WHERE {}").format(
-            sql.Identifier(table.key),
-            sql.Identifier(table.name),
-            sql.SQL(" AND ").join(
-                sql.SQL("r.{} = {}").format(sql.Identifier(name), quoted(value))
-                for name, value in values.items()
-            ),
-        )
-        found = await fetch_rows(within, statement)
+        named = {f"{at}": value for at, value in enumerate(values.values())}
+
+        def made() -> sql.Composed:
+            return sql.SQL("SELECT r.{}::text AS id FROM rows.{} r WHERE {}").format(
+                sql.Identifier(table.key),
+                sql.Identifier(table.name),
+                sql.SQL(" AND ").join(
+                    sql.SQL("r.{} = {}").format(sql.Identifier(column), sql.Placeholder(name))
+                    for column, name in zip(values, named, strict=True)
+                ),
+            )
+
+        found = await fetch_rows(within, table.kept(("keyed", *values), made), named)
         return str(found[0]["id"]) if found else None
 
     def where(self, asking: Asking, wanted: Predicate, around: Around) -> sql.Composable:
