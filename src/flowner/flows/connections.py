@@ -62,23 +62,9 @@ class Connections:
             maker = owner if by is None else by
             if maker != owner:
                 _require_stand_in(await principal(transaction, maker), who)
+            row = _row(given, owner)
             id = ConnectionId(
-                await registry.insert(
-                    transaction,
-                    "connectioninstance",
-                    {
-                        "name": f"{given.connector.replace('_', '-')}-{given.account}",
-                        "connectorid": given.connector,
-                        "displayname": given.account,
-                        "account": given.account,
-                        "connectionstatus": "Connected" if given.connected else "Unauthenticated",
-                        "settings": dict(given.settings),
-                        "credentials": given.way,
-                        "ownerid": owner,
-                        "owneridtype": "systemuser",
-                    },
-                    by=maker,
-                )
+                await registry.insert(transaction, "connectioninstance", row, by=maker)
             )
             await self._vault.seal(transaction, id, given.secrets)
             if maker != owner:
@@ -248,6 +234,20 @@ def _require_stand_in(maker: Principal, owner: Principal) -> None:
             f"{maker.name} may not make connections for {owner.name}: that takes an administrator,"
             " or the right to act on behalf of others"
         )
+
+
+def _row(given: NewConnection, owner: PrincipalId) -> dict[str, object]:
+    return {
+        "name": f"{given.connector.replace('_', '-')}-{given.account}",
+        "connectorid": given.connector,
+        "displayname": given.account,
+        "account": given.account,
+        "connectionstatus": "Connected" if given.connected else "Unauthenticated",
+        "settings": dict(given.settings),
+        "credentials": given.way,
+        "ownerid": owner,
+        "owneridtype": "systemuser",
+    }
 
 
 def _handles(row: Mapping[str, str]) -> tuple[str, str, str]:

@@ -109,31 +109,37 @@ class Foretelling:
         pages = max(1, -(-len(found) // MOST_PEOPLE))
         page = min(page, pages)
         shown = found[(page - 1) * MOST_PEOPLE : page * MOST_PEOPLE]
-        answers = await self._explain.on(
-            flow,
-            [
-                (dict.fromkeys(("as", "modified", "owner"), person), people[person][1])
-                for person in shown
-            ],
-        )
+        answers = await self._explain.on(flow, [_supposed(one, people[one][1]) for one in shown])
         rows = [
-            Row(
-                person=principal_mark(known[id], facts.owner),
-                id=id,
-                part=people[id][0],
-                told=foretold(answer),
-            )
+            _row(known[id], people[id][0], facts, answer)
             for id, answer in zip(shown, answers, strict=True)
         ]
-        needing = {name for row in rows for name, mark in row.told.actions.items() if mark}
         version = await self._published.get(flow, facts.version)
         return Matrix(
             rows=tuple(rows),
-            actions=tuple(one.name for one in version.flow.walk() if one.name in needing),
+            actions=_needing(version.flow, rows),
             people=len(found),
             page=page,
             pages=pages,
         )
+
+
+def _row(who: Principal, part: Part | None, facts: FlowFacts, answer: Explanation) -> Row:
+    mark = principal_mark(who, facts.owner)
+    return Row(person=mark, id=who.id, part=part, told=foretold(answer))
+
+
+def _supposed(
+    person: PrincipalId, app: AppId | None
+) -> tuple[dict[str, PrincipalId], AppId | None]:
+    """Suppose that somebody sets it off, and that the row is theirs."""
+    return dict.fromkeys(("as", "modified", "owner"), person), app
+
+
+def _needing(flow: Flow, rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the actions that need somebody's account for any of these, in document order."""
+    needing = {name for row in rows for name, mark in row.told.actions.items() if mark}
+    return tuple(one.name for one in flow.walk() if one.name in needing)
 
 
 def foretold(explained: Explanation) -> Foretold:

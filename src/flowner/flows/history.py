@@ -80,6 +80,13 @@ class History:
             accounts=tuple(sorted(facets.accounts)),
         )
 
+    async def newest(self, reader: PrincipalId, wanted: Asked) -> tuple[Ran, ...]:
+        """Return the newest of the runs wanted that the reader may see: four queries."""
+        sight, flows = await self._sight(reader)
+        headers = await self._journal.search(wanted, sight)
+        known = await self._people(_people_of(headers))
+        return tuple(_ran(header, known, flows) for header in headers)
+
     async def run(self, reader: PrincipalId | None, run: RunId) -> JsonObject:
         """Return one run with its actions; `NotFound` also when the reader may not see it."""
         header = await self.seen(reader, run)

@@ -35,7 +35,7 @@ async def _details(visit: Visit) -> Response:
         one=opened.listed,
         flow=opened.flow,
         may=may,
-        runs=(await visit.rooms.history.page(visit.me, wanted)).runs,
+        runs=await visit.rooms.history.newest(visit.me, wanted),
         bindings=[
             (
                 binding,
