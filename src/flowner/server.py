@@ -81,6 +81,7 @@ from flowner.triggers.start import Starter, Taker
 from flowner.values import ConnectionId, FlowId, RunId, Secret
 from flowner.vault.keys import add_key, drop_old_keys, load_keys
 from flowner.vault.store import Vault
+from flowner.webapi.bulk import BulkDeletions
 from flowner.webapi.calls import Rooms
 from flowner.webapi.service import WebApi
 
@@ -169,6 +170,7 @@ class House:
     address: Address
     making: Making
     webapi: WebApi
+    bulk_deletions: BulkDeletions
 
     def signature(self, flow: FlowId) -> str:
         """Return the signature that lets whoever holds it call a flow's HTTP address."""
@@ -214,7 +216,8 @@ def _key_file(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def at_work(house: House) -> AsyncIterator[None]:
-    """Move runs, feed row triggers and fire schedules while the block lasts; then drain.
+    """Move runs, feed row triggers, fire schedules and delete in bulk while the block lasts; then
+    drain.
 
     Indexes of tables that broke off are built, and what others change of tables is noticed.
     """
@@ -229,6 +232,7 @@ async def at_work(house: House) -> AsyncIterator[None]:
         asyncio.create_task(house.clock_strikes.run(), name="clock strikes"),
         asyncio.create_task(house.making.keys.run(), name="indexes"),
         asyncio.create_task(house.store.catalogue.follow(), name="catalogue"),
+        asyncio.create_task(house.bulk_deletions.run(), name="bulk deletions"),
     ]
     moving = asyncio.create_task(house.dispatcher.run(), name="dispatcher")
     try:
@@ -364,4 +368,5 @@ def _build(
         address=address,
         making=making,
         webapi=webapi,
+        bulk_deletions=BulkDeletions(database, rooms),
     )

@@ -283,9 +283,41 @@ def test_a_long_list_comes_in_pages_that_do_not_overlap(company, database, run) 
         assert "@odata.nextLink" not in few
         most = await store.list(admin, "t_manys", {"$top": "5001", "$select": "t_name"})
         assert "@odata.nextLink" in most
-        for bad in ({"$skiptoken": "x"}, {"$top": "-1"}, {"$skip": "1"}):
+        tokens = ("x", "5000", "[]", "[1]", '["1", "a"]', "[-1, null]", "[1, 2]", '[1, "no guid"]',
+                  '[1, "\\u0000"]', "[" * 100_000)  # fmt: skip
+        for bad in ({"$top": "-1"}, {"$skip": "1"}, *({"$skiptoken": one} for one in tokens)):
             with pytest.raises(Invalid):
                 await store.list(admin, "t_manys", bad)
+
+    run(story())
+
+
+@pytest.mark.parametrize("order", ["t_size", "t_size desc", "t_name desc,t_size"])
+def test_a_page_begins_behind_the_last_row_of_the_one_before(company, database, run, order) -> None:
+    """Rows that go in between are not missed for it, and rows without a value have their place."""
+
+    async def story() -> None:
+        store, admin = company.store, Caller(company.admin)
+        async with database.transaction() as transaction:
+            await transaction.execute("DELETE FROM rows.t_note")
+            await transaction.execute(
+                "INSERT INTO rows.t_note (t_name, t_size, ownerid, owneridtype)"
+                " SELECT (n %% 3)::text, CASE WHEN n %% 1000 > 1 THEN n %% 4 END, %s, 'systemuser'"
+                " FROM generate_series(1, 5040) AS n",
+                (company.admin,),
+            )
+        whole = [
+            row["t_noteid"]
+            for row in (await store.list(admin, "t_notes", {"$orderby": order}))["value"]
+        ]
+        first = await store.list(admin, "t_notes", {"$orderby": order, "$top": "5030"})
+        link = dict(parse_qsl(first["@odata.nextLink"].partition("?")[2]))
+        before = await store.list(admin, "t_notes", link)
+        await store.delete(admin, "t_notes", whole[0])
+        after = await store.list(admin, "t_notes", link)
+        assert [len(before["value"]), before["value"]] == [30, after["value"]]
+        assert not {row["t_noteid"] for row in after["value"]} & set(whole)
+        assert "@odata.nextLink" not in after
 
     run(story())
 

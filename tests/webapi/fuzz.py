@@ -218,6 +218,8 @@ class Fuzz:
         wrote = asked.method != "GET" and not asked.path.startswith(("EntityDef", "Global", "Rel"))
         moved = False
         if wrote:
+            while await self.house.bulk_deletions.step():
+                pass
             async with self.database.transaction() as t:
                 await load(t, crowd)
                 moved = status < 400 and await directory_of(t) != self.directory

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from flowner.access.rights import Right
-from flowner.rows.callers import Caller
-from flowner.values import PrincipalId
 from webapi.conftest import Door, refused
 
 ABSENT = "11111111-2222-3333-4444-555555555555"
@@ -294,44 +290,6 @@ def test_many_rows_are_written_at_once_or_not_at_all(door: Door) -> None:
         answer = door.ask("POST", f"{base}.UpsertMultiple", json=upsert)
         assert [one["RecordCreated"] for one in answer.json()["Results"]] == [created, False]
     assert len(door.value(f"accounts?$filter=accountnumber eq '{number}'")) == 1
-
-
-def test_bulk_deletion_takes_what_the_caller_may_delete(door: Door) -> None:
-    mine, hers = door.make("accounts", "ben", name="x"), door.make("accounts", "ann", name="x")
-    condition = {"AttributeName": "accountid", "Operator": "In",
-                 "Values": [{"Value": id} for id in (mine, hers)]}  # fmt: skip
-    query = {"EntityName": "account", "Criteria": {"Conditions": [condition]}}
-    answer = door.ask("POST", "BulkDelete", "ben", json={"QuerySet": [query]})
-    assert uuid.UUID(answer.json()["JobId"])
-    refused(door.get(f"accounts({mine})", "admin"), 404)
-    assert door.get(f"accounts({hers})", "admin").status_code == 200
-    everything = {"QuerySet": [{"EntityName": "account", "Criteria": {}}]}
-    refused(door.ask("POST", "BulkDelete", "ben", json=everything), 400)
-
-
-def test_the_job_of_a_bulk_deletion_is_a_row(door: Door, run: Callable[..., Any]) -> None:
-    """It is its owner's, has ended, and counts what its owner may see and not delete."""
-    mine, hers = door.make("accounts", "ben", name="x"), door.make("accounts", "ann", name="x")
-    ann, ben = (PrincipalId(door.people[name]) for name in ("ann", "ben"))
-    run(door.house.store.grant_access(Caller(ann), "account", hers, ben, {Right.READ}))
-    condition = {"AttributeName": "accountid", "Operator": "In",
-                 "Values": [{"Value": id} for id in (mine, hers)]}  # fmt: skip
-    query = {"EntityName": "account", "Criteria": {"Conditions": [condition]}}
-    job = {"QuerySet": [query], "JobName": "Sweep"}
-    id = door.ask("POST", "BulkDelete", "ben", json=job).json()["JobId"]
-    notes = {"Prefer": 'odata.include-annotations="*"'}
-    kept = row(door, f"asyncoperations({id})", "ben", headers=notes)
-    said = "@OData.Community.Display.V1.FormattedValue"
-    assert (kept["name"], kept["primaryentitytype"]) == ("Sweep", "account")
-    assert (kept["statecode"], kept[f"statecode{said}"]) == (3, "Completed")
-    assert (kept["statuscode"], kept[f"statuscode{said}"]) == (30, "Succeeded")
-    assert kept[f"operationtype{said}"] == "Bulk Delete"
-    assert kept["message"] == "1 rows are deleted, 1 could not be"
-    assert kept["startedon"] <= kept["completedon"]
-    assert kept["_ownerid_value"] == ben
-    refused(door.get(f"asyncoperations({id})", "ann"), 403, "0x80048306")
-    assert door.get(f"asyncoperations({id})", "admin").status_code == 200
-    refused(door.ask("PATCH", f"asyncoperations({id})", "ben", json={"statecode": 0}), 403)
 
 
 def test_files_are_kept_whole_and_in_chunks(door: Door) -> None:

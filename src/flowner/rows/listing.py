@@ -23,11 +23,11 @@ from flowner.rows.ordering import Place
 
 _WALK: Final = """
 SELECT {columns}, {texts} FROM rows.{table} r WHERE {where} AND {law}
-ORDER BY {order} LIMIT {size} OFFSET {skipped}
+ORDER BY {order} LIMIT {size}
 """
 _ARMS: Final = """
 SELECT {columns}, {texts} FROM (
-  SELECT * FROM ({arms}) arm ORDER BY {merged} LIMIT {size} OFFSET {skipped}
+  SELECT * FROM ({arms}) arm ORDER BY {merged} LIMIT {size}
 ) found JOIN rows.{table} r ON r.{key} = found.{last} ORDER BY {merged}
 """
 _OF_EACH: Final = """
@@ -60,7 +60,6 @@ class Listing:
     """The user's half, and where the page begins. The law comes to it here."""
     served: Served
     size: int
-    skipped: int = 0
 
 
 def served(table: Table, order: Sequence[Order], *, filtered: bool) -> Served:
@@ -127,7 +126,6 @@ def _walk(asking: Asking, listing: Listing, around: Around) -> sql.Composed:
         law=compile_predicate(asking.law(Right.READ), asking.table, around),
         order=sql.SQL(", ").join(one.direction for one in listing.places),
         size=sql.Literal(listing.size),
-        skipped=sql.Literal(listing.skipped),
     )
 
 
@@ -142,7 +140,7 @@ def _arms(asking: Asking, listing: Listing, around: Around, at: int) -> sql.Comp
             for place, one in enumerate(listing.places)
         ),
         "order": sql.SQL(", ").join(one.direction for one in listing.places),
-        "most": sql.Literal(listing.size + listing.skipped),
+        "most": sql.Literal(listing.size),
     }
     arms: list[sql.Composable] = [
         sql.SQL(_OF_EACH).format(values=sql.SQL(kind), column=sql.Identifier(column), **parts)
@@ -161,7 +159,6 @@ def _arms(asking: Asking, listing: Listing, around: Around, at: int) -> sql.Comp
         table=parts["table"],
         key=parts["key"],
         size=sql.Literal(listing.size),
-        skipped=sql.Literal(listing.skipped),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -17,7 +18,7 @@ from flowner.rows.catalogue import Table
 from flowner.rows.compiling import Around, column_of, columns_of, compared, compile_predicate
 from flowner.rows.counting import counting_statement
 from flowner.rows.listing import Listing, listing_statement, served
-from flowner.rows.ordering import Place
+from flowner.rows.ordering import Place, after, after_values
 
 MOST: Final = 5000
 """Rows that one answer carries at most, and up to which ``$count`` counts, as in Dataverse."""
@@ -36,8 +37,10 @@ class Query:
     order: tuple[Order, ...]
     top: int
     """Rows wanted in all."""
-    skipped: int
+    had: int
     """Rows that earlier pages had."""
+    after: tuple[str | None, ...] | None
+    """The values of the order's columns and the key in the row before; None: the first page."""
 
     @property
     def counts(self) -> bool:
@@ -47,32 +50,40 @@ class Query:
     @property
     def page(self) -> int:
         """How many rows this page has at most."""
-        return max(min(self.top - self.skipped, MOST), 0)
+        return max(min(self.top - self.had, MOST), 0)
 
     @property
     def goes_on(self) -> bool:
         """Whether more is wanted after a full page."""
-        return self.top > self.skipped + self.page
+        return self.top > self.had + self.page
+
+    def next_link(self, last: Mapping[str, object]) -> str:
+        """Return the address of the page behind a row of the statement's, relative to the service.
+
+        It tells the row's place in the order, so that no page costs more than the first.
+        """
+        token = json.dumps([self.had + self.page, *(last[f"@{at}"] for at in self._places)])
+        return f"{self.table.set_name}?{urlencode({**self.options, '$skiptoken': token})}"
 
     @property
-    def next_link(self) -> str:
-        """Return the address of the next page, relative to the service."""
-        following = {**self.options, "$skiptoken": f"{self.skipped + self.page}"}
-        return f"{self.table.set_name}?{urlencode(following)}"
+    def _places(self) -> range:
+        return range(len(self.order) + 1)
 
     def statement(self, asking: Asking) -> tuple[sql.Composed, Mapping[str, object]]:
         """Return the statement with its values: a page, and one row more if there is one."""
         around = Around()
         parts = (*self.order, Order(Column(self.table.key), False))
+        places = [Place.of(one, self.table, around) for one in parts]
+        wanted = compile_predicate(self.wanted, self.table)
         listing = Listing(
             columns=columns_of(self.columns, self.table),
-            places=[Place.of(one, self.table, around) for one in parts],
-            where=compile_predicate(self.wanted, self.table),
+            places=places,
+            where=sql.SQL("{} AND {}").format(wanted, after(places, self.after)),
             served=served(self.table, self.order, filtered=self.wanted != TRUE),
             size=self.page + 1,
-            skipped=self.skipped,
         )
-        return listing_statement(asking, listing, around)
+        statement, values = listing_statement(asking, listing, around)
+        return statement, {**values, **after_values(self.after)}
 
     def counting(self, asking: Asking) -> tuple[sql.Composed, Mapping[str, object]]:
         """Return the statement that counts, up to `MOST`, with its values."""
@@ -85,6 +96,7 @@ def read_query(options: Mapping[str, str], table: Table) -> Query:
     unknown = sorted(set(options) - _OPTIONS)
     if unknown:
         raise Invalid(f"the query option `{unknown[0]}` is not known here")
+    had, last = _place(options.get("$skiptoken"))
     return Query(
         table=table,
         options=options,
@@ -92,7 +104,8 @@ def read_query(options: Mapping[str, str], table: Table) -> Query:
         wanted=parse_filter(options["$filter"]) if options.get("$filter") else TRUE,
         order=_order(options.get("$orderby"), table),
         top=_top(options.get("$top")),
-        skipped=_skipped(options.get("$skiptoken")),
+        had=had,
+        after=last,
     )
 
 
@@ -118,9 +131,15 @@ def _top(text: str | None) -> int:
     return min(int(text[:18]), _EVERY)
 
 
-def _skipped(text: str | None) -> int:
+def _place(text: str | None) -> tuple[int, tuple[str | None, ...] | None]:
+    """Return how many rows the pages before had, and the place of the last of them."""
     if text is None or text == "":
-        return 0
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        return 0, None
+    try:
+        had, *last = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        had, last = None, []
+    known = all(one is None or (isinstance(one, str) and "\0" not in one) for one in last)
+    if type(had) is not int or had < 0 or not known:
         raise Invalid("`$skiptoken` is none that `@odata.nextLink` gave")
-    return int(text)
+    return had, tuple(last)

@@ -168,8 +168,8 @@ class Store:
         """Return the rows that the options ask for and the law opens: ``{"value": […]}``.
 
         At most `MOST` at a time, or as many as ``$top`` asks; where there are more than `MOST`,
-        ``@odata.nextLink`` has the ``$skiptoken`` to go on with. An option that is not known is
-        refused, never passed over.
+        ``@odata.nextLink`` has the ``$skiptoken`` to go on with, behind the last row. An option
+        that is not known is refused, never passed over.
         """
         async with self._asking(caller, table, within) as asking:
             asking.require(Right.READ)
@@ -185,7 +185,7 @@ class Store:
                 counted = await (await execute(asking, *query.counting(asking))).fetchone()
                 answer["@odata.count"] = counted["count"]
             if len(rows) > query.page and query.goes_on:
-                answer["@odata.nextLink"] = query.next_link
+                answer["@odata.nextLink"] = query.next_link(found[query.page - 1])
             return answer
 
     async def grant_access(

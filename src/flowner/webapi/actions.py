@@ -1,33 +1,27 @@
-"""Functions and actions: who am I, many rows at once, bulk deletion."""
+"""Functions and actions: who am I, many rows at once."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
 from typing import Final
 
-from flowner.database.savepoints import apart
-from flowner.errors import AccessDenied, Code, Invalid, NotFound, Refused
+from flowner.errors import Code, Invalid
 from flowner.rows import seed
 from flowner.rows.catalogue import Table
-from flowner.rows.jobs import BULK_DELETE, keep_job
 from flowner.rows.privileges import business_unit_of
-from flowner.rows.reading import Asked
 from flowner.values import Json, JsonObject
-from flowner.webapi import defining, relationships
+from flowner.webapi import bulk, defining, relationships
 from flowner.webapi.addresses import Segment, read_link
 from flowner.webapi.bodies import read_values
 from flowner.webapi.calls import Call, no_method
 from flowner.webapi.deep import Nest
 from flowner.webapi.fetching import answer_fetch
 from flowner.webapi.labels import ENGLISH, SPACE
-from flowner.webapi.queries import read_criteria
 from flowner.webapi.requests import Answer
 from flowner.webapi.selecting import answer_sql
 from flowner.webapi.shaping import context
 
 MOST_TARGETS: Final = 1000
-_AHEAD: Final = timedelta(minutes=5)
 
 
 async def who_am_i(call: Call) -> Answer:
@@ -53,42 +47,6 @@ async def languages(call: Call) -> Answer:
 async def publish(call: Call) -> Answer:
     """Answer ``PublishXml`` and ``PublishAllXml``: changes of tables are there at once."""
     return Answer(status=204) if call.request.method == "POST" else no_method(call.request)
-
-
-async def bulk_delete(call: Call) -> Answer:
-    """Answer ``BulkDelete``: the rows that the queries find and the caller may delete are gone.
-
-    The job behind ``JobId`` is a row that has ended, and says how many they were.
-    """
-    if call.request.method != "POST":
-        return no_method(call.request)
-    body = call.request.json()
-    queries = body.get("QuerySet")
-    if body.get("RecurrencePattern") or not _is_due(call, body.get("StartDateTime")):
-        raise Invalid("rows are deleted at once here, and once", code=Code.BAD_BODY)
-    if not isinstance(queries, list) or not queries:
-        raise Invalid("`QuerySet` is a list of queries", code=Code.BAD_BODY)
-    started, gone, kept = call.rooms.clock.now(), 0, 0
-    for query in queries:
-        if not isinstance(query, dict):
-            raise Invalid("a query of `QuerySet` is no object", code=Code.BAD_BODY)
-        table = await call.named(str(query.get("EntityName", "")))
-        call.rooms.store.require_written(table)
-        deleted, refused = await _delete_found(call, table, query)
-        gone, kept = gone + deleted, kept + refused
-    job = await keep_job(
-        call.transaction,
-        call.caller,
-        (BULK_DELETE, str(body.get("JobName") or "Bulk delete")[:200], table.name),
-        started=started,
-        ended=call.rooms.clock.now(),
-        message=f"{gone} rows are deleted, {kept} could not be",
-    )
-    content: JsonObject = {
-        "@odata.context": context(call, f"{SPACE}BulkDeleteResponse"),
-        "JobId": job,
-    }
-    return Answer(content=content)
 
 
 async def create_multiple(call: Call, table: Table) -> Answer:
@@ -182,44 +140,12 @@ async def _target_id(call: Call, table: Table, target: JsonObject) -> tuple[str 
     return guid, {}
 
 
-async def _delete_found(call: Call, table: Table, query: JsonObject) -> tuple[int, int]:
-    """Delete what a query finds; answers how many rows are gone, and how many could not be."""
-    criteria = query.get("Criteria")
-    if not isinstance(criteria, dict):
-        raise Invalid("a query of `QuerySet` has no `Criteria`", code=Code.BAD_BODY)
-    after: tuple[str | None, ...] | None = None
-    wanted, gone, kept = read_criteria(criteria), 0, 0
-    while True:
-        asked = Asked(columns=[table.key, "versionnumber"], wanted=wanted, after=after)
-        page = await call.rooms.reading.page(call.caller, table.name, asked, call.transaction)
-        for row in page.rows:
-            try:
-                async with apart(call.transaction):
-                    await call.rooms.store.delete(
-                        call.caller, table.name, str(row[table.key]), within=call.transaction
-                    )
-                gone += 1
-            except (AccessDenied, NotFound, Refused):
-                kept += 1  # the job goes on with the rows that its owner may delete
-        if page.last is None:
-            return gone, kept
-        after = page.last
-
-
-def _is_due(call: Call, start: Json) -> bool:
-    try:
-        moment = datetime.fromisoformat(str(start))
-    except ValueError:
-        return start is None
-    return moment.tzinfo is not None and moment <= call.rooms.clock.now() + _AHEAD
-
-
 UNBOUND: Final[dict[str, Callable[[Call], Awaitable[Answer]]]] = {
     "WhoAmI": who_am_i,
     "RetrieveAvailableLanguages": languages,
     "PublishXml": publish,
     "PublishAllXml": publish,
-    "BulkDelete": bulk_delete,
+    "BulkDelete": bulk.bulk_delete,
     "CreateEntities": defining.create_tables,
     "CreateCustomerRelationships": relationships.relate_customers,
 }
