@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import pytest
+from psycopg import sql
 
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
 from flowner.rows import feed, registry
 from flowner.rows.callers import Caller
 from flowner.rows.metadata import Metadata
+from flowner.rows.query import read_query
 from rows.conftest import CLERK
 
 
@@ -343,5 +347,26 @@ def test_what_is_remembered_of_a_person_ends_with_what_it_came_from(company, dat
         async with database.transaction() as t:
             await registry.insert(t, "roleassignment", held, by=None)
         assert (await store.get(ann, "t_note", id))["t_name"] == "Mine"
+
+    run(story())
+
+
+@pytest.mark.parametrize("order", [{}, {"$orderby": "t_noteid desc"}], ids=["as it is", "by key"])
+def test_a_page_in_the_order_of_the_key_is_not_sorted(company, database, run, order) -> None:
+    """The key's index has the order, behind a row as well as at the top."""
+
+    async def story() -> None:
+        store, admin = company.store, Caller(company.admin)
+        behind = json.dumps([1, *[str(UUID(int=5))] * (1 + len(order))])
+        async with database.transaction() as t, store.asking(admin, "t_note", t) as asking:
+            await t.execute("SET LOCAL enable_sort = off")
+            await t.execute("SET LOCAL enable_seqscan = off")
+            for more in ({}, {"$skiptoken": behind}):
+                query = read_query({**order, **more}, asking.table)
+                statement, values = query.statement(asking)
+                found = await t.execute(sql.SQL("EXPLAIN ") + statement, values)
+                plan = "\n".join(row["QUERY PLAN"] for row in await found.fetchall())
+                assert "Index" in plan
+                assert "Sort" not in plan, plan
 
     run(story())

@@ -24,6 +24,7 @@ class Place:
     type: Type
     descending: bool
     has_nulls: bool = True
+    is_key: bool = False
 
     @classmethod
     def of(cls, order: Order, table: Table, around: Around) -> Place:
@@ -31,7 +32,7 @@ class Place:
         name = order.column.name
         value, type = compile_path(name, table, around)
         never = name == table.key or (name in _NEVER_NULL and not table.is_system)
-        return cls(value, type, order.descending, not never)
+        return cls(value, type, order.descending, not never, name == table.key)
 
     @property
     def direction(self) -> sql.Composable:
@@ -40,6 +41,8 @@ class Place:
 
     def direction_of(self, value: sql.Composable) -> sql.Composable:
         """Return the part of ``ORDER BY`` for what has the value under another name."""
+        if self.is_key:  # as its index has it, which a word on nulls would keep from being used
+            return sql.SQL("{} DESC" if self.descending else "{} ASC").format(value)
         words = "{} DESC NULLS LAST" if self.descending else "{} ASC NULLS FIRST"
         return sql.SQL(words).format(value)
 
