@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -32,9 +32,11 @@ from flowner.directory.roster import Roster
 from flowner.directory.sessions import Sessions
 from flowner.directory.tokens import Tokens
 from flowner.engine.children import Children
-from flowner.engine.dispatch import Dispatcher
+from flowner.engine.dispatch import Dispatcher, Drain
 from flowner.engine.invoke import Invoker
+from flowner.engine.news import News
 from flowner.engine.replies import Replies
+from flowner.engine.vitals import Vitals
 from flowner.engine.worker import Worker
 from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
@@ -70,6 +72,8 @@ from flowner.rows.reading import Reading
 from flowner.rows.store import Store
 from flowner.sdk.connector import Connector
 from flowner.settings import Settings
+from flowner.telemetry.telemetry import Telemetry, open_tracing
+from flowner.telemetry.tracing import Tracing
 from flowner.triggers.clock_strikes import ClockStrikes
 from flowner.triggers.published import Published
 from flowner.triggers.row_changes import RowChanges
@@ -161,6 +165,9 @@ class House:
     address: Address
     making: Making
     webapi: WebApi
+    news: News
+    telemetry: Telemetry
+    vitals: Vitals
 
     def signature(self, flow: FlowId) -> str:
         """Return the signature that lets whoever holds it call a flow's HTTP address."""
@@ -171,14 +178,24 @@ class House:
 async def open_house(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[House]:
     """Open the house: database, journal, services. Nothing moves until `at_work`."""
     clock = clock or SystemClock()
+    telemetry = Telemetry(
+        tracing=open_tracing(settings.traces_to, settings.traces_exporter)
+        if settings.traces
+        else Tracing()
+    )
     keys = load_keys(settings.key, _key_file(settings))
-    async with (
-        open_database(settings.database_url, settings.data_folder, pool_size=12) as database,
-        open_journal(database) as journal,
-    ):
-        vault = Vault(database, keys)
-        signing = await vault.kept(_SERVER, "signing", lambda: Secret(secrets.token_urlsafe(32)))
-        yield _build(settings, clock, (database, journal, vault), signing)
+    try:
+        async with (
+            open_database(settings.database_url, settings.data_folder, pool_size=12) as database,
+            open_journal(database, telemetry.metrics) as journal,
+        ):
+            vault = Vault(database, keys)
+            signing = await vault.kept(
+                _SERVER, "signing", lambda: Secret(secrets.token_urlsafe(32))
+            )
+            yield _build(settings, clock, (database, journal, vault), signing, telemetry)
+    finally:
+        await asyncio.to_thread(telemetry.tracing.close)
 
 
 async def rotate_key(settings: Settings) -> int:
@@ -214,15 +231,16 @@ async def at_work(house: House) -> AsyncIterator[None]:
         asyncio.create_task(house.clock_strikes.run(), name="clock strikes"),
     ]
     moving = asyncio.create_task(house.dispatcher.run(), name="dispatcher")
-    try:
-        yield
-    finally:
-        house.starter.taker = None
-        for task in (*feeding, moving):
-            task.cancel()
-        for task in (*feeding, moving):
-            with suppress(asyncio.CancelledError):
-                await task
+    house.vitals.watch(*feeding, moving)
+    async with house.news.heard():
+        try:
+            yield
+        finally:
+            house.vitals.ends = True
+            house.starter.taker = None
+            for task in (*feeding, moving):
+                task.cancel()
+            await asyncio.gather(*feeding, moving, return_exceptions=True)
 
 
 def connectors() -> Mapping[str, Connector]:
@@ -233,7 +251,11 @@ def connectors() -> Mapping[str, Connector]:
 
 # over budget: it is one list of who is given what, and reads best in one piece
 def _build(
-    settings: Settings, clock: Clock, memory: tuple[Database, Journal, Vault], signing: Secret
+    settings: Settings,
+    clock: Clock,
+    memory: tuple[Database, Journal, Vault],
+    signing: Secret,
+    telemetry: Telemetry,
 ) -> House:
     database, journal, vault = memory
     here = f"http://{settings.host}:{settings.port}"
@@ -259,11 +281,11 @@ def _build(
     providers = Providers(settings.providers, clock)
     bearers = Bearers(database, providers, clock)
     drafting = Drafting(database, published, clock)
-    starter = Starter(database, journal, facts, published, clock)
+    starter = Starter(database, journal, facts, published, clock, telemetry.tracing)
     history = History(database, journal)
     explain = Explain(database, facts, published)
     cancelling = Cancelling(database, journal, history)
-    replies = Replies()
+    replies = Replies(journal, published)
     grants = Grants(database, vault, clock, connectors(), settings.allow_private_addresses)
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
     worker = Worker(
@@ -279,12 +301,22 @@ def _build(
             clock=clock,
             connectors=connectors(),
             allow_private_addresses=settings.allow_private_addresses,
+            telemetry=telemetry,
         ),
         children=Children(database=database, journal=journal, starter=starter),
         replies=replies,
         clock=clock,
         owner=wakes.owner,
         callback_url=address.callback_url,
+        telemetry=telemetry,
+    )
+    dispatcher = Dispatcher(
+        wakes,
+        worker.activate,
+        clock,
+        concurrency=settings.concurrency,
+        drain=Drain(worker.draining, settings.drain_seconds),
+        metrics=telemetry.metrics,
     )
     estate = Estate(database, published)
     return House(
@@ -336,9 +368,12 @@ def _build(
         row_changes=RowChanges(database, starter),
         clock_strikes=ClockStrikes(database, starter, published, clock),
         worker=worker,
-        dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),
+        dispatcher=dispatcher,
         listing=Listing(database, published),
         address=address,
         making=making,
         webapi=webapi,
+        news=News(database, replies, store.catalogue),
+        telemetry=telemetry,
+        vitals=Vitals(database, wakes, dispatcher, telemetry.metrics),
     )

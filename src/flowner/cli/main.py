@@ -10,6 +10,7 @@ from rich.text import Text
 
 from flowner.cli import applications, commands, connections, directory, flows, simulating, tables
 from flowner.errors import FlownerError
+from flowner.telemetry.logs import configure_logs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command("demo")(commands.demo)
 app.command("serve")(commands.serve_command)
+app.command("worker")(commands.worker)
 app.command("import")(commands.import_command)
 app.command("who")(commands.who)
 app.command("run")(commands.run)
@@ -41,6 +43,7 @@ app.add_typer(tables.tables, name="tables")
 
 def main() -> None:
     """Run the command line; errors of ours end with 1 and a sentence."""
+    configure_logs("text", "warning")
     try:
         app()
     except FlownerError as error:

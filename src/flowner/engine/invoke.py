@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import orjson
@@ -20,6 +20,7 @@ from flowner.directory.facts import Facts, Moment
 from flowner.engine.outcomes import ask_for, secrets_in, strike, wanted_items
 from flowner.engine.patience import when_back
 from flowner.engine.rows_as import PeopleAs, RowsAs
+from flowner.engine.watching import watched
 from flowner.errors import FlownerError, Refused
 from flowner.flows.granting import Grants
 from flowner.identity.plan import prove
@@ -30,6 +31,7 @@ from flowner.rows.store import Store
 from flowner.runs.commands import Failure, Invoke, Outcome
 from flowner.sdk import context as sdk
 from flowner.sdk.connector import Connector, Operation, Repeat
+from flowner.telemetry.telemetry import Telemetry
 from flowner.triggers.published import Version
 from flowner.values import ConnectionId, Json, JsonObject, RunId, Secret
 from flowner.vault.store import Vault
@@ -71,6 +73,7 @@ class Invoker:
     connectors: Mapping[str, Connector]
     """By every id that flows know them by."""
     allow_private_addresses: bool = False
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     def repeat(self, command: Invoke, version: Version) -> Repeat:
         """Say what happens if this call is made twice; NEVER where nobody knows."""
@@ -84,6 +87,12 @@ class Invoker:
 
         ``repeated``: an earlier attempt may have got through.
         """
+        with watched(self.telemetry, command, self._known(command, hand.version)) as ended:
+            called = await self._call(command, hand, repeated=repeated)
+            ended(called.outcome, called.acting)
+        return called
+
+    async def _call(self, command: Invoke, hand: InHand, *, repeated: bool) -> Called:
         try:
             moment, verdict = await when_back(lambda: self._proved(command, hand))
         except FlownerError as error:
@@ -170,6 +179,13 @@ class Invoker:
             raise Refused(f"`{connector.title}` has no operation `{name}` on this server")
         return connector, operation, parameters
 
+    def _known(self, command: Invoke, version: Version) -> str:
+        """Return the operation's id, or a word for all that are not on this server."""
+        try:
+            return self._operation(command, version)[1].id
+        except Refused:
+            return "unknown"
+
     def _by_method(self, connector: Connector, parameters: JsonObject) -> Operation | None:
         method = parameters.get("method")
         return connector.operations.get(method.upper()) if isinstance(method, str) else None
@@ -187,6 +203,7 @@ class Invoker:
             rows=RowsAs(self.store, self.webapi, caller),
             timeout_seconds=self._seconds(command),
             allow_private_addresses=self.allow_private_addresses,
+            trace_headers=self.telemetry.tracing.headers_for,
         )
 
     async def _open(self, connection: ConnectionId | None, moment: Moment) -> _Opened:

@@ -23,6 +23,8 @@ from flowner.rows.types import Type
 
 __all__ = ["STAMPS", "SYSTEM_TABLES", "Catalogue", "Table", "Type", "logical_name"]
 
+CHANGED: Final = "flowner_catalogue"
+"""The channel on which processes hear that tables have changed."""
 SYSTEM_TABLES: Final = {
     "businessunit": "businessunits",
     "systemuser": "systemusers",
