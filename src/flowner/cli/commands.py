@@ -93,11 +93,8 @@ def worker() -> None:
     configure_logs(settings.log, settings.log_level)
 
     async def work() -> None:
-        async with (
-            open_house(settings) as house,
-            at_work(house),
-            watch(house) as address,
-        ):
+        # Its health is told to the end: also while the runs in hand come to a rest.
+        async with open_house(settings) as house, watch(house) as address, at_work(house):
             told = f", and answers for its health at [bold]{address}[/bold]" if address else ""
             Console().print(f"Flowner moves runs{told}", highlight=False)
             await asyncio.Event().wait()

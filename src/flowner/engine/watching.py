@@ -42,10 +42,16 @@ def watched(telemetry: Telemetry, command: Invoke, operation: str) -> Iterator[E
             nonlocal status
             status = status_of(outcome, acting)
             say({"flowner.status": status, **_who(acting)})
-            if status in ("Failed", "Refused"):
+            if status not in ("Succeeded", "Waiting"):
                 code = getattr(outcome, "code", "")
                 known = code if code in _CODES else None  # others are the outside's own words
-                _LOG.info("action failed", operation=operation, status=status, code=known)
+                _LOG.info(
+                    "call failed",
+                    operation=operation,
+                    status=status,
+                    code=known,
+                    attempt=command.attempt,
+                )
 
         try:
             yield ended

@@ -96,7 +96,7 @@ class Worker:
     async def _move(self, loaded: Loaded) -> None:
         header = loaded.header
         version = await when_back(lambda: self.published.get(header.flow, header.flow_version))
-        about = about_run(header.id, header.flow, header.initiator, header.principal)
+        about = about_run(header.id, header.flow, header.initiator, header.principal, header.rule)
         moving = _Moving(self, loaded, version)
         tracing = self.telemetry.tracing
         with (

@@ -50,13 +50,16 @@ class Tracing:
         """Send what has not been sent."""
 
 
-def about_run(run: int, flow: str, initiator: str | None, principal: str | None) -> Attributes:
+def about_run(
+    run: int, flow: str, initiator: str | None, principal: str | None, rule: str | None
+) -> Attributes:
     """Return what every span of a run says."""
     return {
         "flowner.run.id": str(run),
         "flowner.flow.id": flow,
         "flowner.initiator.id": initiator,
         "flowner.principal.id": principal,
+        "flowner.rule": rule,
     }
 
 

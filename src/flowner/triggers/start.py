@@ -278,6 +278,7 @@ class Starter:
     ) -> RunStarted:
         made, record, _ = decided
         run, now = moment
+        running = made.running
         return RunStarted(
             at=now,
             run=run,
@@ -289,7 +290,7 @@ class Starter:
             workflow=workflow_of(facts, run),
             answers=occasion.answers,
             trace=self._tracing.begun(
-                about_run(run, facts.id, made.initiator, made.running.principal)
+                about_run(run, facts.id, made.initiator, running.principal, running.rule.value)
             ),
         )
 
