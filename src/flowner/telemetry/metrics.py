@@ -31,6 +31,7 @@ _SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200)
 class Metrics:
     """The metrics of one process, in a registry of their own."""
 
+    # over budget: it is one list of what is counted
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
