@@ -1,9 +1,9 @@
 """Worker processes beside one another: runs a second of two against one; memory; cold start.
 
-Runs are made first, with nobody at work; then worker processes begin all at the same moment, and
-are timed until no run is left. One and several take turns, because the machine is shared: compare
-the medians, and the CPU time that a run takes of workers and database, which a busy machine changes
-less. Every step is a connector call as in `engine.py`.
+Worker processes are started and warmed up; runs are made while none of them is at work; then all
+begin at the same moment, and are timed until no run is left. One and several take turns, because
+the machine is shared: compare the medians, and the CPU time that a run takes of workers and
+database, which a busy machine changes less. Every step is a connector call as in `engine.py`.
 
 Memory is what the processes of a small installation hold when nothing happens: a server without a
 worker, a worker, and the embedded database (proportional set size: shared pages count once). Cold
@@ -35,7 +35,7 @@ from flowner.flows.running import Press
 from flowner.settings import Settings
 from flowner.telemetry.logs import configure_logs
 
-RUNS, ROUNDS = 300, 3
+RUNS, WARM, ROUNDS = 500, 40, 3
 PROGRAM = Path(sys.executable).with_name("flowner")
 MOST_MEGABYTES, MOST_SECONDS = 250, 4.0
 
@@ -73,15 +73,13 @@ async def main(workers: int) -> None:
 
 async def _timed(house, made, folder: str, count: int) -> Timed:
     """Make runs, have workers begin at one moment, and time them until no run is left."""
-    ada, flow = made
-    for _ in range(RUNS):
-        await house.running.press(Press(flow=flow, by=ada, inputs={}))
-    processes = [_worker(folder) for _ in range(count)]
+    processes = [_worker(folder, made) for _ in range(count)]
     database = int((Path(folder) / "postgres" / "postmaster.pid").read_text().split()[0])
     pids = [process.pid for process in processes]
     try:
         for process in processes:
-            await asyncio.to_thread(process.stdout.readline)  # it says so when it is open
+            await asyncio.to_thread(process.stdout.readline)  # it says so when it is warm
+        await _press(house, made, RUNS)
         before = _cpu(pids), _cpu([database])
         begun = time.perf_counter()
         for process in processes:
@@ -99,8 +97,14 @@ async def _timed(house, made, folder: str, count: int) -> Timed:
     return Timed(RUNS / seconds, *spent)
 
 
-def _worker(folder: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, __file__, "--work", folder]
+async def _press(house, made, count: int) -> None:
+    ada, flow = made
+    for _ in range(count):
+        await house.running.press(Press(flow=flow, by=ada, inputs={}))
+
+
+def _worker(folder: str, made) -> subprocess.Popen[bytes]:
+    command = [sys.executable, __file__, "--work", folder, *made]
     return subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - it is this file
 
 
@@ -122,14 +126,19 @@ async def _left(house) -> int:
     return row["n"]
 
 
-async def work(folder: str) -> None:
-    """Be one of the workers."""
+async def work(folder: str, *made: str) -> None:
+    """Be one of the workers: warm up, say so, and begin when told."""
     _with_bench()
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
     settings = Settings(data_folder=Path(folder), concurrency=AT_ONCE)
     async with server.open_house(settings) as house:
-        print("open", flush=True)
+        async with server.at_work(house):
+            await _press(house, made, WARM)
+            while house.dispatcher.in_hand:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.02)
+        house.worker.draining.clear()
+        print("warm", flush=True)
         await told.wait()
         async with server.at_work(house):
             await asyncio.Event().wait()
@@ -203,10 +212,10 @@ def _all(figures: list[float]) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--work", help="be a worker on this data folder")
+    parser.add_argument("--work", nargs=3, help="be a worker: data folder, who presses, flow")
     given = parser.parse_args()
     if given.work:
-        asyncio.run(work(given.work))
+        asyncio.run(work(*given.work))
     else:
         footprint()
         asyncio.run(main(given.workers))

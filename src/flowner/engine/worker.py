@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -22,7 +23,7 @@ from flowner.engine.children import CHILD, Children, Told, told_parent
 from flowner.engine.invoke import Called, InHand, Invoker
 from flowner.engine.patience import when_back
 from flowner.engine.replies import Replies
-from flowner.errors import Code
+from flowner.errors import Code, Unavailable
 from flowner.identity.record import acting_record, read_plan
 from flowner.identity.verdict import Acting
 from flowner.journal.queueing import LOOK_AGAIN
@@ -294,7 +295,8 @@ class _Moving:
     async def _tell_others(self) -> None:
         """Let the process hear of it where somebody waits for the run, if anybody does."""
         if self._run.started.answers and self._loaded.header.parent is None:
-            await self._worker.journal.tell(self._id)
+            with suppress(Unavailable):  # they look by themselves, a little later
+                await self._worker.journal.tell(self._id)
 
     async def _append(
         self,
