@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from flowner.flows.running import Press
 from flowner.sdk.connector import Connector, Repeat
 from flowner.sdk.context import Answer
 from flowner.settings import Settings
+from flowner.telemetry.logs import configure_logs
 from flowner.values import Secret
 from worlds import written
 
@@ -47,7 +49,7 @@ async def main() -> None:
         original = server.connectors
         server.connectors = lambda: {**original(), "bench": nothing}
         async with server.open_house(settings) as house, server.at_work(house):
-            ada, flow = await _prepare(house)
+            ada, flow = await prepare(house)
             await _runs(house, ada, flow, 50)
             spent = _watch_identity()
             begun, busy = time.perf_counter(), time.process_time()
@@ -73,7 +75,8 @@ async def main() -> None:
     )
 
 
-async def _prepare(house):
+async def prepare(house):
+    """Make Ada and her flow, turned on; answers both."""
     ada = await house.directory.add_person(NewPerson(name="ada", upn="ada@b.example"))
     connection = await house.connections.make(
         NewConnection(
@@ -169,4 +172,8 @@ async def _floor(house, rows: list[tuple]) -> float:
 
 
 if __name__ == "__main__":
+    configure_logs("text", "warning")
+    if "--workers" in sys.argv:
+        beside = str(Path(__file__).with_name("workers.py"))
+        sys.exit(subprocess.call([sys.executable, beside, *sys.argv[1:]]))  # noqa: S603 - ours
     asyncio.run(main())

@@ -18,8 +18,10 @@ from flowner.database.embedded import EmbeddedServer
 from flowner.database.migrate import migrate
 from flowner.server import House, at_work, open_house
 from flowner.settings import Settings
+from flowner.telemetry.logs import configure_logs
 
 R = TypeVar("R")
+configure_logs("text", "warning")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -32,9 +32,11 @@ from flowner.directory.roster import Roster
 from flowner.directory.sessions import Sessions
 from flowner.directory.tokens import Tokens
 from flowner.engine.children import Children
-from flowner.engine.dispatch import Dispatcher
+from flowner.engine.dispatch import Dispatcher, Drain
 from flowner.engine.invoke import Invoker
+from flowner.engine.news import News
 from flowner.engine.replies import Replies
+from flowner.engine.vitals import Vitals
 from flowner.engine.worker import Worker
 from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
@@ -74,6 +76,8 @@ from flowner.rows.reading import Reading
 from flowner.rows.store import Store
 from flowner.sdk.connector import Connector
 from flowner.settings import Settings
+from flowner.telemetry.telemetry import Telemetry, open_tracing
+from flowner.telemetry.tracing import Tracing
 from flowner.triggers.clock_strikes import ClockStrikes
 from flowner.triggers.published import Published
 from flowner.triggers.row_changes import RowChanges
@@ -171,6 +175,9 @@ class House:
     making: Making
     webapi: WebApi
     bulk_deletions: BulkDeletions
+    news: News
+    telemetry: Telemetry
+    vitals: Vitals
 
     def signature(self, flow: FlowId) -> str:
         """Return the signature that lets whoever holds it call a flow's HTTP address."""
@@ -181,18 +188,28 @@ class House:
 async def open_house(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[House]:
     """Open the house: database, journal, services. Nothing moves until `at_work`."""
     clock = clock or SystemClock()
+    telemetry = Telemetry(
+        tracing=open_tracing(settings.traces_to, settings.traces_exporter)
+        if settings.traces
+        else Tracing()
+    )
     keys = load_keys(settings.key, _key_file(settings))
-    async with (
-        open_database(settings.database_url, settings.data_folder, pool_size=12) as database,
-        open_journal(database) as journal,
-    ):
-        vault = Vault(database, keys)
-        signing = await vault.kept(_SERVER, "signing", lambda: Secret(secrets.token_urlsafe(32)))
-        house = _build(settings, clock, (database, journal, vault), signing)
-        try:
-            yield house
-        finally:
-            await house.making.keys.close()
+    try:
+        async with (
+            open_database(settings.database_url, settings.data_folder, pool_size=12) as database,
+            open_journal(database, telemetry.metrics) as journal,
+        ):
+            vault = Vault(database, keys)
+            signing = await vault.kept(
+                _SERVER, "signing", lambda: Secret(secrets.token_urlsafe(32))
+            )
+            house = _build(settings, clock, (database, journal, vault), signing, telemetry)
+            try:
+                yield house
+            finally:
+                await house.making.keys.close()
+    finally:
+        await asyncio.to_thread(telemetry.tracing.close)
 
 
 async def rotate_key(settings: Settings) -> int:
@@ -231,19 +248,19 @@ async def at_work(house: House) -> AsyncIterator[None]:
         asyncio.create_task(house.row_changes.run(), name="row changes"),
         asyncio.create_task(house.clock_strikes.run(), name="clock strikes"),
         asyncio.create_task(house.making.keys.run(), name="indexes"),
-        asyncio.create_task(house.store.catalogue.follow(), name="catalogue"),
         asyncio.create_task(house.bulk_deletions.run(), name="bulk deletions"),
     ]
     moving = asyncio.create_task(house.dispatcher.run(), name="dispatcher")
-    try:
-        yield
-    finally:
-        house.starter.taker = None
-        for task in (*feeding, moving):
-            task.cancel()
-        for task in (*feeding, moving):
-            with suppress(asyncio.CancelledError):
-                await task
+    house.vitals.watch(*feeding, moving)
+    async with house.news.heard():
+        try:
+            yield
+        finally:
+            house.vitals.ends = True
+            house.starter.taker = None
+            for task in (*feeding, moving):
+                task.cancel()
+            await asyncio.gather(*feeding, moving, return_exceptions=True)
 
 
 def connectors() -> Mapping[str, Connector]:
@@ -254,7 +271,11 @@ def connectors() -> Mapping[str, Connector]:
 
 # over budget: it is one list of who is given what, and reads best in one piece
 def _build(
-    settings: Settings, clock: Clock, memory: tuple[Database, Journal, Vault], signing: Secret
+    settings: Settings,
+    clock: Clock,
+    memory: tuple[Database, Journal, Vault],
+    signing: Secret,
+    telemetry: Telemetry,
 ) -> House:
     database, journal, vault = memory
     here = f"http://{settings.host}:{settings.port}"
@@ -280,11 +301,11 @@ def _build(
     providers = Providers(settings.providers, clock)
     bearers = Bearers(database, providers, clock)
     drafting = Drafting(database, published, clock)
-    starter = Starter(database, journal, facts, published, clock)
+    starter = Starter(database, journal, facts, published, clock, telemetry.tracing)
     history = History(database, journal)
     explain = Explain(database, facts, published)
     cancelling = Cancelling(database, journal, history)
-    replies = Replies()
+    replies = Replies(journal, published)
     private = settings.allow_private_addresses
     refreshing = Refreshing(database, vault, clock, connectors(), private)
     connections = Connections(database, vault, published)
@@ -302,12 +323,22 @@ def _build(
             clock=clock,
             connectors=connectors(),
             allow_private_addresses=private,
+            telemetry=telemetry,
         ),
         children=Children(database=database, journal=journal, starter=starter),
         replies=replies,
         clock=clock,
         owner=wakes.owner,
         callback_url=address.callback_url,
+        telemetry=telemetry,
+    )
+    dispatcher = Dispatcher(
+        wakes,
+        worker.activate,
+        clock,
+        concurrency=settings.concurrency,
+        drain=Drain(worker.draining, settings.drain_seconds),
+        metrics=telemetry.metrics,
     )
     estate = Estate(database, published)
     return House(
@@ -363,10 +394,13 @@ def _build(
         row_changes=RowChanges(database, starter),
         clock_strikes=ClockStrikes(database, starter, published, clock),
         worker=worker,
-        dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),
+        dispatcher=dispatcher,
         listing=Listing(database, published),
         address=address,
         making=making,
         webapi=webapi,
         bulk_deletions=BulkDeletions(database, rooms),
+        news=News(database, replies, store.catalogue),
+        telemetry=telemetry,
+        vitals=Vitals(database, wakes, dispatcher, telemetry.metrics),
     )

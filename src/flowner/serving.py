@@ -9,10 +9,14 @@ from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from flowner.api.app import build
+from flowner.api.counting import Counting
 from flowner.api.doors import Doors
+from flowner.api.health import Watch, routes
 from flowner.api.tls import Certificates, keep_certificates
 from flowner.engine.children import Callbacks
 from flowner.errors import Refused
@@ -32,14 +36,46 @@ async def serve(house: House, *, tls: bool = False, demo: str | None = None) -> 
     ``demo``: the name of a company whose people anybody may sign in as; on loopback alone.
     """
     pages = build_portal(_parlours(house, demo))
-    app = build(_doors(house), beside=[Mount("/", pages)])
-    listening = _listen(house.settings)
+    beside = [*routes(_watch(house)), Mount("/", pages)]
+    app = Counting(build(_doors(house), beside=beside), house.telemetry)
+    listening = _listen(house.settings.host, house.settings.port, "`FLOWNER_PORT`")
     certificates = _certificates(house) if tls else None
+    async with house.news.heard(), _answering(house, app, listening, certificates):
+        scheme, port = "https" if tls else "http", listening.getsockname()[1]
+        here = f"{scheme}://{house.settings.host}:{port}"
+        house.address.base = house.settings.public_url or here
+        yield here
+
+
+@asynccontextmanager
+async def watch(house: House) -> AsyncIterator[str | None]:
+    """Answer for the health of a process without doors while the block lasts; yields where.
+
+    None: nowhere, because no port is set for it.
+    """
+    settings = house.settings
+    if settings.worker_port is None:
+        yield None
+        return
+    app = Counting(Starlette(routes=routes(_watch(house))), house.telemetry)
+    listening = _listen(settings.worker_host, settings.worker_port, "`FLOWNER_WORKER_PORT`")
+    async with _answering(house, app, listening, None):
+        yield f"http://{settings.worker_host}:{listening.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def _answering(
+    house: House, app: ASGIApp, listening: socket.socket, certificates: Certificates | None
+) -> AsyncIterator[None]:
+    """Answer requests; at the end, those that wait for a reply hear that their run goes on."""
+    patience = house.settings.drain_seconds
     config = uvicorn.Config(
         app,
+        log_config=None,
         log_level="warning",
         lifespan="off",
         timeout_keep_alive=75,  # longer than clients and proxies keep theirs
+        timeout_graceful_shutdown=patience + 2,
         ssl_certfile=None if certificates is None else certificates.chain,
         ssl_keyfile=None if certificates is None else certificates.key,
     )
@@ -48,14 +84,24 @@ async def serve(house: House, *, tls: bool = False, demo: str | None = None) -> 
     try:
         while not server.started and not serving.done():  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.01)
-        scheme, port = "https" if tls else "http", listening.getsockname()[1]
-        here = f"{scheme}://{house.settings.host}:{port}"
-        house.address.base = house.settings.public_url or here
-        yield here
+        yield
     finally:
+        house.vitals.ends = True
         server.should_exit = True
+        _, late = await asyncio.wait([serving], timeout=patience)
+        if late:
+            house.replies.let_go()
         await serving
         listening.close()
+
+
+def _watch(house: House) -> Watch:
+    return Watch(
+        vitals=house.vitals,
+        metrics=house.telemetry.metrics,
+        readers=house.settings.metrics,
+        token=house.settings.metrics_token,
+    )
 
 
 def _doors(house: House) -> Doors:
@@ -135,17 +181,15 @@ def _hosts(settings: Settings, demo: str | None) -> frozenset[str] | None:
     return frozenset({"localhost", "127.0.0.1", "::1", *([named] if named else [])})
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(host: str, port: int, setting: str) -> socket.socket:
     # With the protocol named, asyncio turns Nagle's algorithm off: no answer waits 40 ms.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((settings.host, settings.port))
+        listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise Refused(
-            f"port {settings.port} of {settings.host} is taken: set `FLOWNER_PORT`"
-        ) from error
+        raise Refused(f"port {port} of {host} is taken: set {setting}") from error
     return listening
 
 

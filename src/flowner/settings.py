@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from flowner.directory.provider_file import read_provider_file
 from flowner.directory.providers import Provider
 from flowner.errors import Invalid
+from flowner.telemetry.logs import LEVELS
 from flowner.values import Secret
+
+N = TypeVar("N", int, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,21 @@ class Settings:
     """Where others reach the API; None: at `host` and `port`."""
     concurrency: int = 32
     """Runs that one process moves at the same time."""
+    drain_seconds: int = 10
+    """How long calls that are out may take when the process is to end."""
+    worker_host: str = "127.0.0.1"
+    worker_port: int | None = None
+    """Where `flowner worker` answers for its health; None: nowhere."""
+    metrics: str = "no"
+    """Who may read `/metrics`: ``no``body, ``loopback``, or who has the ``token``."""
+    metrics_token: Secret | None = None
+    log: str = "text"
+    log_level: str = "info"
+    traces: bool = False
+    traces_to: tuple[str, ...] = ()
+    """Hosts at which HTTP actions continue a run's trace."""
+    traces_exporter: str = ""
+    """OpenTelemetry's name of an exporter; '' stands for OTLP."""
     allow_private_addresses: bool = False
     """Whether the HTTP connector may reach loopback and private addresses."""
     providers: tuple[Provider, ...] = ()
@@ -38,10 +57,14 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; `Invalid` names the variable that cannot be understood."""
     given = os.environ if environment is None else environment
     default = Settings()
-    key = given.get("FLOWNER_KEY")
+    key = _secret(given, "FLOWNER_KEY", "FLOWNER_KEY_FILE")
+    token = _secret(given, "FLOWNER_METRICS_TOKEN", "FLOWNER_METRICS_TOKEN_FILE")
+    metrics = _one_of(given, "FLOWNER_METRICS", default.metrics, ("no", "loopback", "token"))
+    if metrics == "token" and token is None:
+        raise Invalid("`FLOWNER_METRICS` is `token`: set `FLOWNER_METRICS_TOKEN`")
     folder = given.get("FLOWNER_DATA")
     return Settings(
-        database_url=given.get("FLOWNER_DATABASE_URL") or None,
+        database_url=_secret(given, "FLOWNER_DATABASE_URL", "FLOWNER_DATABASE_URL_FILE"),
         data_folder=Path(folder).expanduser() if folder else default.data_folder,
         key=Secret(key) if key else None,
         host=given.get("FLOWNER_HOST") or default.host,
@@ -50,7 +73,33 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         concurrency=_whole(given, "FLOWNER_CONCURRENCY", default.concurrency, 1, 1000),
         allow_private_addresses=_yes(given, "FLOWNER_ALLOW_PRIVATE_ADDRESSES"),
         providers=_providers(given.get("FLOWNER_PROVIDERS")),
+        drain_seconds=_whole(given, "FLOWNER_DRAIN_SECONDS", default.drain_seconds, 1, 3600),
+        worker_host=given.get("FLOWNER_WORKER_HOST") or default.worker_host,
+        worker_port=_whole(given, "FLOWNER_WORKER_PORT", None, 0, 65535),
+        metrics=metrics,
+        metrics_token=Secret(token) if token else None,
+        log=_one_of(given, "FLOWNER_LOG", default.log, ("text", "json")),
+        log_level=_one_of(given, "FLOWNER_LOG_LEVEL", default.log_level, tuple(LEVELS)),
+        traces=_yes(given, "FLOWNER_TRACES"),
+        traces_to=tuple((given.get("FLOWNER_TRACES_TO") or "").lower().replace(",", " ").split()),
+        traces_exporter=given.get("OTEL_TRACES_EXPORTER") or default.traces_exporter,
     )
+
+
+def _secret(given: Mapping[str, str], name: str, file: str) -> str | None:
+    """Return what a variable says, or the file that another one names; None: neither is set."""
+    path = given.get(file)
+    if not path:
+        return given.get(name) or None
+    if given.get(name):
+        raise Invalid(f"`{name}` and `{file}` are both set: leave one out")
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise Invalid(f"`{file}` is `{path}`, which cannot be read") from None
+    if not text:
+        raise Invalid(f"`{file}` is `{path}`, which is empty")
+    return text
 
 
 def _providers(path: str | None) -> tuple[Provider, ...]:
@@ -63,7 +112,14 @@ def _providers(path: str | None) -> tuple[Provider, ...]:
     return read_provider_file(text)
 
 
-def _whole(given: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def _one_of(given: Mapping[str, str], name: str, default: str, words: Sequence[str]) -> str:
+    text = (given.get(name) or default).lower()
+    if text not in words:
+        raise Invalid(f"`{name}` is `{text}`: write {' or '.join(f'`{one}`' for one in words)}")
+    return text
+
+
+def _whole(given: Mapping[str, str], name: str, default: N, low: int, high: int) -> int | N:
     text = given.get(name)
     if not text:
         return default

@@ -53,6 +53,7 @@ RULES = {
             "server.py": "signs the addresses of flows with the server's own secret",
             "cli/directory.py": "prints a token for whom it was made, once",
             "cli/applications.py": "prints a secret for whom it was made, once",
+            "api/health.py": "compares the token of `/metrics` with the one that was sent",
             "api/oauth.py": "sends a token to the application that asked for it, once",
             "directory/passwords.py": "hashes a password, to know it again",
             "directory/openid.py": "proves this server to a provider, and a browser to this server",

@@ -19,6 +19,7 @@ import pytest
 
 from flowner.database import Transaction
 from flowner.directory.people import NewPerson
+from flowner.engine.news import News
 from flowner.errors import Conflict, Invalid, Refused, Unavailable
 from flowner.rows.altering import Altering
 from flowner.rows.associations import sides_of
@@ -370,10 +371,10 @@ def test_what_another_process_changed_is_noticed(site: Site, run: Callable[..., 
                 return "o_noticed" in (await theirs.table("o_other", t)).columns
 
         assert not await known()
-        following = asyncio.create_task(theirs.follow())
-        await site.house.making.add_column(await site.table("o_other"), "o_noticed", text("o_n"))
-        await until(known)
-        following.cancel()
+        async with News(site.house.database, site.house.replies, theirs).heard():
+            other = await site.table("o_other")
+            await site.house.making.add_column(other, "o_noticed", text("o_n"))
+            await until(known)
 
     run(noticed())
 

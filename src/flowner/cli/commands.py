@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -31,11 +32,12 @@ from flowner.flows.checking import Checked, check_path
 from flowner.flows.explain import Supposed, explanation_json
 from flowner.flows.running import Press
 from flowner.server import House, at_work, open_house
-from flowner.serving import serve
+from flowner.serving import serve, watch
 from flowner.settings import read_settings
 from flowner.showing import answers
 from flowner.showing import check as show_check
 from flowner.showing.texts import console
+from flowner.telemetry.logs import configure_logs
 from flowner.values import RunId
 
 _PATIENCE = 300.0
@@ -65,16 +67,36 @@ def serve_command(
         bool,
         typer.Option(help="Serve over TLS, with a certificate that the server makes for itself."),
     ] = False,
+    worker: Annotated[
+        bool, typer.Option(help="Move runs as well; without, other processes have to.")
+    ] = True,
 ) -> None:
-    """Run flows and answer programs, until stopped."""
+    """Run flows and answer people and programs, until stopped."""
+    settings = read_settings()
+    configure_logs(settings.log, settings.log_level)
 
     async def work() -> None:
-        async with (
-            open_house(read_settings()) as house,
-            at_work(house),
-            serve(house, tls=tls_self_signed) as address,
-        ):
+        async with AsyncExitStack() as stack:
+            house = await stack.enter_async_context(open_house(settings))
+            if worker:
+                await stack.enter_async_context(at_work(house))
+            address = await stack.enter_async_context(serve(house, tls=tls_self_signed))
             Console().print(f"Flowner answers at [bold]{address}[/bold]", highlight=False)
+            await asyncio.Event().wait()
+
+    until_stopped(work())
+
+
+def worker() -> None:
+    """Run flows without answering anybody, until stopped: as many beside one another as wanted."""
+    settings = read_settings()
+    configure_logs(settings.log, settings.log_level)
+
+    async def work() -> None:
+        # Its health is told to the end: also while the runs in hand come to a rest.
+        async with open_house(settings) as house, watch(house) as address, at_work(house):
+            told = f", and answers for its health at [bold]{address}[/bold]" if address else ""
+            Console().print(f"Flowner moves runs{told}", highlight=False)
             await asyncio.Event().wait()
 
     until_stopped(work())

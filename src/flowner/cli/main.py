@@ -20,6 +20,7 @@ from flowner.cli import (
     tables,
 )
 from flowner.errors import FlownerError
+from flowner.telemetry.logs import configure_logs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("demo")(commands.demo)
 app.command("serve")(commands.serve_command)
+app.command("worker")(commands.worker)
 app.command("import")(commands.import_command)
 app.command("who")(commands.who)
 app.command("run")(commands.run)
@@ -53,6 +55,7 @@ app.add_typer(tables.tables, name="tables")
 
 def main() -> None:
     """Run the command line; errors of ours end with 1 and a sentence."""
+    configure_logs("text", "warning")
     try:
         app()
     except FlownerError as error:

@@ -14,7 +14,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from flowner.database.embedded import EmbeddedServer
-from flowner.database.migrate import migrate, newest_revision
+from flowner.database.migrate import earlier_revisions, migrate, newest_revision
 from flowner.errors import DatabaseAway, Invalid, Unavailable
 
 Transaction: TypeAlias = "psycopg.AsyncConnection[DictRow]"
@@ -80,6 +80,25 @@ class Database:
             raise Unavailable("the database does not answer") from error
         async with connection:
             yield connection
+
+    def load(self) -> tuple[int, int, int]:
+        """Return how many connections the pool has, how many are idle, how many are waited for."""
+        stats = self._pool.get_stats()
+        return (
+            stats.get("pool_size", 0),
+            stats.get("pool_available", 0),
+            stats.get("requests_waiting", 0),
+        )
+
+    async def is_current(self) -> bool:
+        """Say whether nothing is left to migrate; also where a later version has migrated since.
+
+        Raises `Unavailable`.
+        """
+        async with self.connection() as connection:
+            found = await connection.execute("SELECT version_num FROM public.revision")
+            row = await found.fetchone()
+        return row is not None and row["version_num"] not in earlier_revisions()
 
     async def listen(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
         """Yield (channel, payload) for ever, on a connection of its own, mended when it breaks.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 _FOLDER = Path(__file__).with_name("migrations")
@@ -17,13 +18,25 @@ def newest_revision() -> str:
 
     So whoever only wants to know whether anything is missing need not load what migrates.
     """
-    texts = [path.read_text(encoding="utf-8") for path in (_FOLDER / "versions").glob("*.py")]
-    found, followed = (
-        {str(name) for text in texts for name in pattern.findall(text)}
-        for pattern in (_REVISION, _FOLLOWED)
-    )
+    found, followed = _revisions()
     (newest,) = found - followed
     return newest
+
+
+def earlier_revisions() -> frozenset[str]:
+    """Return the revisions that others follow: a database at one of them lacks something."""
+    return _revisions()[1]
+
+
+@cache
+def _revisions() -> tuple[frozenset[str], frozenset[str]]:
+    """Return all revisions, and those that others follow."""
+    texts = [path.read_text(encoding="utf-8") for path in (_FOLDER / "versions").glob("*.py")]
+    found, followed = (
+        frozenset(str(name) for text in texts for name in pattern.findall(text))
+        for pattern in (_REVISION, _FOLLOWED)
+    )
+    return found, followed
 
 
 def migrate(url: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 import structlog
 
 from flowner.clock import Clock
 from flowner.errors import Conflict, Unavailable
 from flowner.journal.wakes import Wakes
+from flowner.telemetry.metrics import Metrics
 from flowner.values import RunId
 
 _LOG = structlog.get_logger(__name__)
@@ -18,6 +20,18 @@ _POLL_SECONDS = 5.0
 """The safety net under the notifications."""
 _STUMBLE_SECONDS = 2.0
 """A pause before a run that could not be moved is given back."""
+_SILENT_SECONDS = 30.0
+"""A loop that has not come round for so long hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How `Dispatcher.run` ends."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set from then on."""
+    seconds: float = 10.0
+    """How long calls that are out may take then."""
 
 
 class Dispatcher:
@@ -30,17 +44,31 @@ class Dispatcher:
         clock: Clock,
         *,
         concurrency: int = 32,
+        drain: Drain | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._wakes, self._activate, self._clock = wakes, activate, clock
-        self._concurrency = concurrency
+        self._concurrency, self._drain = concurrency, drain or Drain()
         self._active: dict[RunId, asyncio.Task[None]] = {}
         self._nudged = asyncio.Event()
-        self._draining = False
+        self._came_round: float | None = None
+        self._metrics = metrics or Metrics()
 
     @property
     def has_room(self) -> bool:
         """Whether a run made in this process may be taken up at once, without a claim."""
-        return not self._draining and len(self._active) < 4 * self._concurrency
+        return not self._drain.asked.is_set() and len(self._active) < 4 * self._concurrency
+
+    @property
+    def in_hand(self) -> int:
+        """How many runs this process moves right now."""
+        return len(self._active)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the loop of `run` comes round. Must be asked from the loop."""
+        now = asyncio.get_running_loop().time()
+        return self._came_round is not None and now - self._came_round < _SILENT_SECONDS
 
     @property
     def claim(self) -> tuple[str, float]:
@@ -58,31 +86,47 @@ class Dispatcher:
         task.add_done_callback(lambda _: self._active.pop(run, None))
 
     async def run(self) -> None:
-        """Claim and move runs until cancelled; then wait for those in hand to come to a rest."""
+        """Claim and move runs until cancelled; then let those in hand come to a rest.
+
+        A run rests when the calls that it has out are answered: it begins no others. Runs whose
+        calls take longer than the time for draining are dropped as they are, and all are given
+        back. Cancelled a second time it ends at once, and leases run out by themselves.
+        """
         helpers = [
             asyncio.create_task(self._hear(), name="wake listener"),
             asyncio.create_task(self._renew(), name="lease renewal"),
         ]
         try:
             while True:
-                await self._claim_some()
+                self._came_round = asyncio.get_running_loop().time()
+                pause = await self._claim_some()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(await self._pause()):
+                    async with asyncio.timeout(pause):
                         await self._nudged.wait()
                 self._nudged.clear()
         finally:
-            self._draining = True
-            await self._drain()
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
-
-    async def _claim_some(self) -> None:
-        while (room := self._concurrency - len(self._active)) > 0:
+            self._drain.asked.set()
             try:
-                claimed = await self._wakes.claim(room)
-            except Unavailable:
-                return
+                await self._come_to_rest()
+            finally:
+                for helper in helpers:
+                    helper.cancel()
+                await asyncio.gather(*helpers, return_exceptions=True)
+
+    async def _claim_some(self) -> float:
+        """Claim what there is room for; answers after how many seconds to look again."""
+        try:
+            await self._claim()
+            return await self._pause()
+        except Unavailable:
+            return 1.0
+        except Exception:  # noqa: BLE001 - the runs are still there; try again later
+            _LOG.exception("runs could not be claimed; they will be tried again")
+            return 1.0
+
+    async def _claim(self) -> None:
+        while (room := self._concurrency - len(self._active)) > 0:
+            claimed = await self._wakes.claim(room)
             for run in claimed:
                 self.take_up(run)
             if len(claimed) < room:
@@ -105,18 +149,22 @@ class Dispatcher:
             await work
         except Conflict:
             _LOG.info("run lost to another worker", run=run)
+            self._metrics.lease_lost()
         except asyncio.CancelledError:
             raise
         except Unavailable as error:
             _LOG.warning("run put off", run=run, reason=error.message)
-            await asyncio.sleep(_STUMBLE_SECONDS)
+            await self._put_off(run)
         except Exception:  # noqa: BLE001 - one broken run must not stop the others
             _LOG.exception("run could not be moved; it will be tried again", run=run)
-            await asyncio.sleep(_STUMBLE_SECONDS)
-            with suppress(Unavailable):
-                await self._wakes.release([run])
+            await self._put_off(run)
         finally:
             self._nudged.set()
+
+    async def _put_off(self, run: RunId) -> None:
+        await asyncio.sleep(_STUMBLE_SECONDS)
+        with suppress(Unavailable):
+            await self._wakes.release([run])
 
     async def _hear(self) -> None:
         async for _ in self._wakes.listen():
@@ -131,17 +179,17 @@ class Dispatcher:
             with suppress(Unavailable):
                 kept = await self._wakes.renew(held)
                 for run in set(held) - kept:
-                    if (task := self._active.get(run)) is not None:
-                        task.cancel()
+                    if (task := self._active.get(run)) is not None and task.cancel():
+                        self._metrics.lease_lost()
 
-    async def _drain(self) -> None:
-        """Let each run finish its step; give back what takes longer than a lease."""
-        if not self._active:
-            return
-        tasks = list(self._active.values())
-        _, late = await asyncio.wait(tasks, timeout=self._wakes.lease_seconds / 2)
-        runs = [run for run, task in self._active.items() if task in late]
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        await self._wakes.release(runs)
+    async def _come_to_rest(self) -> None:
+        if self._active:
+            tasks = list(self._active.values())
+            _, late = await asyncio.wait(tasks, timeout=self._drain.seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                _LOG.warning("runs dropped while their calls were out", runs=len(late))
+        with suppress(Unavailable):
+            await self._wakes.give_back()

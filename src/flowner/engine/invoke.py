@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -21,6 +21,7 @@ from flowner.directory.facts import Facts, Moment
 from flowner.engine.outcomes import ask_for, is_refused, secrets_in, strike, wanted_items
 from flowner.engine.patience import when_back
 from flowner.engine.rows_as import PeopleAs, RowsAs
+from flowner.engine.watching import watched
 from flowner.errors import FlownerError, Refused
 from flowner.flows.refreshing import Refreshing
 from flowner.identity.plan import prove
@@ -31,6 +32,7 @@ from flowner.rows.store import Store
 from flowner.runs.commands import Failure, Invoke, Outcome
 from flowner.sdk import context as sdk
 from flowner.sdk.connector import ACCESS_TOKEN, Connector, Operation, Repeat
+from flowner.telemetry.telemetry import Telemetry
 from flowner.triggers.published import Version
 from flowner.values import ConnectionId, Json, JsonObject, RunId, Secret
 from flowner.vault.store import Vault
@@ -73,6 +75,7 @@ class Invoker:
     connectors: Mapping[str, Connector]
     """By every id that flows know them by."""
     allow_private_addresses: bool = False
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     def repeat(self, command: Invoke, version: Version) -> Repeat:
         """Say what happens if this call is made twice; NEVER where nobody knows."""
@@ -86,6 +89,12 @@ class Invoker:
 
         ``repeated``: an earlier attempt may have got through.
         """
+        with watched(self.telemetry, command, self._known(command, hand.version)) as ended:
+            called = await self._call(command, hand, repeated=repeated)
+            ended(called.outcome, called.acting)
+        return called
+
+    async def _call(self, command: Invoke, hand: InHand, *, repeated: bool) -> Called:
         try:
             moment, verdict = await when_back(lambda: self._proved(command, hand))
         except FlownerError as error:
@@ -202,6 +211,13 @@ class Invoker:
         binding = version.flow.bindings.get(command.binding)
         return binding.connector if binding is not None else command.connector
 
+    def _known(self, command: Invoke, version: Version) -> str:
+        """Return the operation's id, or a word for all that are not on this server."""
+        try:
+            return self._operation(command, version)[1].id
+        except Refused:
+            return "unknown"
+
     def _by_method(self, connector: Connector, parameters: JsonObject) -> Operation | None:
         method = parameters.get("method")
         return connector.operations.get(method.upper()) if isinstance(method, str) else None
@@ -219,6 +235,7 @@ class Invoker:
             rows=RowsAs(self.store, self.webapi, caller),
             timeout_seconds=self._seconds(command),
             allow_private_addresses=self.allow_private_addresses,
+            trace_headers=self.telemetry.tracing.headers_for,
         )
 
     async def _open(self, connection: ConnectionId | None, moment: Moment) -> _Opened:

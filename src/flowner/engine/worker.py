@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import msgspec
+import structlog
+from structlog.contextvars import bound_contextvars
 
 from flowner.clock import Clock
 from flowner.definitions.flow import Status
@@ -21,7 +24,7 @@ from flowner.engine.invoke import Called, InHand, Invoker
 from flowner.engine.patience import when_back
 from flowner.engine.recording import action_record
 from flowner.engine.replies import Replies
-from flowner.errors import Code
+from flowner.errors import Code, Unavailable
 from flowner.identity.record import acting_record, read_plan
 from flowner.identity.verdict import Acting
 from flowner.journal.queueing import LOOK_AGAIN
@@ -30,12 +33,15 @@ from flowner.journal.store import Journal
 from flowner.runs.commands import Failure, Finish, Invoke, Reply, Step, World
 from flowner.runs.events import ActionEnded, AnyEvent, decode, encode
 from flowner.runs.messages import DECODER, Answered
-from flowner.runs.run import Run
+from flowner.runs.run import STEP_EVENTS, Run
 from flowner.sdk.connector import Repeat
+from flowner.telemetry.telemetry import Telemetry
+from flowner.telemetry.tracing import about_run
 from flowner.triggers.admitting import limits_of
 from flowner.triggers.published import Published, Version
 from flowner.values import JsonObject, RunId
 
+_LOG = structlog.get_logger(__name__)
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _PICTURE_EVERY = 400
 """Events between snapshots."""
@@ -54,6 +60,9 @@ class Worker:
     owner: str
     callback_url: Callable[[RunId, str], str]
     """The address at which an action of a run is answered."""
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: take in the answers of calls that are out, begin no others, and put the runs down."""
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     async def activate(self, run: RunId) -> None:
         """Move a run until it waits or is over. Raises `Conflict` when the lease is lost."""
@@ -89,11 +98,18 @@ class Worker:
     async def _move(self, loaded: Loaded) -> None:
         header = loaded.header
         version = await when_back(lambda: self.published.get(header.flow, header.flow_version))
+        about = about_run(header.id, header.flow, header.initiator, header.principal, header.rule)
         moving = _Moving(self, loaded, version)
-        try:
-            await moving.go()
-        finally:
-            moving.abandon()
+        tracing = self.telemetry.tracing
+        with (
+            bound_contextvars(run=header.id, flow=header.flow),
+            tracing.span("run", about, parent=moving.trace) as say,
+        ):
+            try:
+                await moving.go()
+            finally:
+                moving.abandon()
+                say({"flowner.status": moving.status})
 
 
 class _Moving:
@@ -115,6 +131,7 @@ class _Moving:
         self._open: frozenset[str] = frozenset()
         self._replied = False
         self._over = False
+        self._left = False
         self._acting = {
             name: acting_record(verdict)
             for name, verdict in self._hand.plan.actions.items()
@@ -125,17 +142,37 @@ class _Moving:
         self._open = frozenset(self._run.open_calls())
         if not self._loaded.cancelled_in_the_queue:
             first = self._run.events_folded <= 1
+            if first:
+                self._worker.telemetry.metrics.run_started(self._loaded.header.flow)
             await self._take(
                 self._run.advance(self._world()) if first else self._run.resume(self._world())
             )
         self._open = frozenset()
         for id, message in self._loaded.inbox:
+            if self._resting:
+                self._left = True
+                break
             self._consumed = id
             await self._take(self._read(message))
         while self._tasks and not self._over:
             await self._wait()
         if not self._over:
-            await self._append(release=self._run.next_wake or _NEVER)
+            until = self._worker.clock.now() if self._left else self._run.next_wake
+            await self._append(release=until or _NEVER)
+
+    @property
+    def trace(self) -> str:
+        """The `traceparent` that the run began with; '' where there was none."""
+        return self._run.started.trace
+
+    @property
+    def status(self) -> str:
+        """How the run stands."""
+        return self._run.status.value
+
+    @property
+    def _resting(self) -> bool:
+        return self._worker.draining.is_set()
 
     def abandon(self) -> None:
         """Stop what is still under way: the run is over, or somebody else's."""
@@ -152,22 +189,25 @@ class _Moving:
         return self._run.cancel(self._world(), by=found.by, reason=found.reason)
 
     async def _wait(self) -> None:
-        until = self._run.next_wake
+        until = None if self._resting else self._run.next_wake
         seconds = None
         if until is not None:
             seconds = max((until - self._worker.clock.now()).total_seconds(), 0.0)
         done, _ = await asyncio.wait(
             self._tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
-        if not done:
+        if not done and not self._resting:
             await self._take(self._run.wake(self._world()))
         for task in done:
             command = self._tasks.pop(task)
             called = task.result()
             if called.account and called.account not in self._noted:
                 self._accounts.add(called.account)
+            limit = 0 if self._resting else STEP_EVENTS
             await self._take(
-                self._run.answer(command.path, called.outcome, self._world(), acting=called.acting)
+                self._run.answer(
+                    command.path, called.outcome, self._world(), acting=called.acting, limit=limit
+                )
             )
 
     async def _take(self, step: Step) -> None:
@@ -175,6 +215,9 @@ class _Moving:
             self._fresh.extend(step.events)
             await self._carry_out(step)
             if not step.more or self._over:
+                return
+            if self._resting:
+                self._left = True
                 return
             step = self._run.advance(self._world())
 
@@ -227,12 +270,18 @@ class _Moving:
             return
         self._replied = True
         await self._append(tells=told_parent(self._loaded.header, reply))
-        self._worker.replies.reply(self._id, reply)
+        if not self._worker.replies.reply(self._id, reply):
+            await self._tell_others()
 
     async def _finish(self, finish: Finish) -> None:
         await self._append(finish=finish, tells=self._last_words(finish))
         self._over = True
-        self._worker.replies.finish(self._id, finish)
+        status = finish.status.value
+        self._worker.telemetry.metrics.run_finished(self._loaded.header.flow, status)
+        _LOG.info("run ended", status=status)
+        heard = self._worker.replies.finish(self._id, finish)
+        if not (heard or self._replied or self._run.replied):
+            await self._tell_others()
 
     def _last_words(self, finish: Finish) -> Told:
         """Return what the parent hears of a run that ends, unless it was answered before."""
@@ -243,6 +292,12 @@ class _Moving:
             message = finish.error.message if finish.error else "the child flow failed"
             said = Failure(code=finish.code or "ActionFailed", message=message, status=502)
         return told_parent(self._loaded.header, said)
+
+    async def _tell_others(self) -> None:
+        """Let the process hear of it where somebody waits for the run, if anybody does."""
+        if self._run.started.answers and self._loaded.header.parent is None:
+            with suppress(Unavailable):  # they look by themselves, a little later
+                await self._worker.journal.tell(self._id)
 
     async def _append(
         self,

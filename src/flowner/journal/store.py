@@ -29,8 +29,11 @@ from flowner.journal.searching import (
     facets_of,
     values_of,
 )
+from flowner.telemetry.metrics import Metrics
 from flowner.values import AppId, FlowId, PrincipalId, RunId
 
+ANSWERED = "flowner_answered"
+"""The channel on which processes hear of runs that answered; the payload is the run's id."""
 _COLUMNS = """
 SELECT id, flow::text, flow_version, flow_name, kind, status, initiator::text, principal::text,
        rule, fallback, parent, parent_path, app::text, plan, plan_hash, accounts, started, ended,
@@ -168,6 +171,22 @@ class Journal:
             raise NotFound(f"there is no run {run}")
         return _header(row)
 
+    async def tell(self, run: RunId) -> None:
+        """Tell other processes that a run has answered, or ended, for whoever waits there."""
+        async with self._database.connection() as connection:
+            await connection.execute("SELECT pg_notify(%s, %s)", (ANSWERED, str(run)))
+
+    async def ends_of(self, run: RunId, keys: Sequence[str]) -> list[Entry]:
+        """Return the ends of a run's actions of these keys, the oldest first."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(
+                "SELECT kind, path, data, at FROM journal.entry WHERE run = %s"
+                " AND kind = 'action-ended' AND substring(path from '[^/]*$') = ANY(%s)"
+                " ORDER BY seq",
+                (run, list(keys)),
+            )
+            return [Entry(**row) for row in await found.fetchall()]
+
     async def depth(self, run: RunId) -> int:
         """Return how many runs are above this one: its parent, that one's, and so on."""
         async with self._database.connection() as connection:
@@ -258,16 +277,21 @@ class Journal:
 
 
 @asynccontextmanager
-async def open_journal(database: Database) -> AsyncIterator[Journal]:
-    """Open the journal with its two writers."""
+async def open_journal(
+    database: Database, metrics: Metrics | None = None
+) -> AsyncIterator[Journal]:
+    """Open the journal with its two writers, timed by ``metrics``."""
+    timed = metrics or Metrics()
 
     async def create(group: Sequence[Creation]) -> list[Exception | None]:
-        async with database.connection() as connection:
-            await creating.write(connection, group)
+        with timed.batch("create", len(group)):
+            async with database.connection() as connection:
+                await creating.write(connection, group)
         return [None] * len(group)
 
     async def append(group: Sequence[Append]) -> list[Conflict | None]:
-        return await appending.write(database, group)
+        with timed.batch("append", len(group)):
+            return await appending.write(database, group)
 
     creations = Grouped(create, partial(creating.is_there, database))
     appends = Grouped(append, partial(appending.is_there, database))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from flowner.database import Database
@@ -26,10 +27,34 @@ _RELEASE = """
 UPDATE journal.wake SET owner = NULL, lease = NULL, due = least(due, now())
 WHERE owner = %s AND run = ANY(%s)
 """
+_GIVE_BACK = """
+WITH given AS (
+    UPDATE journal.wake SET owner = NULL, lease = NULL, due = least(due, now())
+    WHERE owner = %s RETURNING run)
+SELECT count(*) AS runs, pg_notify('flowner_wake', '') FROM given
+"""
 _SOONEST = """
 SELECT min(CASE WHEN owner IS NULL THEN due ELSE lease END) AS at FROM (
     SELECT due, owner, lease FROM journal.wake ORDER BY due LIMIT 1000) AS next
 """
+
+
+_WAITING = """
+SELECT (SELECT extract(epoch FROM now() - due) FROM journal.wake
+        WHERE due <= now() AND (owner IS NULL OR lease < now()) ORDER BY due LIMIT 1) AS lag,
+       (SELECT count(*) FROM (
+           SELECT FROM journal.wake WHERE due > now() AND owner IS NULL LIMIT 100000) p) AS parked
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How the runs of all processes stand that nobody moves."""
+
+    lag_seconds: float
+    """Since when the oldest one that is due waits for a worker; 0: none does."""
+    parked: int
+    """Those that wait for a time or an answer; counted to 100,000."""
 
 
 class Wakes:
@@ -56,11 +81,26 @@ class Wakes:
         async with self._database.connection() as connection:
             await connection.execute(_RELEASE, (self.owner, list(runs)))
 
+    async def give_back(self) -> int:
+        """Give back everything that is ours, at the end, and tell the others; answers how many.
+
+        Whatever was claimed while nobody looked is among it. Reads every wake.
+        """
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(_GIVE_BACK, (self.owner,))).fetchone()
+            return 0 if row is None else int(row["runs"])
+
     async def soonest(self) -> datetime | None:
         """Return when the next run falls due, or the next lease runs out; None: nothing waits."""
         async with self._database.connection() as connection:
             row = await (await connection.execute(_SOONEST)).fetchone()
             return None if row is None else row["at"]
+
+    async def waiting(self) -> Waiting:
+        """Return how much work waits: 1 query that reads at most 100,000 wakes."""
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(_WAITING)).fetchone()
+        return Waiting(0.0, 0) if row is None else Waiting(float(row["lag"] or 0), row["parked"])
 
     def listen(self) -> AsyncIterator[tuple[str, str]]:
         """Yield whenever there may be new work, for ever."""

@@ -23,6 +23,8 @@ from flowner.rows.types import Type
 
 __all__ = ["STAMPS", "SYSTEM_TABLES", "Catalogue", "Table", "Type", "logical_name"]
 
+CHANGED: Final = "flowner_catalogue"
+"""The channel on which processes hear that tables have changed."""
 SYSTEM_TABLES: Final = {
     "businessunit": "businessunits",
     "systemuser": "systemusers",
@@ -241,11 +243,6 @@ class Catalogue:
     def forget(self) -> None:
         """Read again when next asked: somebody changed a table."""
         self._changes += 1
-
-    async def follow(self) -> None:
-        """Forget, for ever, whenever a table was changed by whatever process."""
-        async for _ in self.database.listen("flowner_catalogue"):
-            self.forget()
 
     async def _renewed(self, transaction: Transaction) -> Mapping[str, Table]:
         # A change that we hear of while we read may not be in what we read.

@@ -64,6 +64,8 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run-started"):
     """``clientTrackingId`` of every record; '' stands for the run's id."""
     answers: bool = True
     """Whether somebody waits for a Response action."""
+    trace: str = ""
+    """The W3C `traceparent` under which the run is traced; '' where it is not."""
     format: int = 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from flowner.definitions.flow import Status
+from flowner.runs.commands import Reply
 from flowner.runs.compiled import Node
 from flowner.runs.events import Fault
 from flowner.runs.results import HIDDEN, ActionFault, Result
@@ -12,6 +13,8 @@ from flowner.runs.state import State
 from flowner.runs.templates import ItemScope
 from flowner.values import Json, JsonObject
 
+RESPONSE: Final = "Response"
+"""The type of the action that answers."""
 _ENDINGS: Final = {
     status.value.casefold(): status
     for status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
@@ -56,8 +59,20 @@ def _status_code(node: Node, inputs: JsonObject) -> int:
     return code
 
 
-def reply_headers(outputs: JsonObject) -> JsonObject:
-    """Return the headers of the answer: the author's, and a content type that fits the body."""
+def reply(path: str, outputs: JsonObject) -> Reply:
+    """Return what a Response action with these outputs tells the caller."""
+    status = outputs["statusCode"]
+    return Reply(
+        path=path,
+        status=status if isinstance(status, int) else 200,
+        headers=_reply_headers(outputs),
+        body=outputs.get("body"),
+        has_body="body" in outputs,
+    )
+
+
+def _reply_headers(outputs: JsonObject) -> JsonObject:
+    """The author's, and a content type that fits the body."""
     headers = outputs.get("headers")
     found = dict(headers) if isinstance(headers, dict) else {}
     if "body" in outputs and not any(name.casefold() == "content-type" for name in found):

@@ -19,7 +19,6 @@ from flowner.runs.changesets import requests_of
 from flowner.runs.commands import (
     Command,
     Finish,
-    Reply,
     Sleep,
     Step,
     World,
@@ -157,17 +156,8 @@ class Turn:
     def _change(self, path: str, node: Node, result: Result) -> None:
         self.end(path, node, result)
         outputs = result.outputs
-        if node.type == "Response" and isinstance(outputs, dict):
-            status = outputs["statusCode"]
-            self.command(
-                Reply(
-                    path=path,
-                    status=status if isinstance(status, int) else 200,
-                    headers=replies.reply_headers(outputs),
-                    body=outputs.get("body"),
-                    has_body="body" in outputs,
-                )
-            )
+        if node.type == replies.RESPONSE and isinstance(outputs, dict):
+            self.command(replies.reply(path, outputs))
 
     def enter(self, path: str) -> Node:
         """See the run as the action at this path does. Raises `Invalid` if it is not open."""

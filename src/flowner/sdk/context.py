@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -176,6 +176,11 @@ class Rows(Protocol):
         ...
 
 
+def _no_headers(host: str) -> Mapping[str, str]:
+    del host
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationContext:
     """One call of one operation. It is of no use after the call."""
@@ -196,3 +201,5 @@ class OperationContext:
     timeout_seconds: float = 120.0
     allow_private_addresses: bool = False
     """Whether HTTP may reach loopback and private addresses."""
+    trace_headers: Callable[[str], Mapping[str, str]] = _no_headers
+    """The headers that continue the run's trace at a host; none where it is not to know of it."""

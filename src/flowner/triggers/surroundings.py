@@ -1,4 +1,4 @@
-"""What a run is told of its surroundings when it begins: environment variables, and itself."""
+"""What a run is told, and what is told of it, when it begins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 from flowner.access.vocabulary import FlowFacts
 from flowner.database import Database
 from flowner.definitions.flow import Flow
+from flowner.identity.verdict import Plan
 from flowner.rows.variables import read_variables
+from flowner.telemetry.tracing import Attributes, about_run
 from flowner.values import Json, JsonObject, RunId
 
 _TEXT_TYPES = frozenset({100000000, 100000004, 100000005})
@@ -57,3 +59,9 @@ def _typed(kind: int, value: str | None) -> Json:
     except ValueError:
         return {"yes": True, "no": False}.get(value.lower(), value)
     return read
+
+
+def traced(made: Plan, run: RunId) -> Attributes:
+    """Return what the span says that a run begins with."""
+    running = made.running
+    return about_run(run, made.flow, made.initiator, running.principal, running.rule.value)

@@ -64,7 +64,7 @@ async def _start(
         if not wanted():
             return
     except Invalid as error:
-        _LOG.warning("event refused", flow=occasion.flow, error=error.message)
+        _LOG.warning("event refused", flow=occasion.flow, code=error.code.value)
         await starter.refuse(occasion, error, within=within)
         return
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Final
@@ -119,6 +120,13 @@ async def _follow(request: Request, signed: Signed, context: OperationContext) -
     raise Rejected(f"the address was moved more than {MOST_HOPS} times", status=508)
 
 
+def _trace(request: Request, place: Place, context: OperationContext) -> Mapping[str, str]:
+    """Return what continues the trace, unless the flow's author says something of their own."""
+    if any(name.lower() == "traceparent" for name in request.headers):
+        return {}
+    return context.trace_headers(place.url.host)
+
+
 def _moved(request: Request, status: int, location: str) -> Request | None:
     """Return the request to make next; None: this one is not followed."""
     try:
@@ -148,7 +156,11 @@ async def _once(
             client.stream(
                 request.method,
                 place.pinned,
-                headers={**request.headers, "Host": place.host_header},
+                headers={
+                    **request.headers,
+                    **_trace(request, place, context),
+                    "Host": place.host_header,
+                },
                 content=request.body,
                 extensions={"sni_hostname": place.url.host},
             ) as response,
