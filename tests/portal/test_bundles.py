@@ -21,7 +21,7 @@ from flowner.portal.pages import bundles as pages
 from flowner.values import AppId, FlowId
 from portal.conftest import Fernwood
 from portal.test_guard import POLICY, form_token
-from portal.test_pages import _violations, quiet
+from portal.test_pages import quiet, violations
 from worlds import written
 
 _NUMBERS = itertools.count(1)
@@ -635,7 +635,7 @@ def test_the_demo_reports_a_defect_in_each_ones_name(
         )
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            assert _violations(page.frames[1]) == []
+            assert violations(page.frames[1]) == []
     (mail,) = [one for one in fernwood.mailbox.messages if what in one.subject]
     assert mail.authenticated_as == "mia@fernwood.example"
     assert mail.subject == f"{number}: {what} (Today)"

@@ -19,7 +19,7 @@ from flowner.access.vocabulary import FlowRole
 from flowner.rows.seed import BASIC_USER
 from flowner.values import ConnectionId, FlowId
 from portal.conftest import SCREENS, Fernwood
-from portal.test_pages import _violations
+from portal.test_pages import violations
 from worlds import written
 
 WEB = "shared_webcontents"
@@ -68,7 +68,7 @@ def test_a_connection_is_signed_in_for_and_a_flow_acts_as_that_account(
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
         page.screenshot(path=SCREENS / f"connection-sign-in-{scheme}.png", full_page=True)
-        assert not _violations(page)
+        assert not violations(page)
     sign_in(page, "ada@outside.example")
     assert "Connected" in page.locator("main").inner_text()
     assert page.url.startswith(f"{fernwood.address}/connections/")
@@ -188,7 +188,7 @@ def test_an_application_acts_by_what_it_is_known_by_and_is_mended_with_a_new_sec
         page.emulate_media(color_scheme=scheme)
         page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=SCREENS / f"connection-new-application-{scheme}.png", full_page=True)
-        assert not _violations(page)
+        assert not violations(page)
     page.get_by_role("button", name="Create").click()
     page.get_by_text("the connection acts as Stock keeper").wait_for()
     main = page.locator("main")
@@ -210,7 +210,7 @@ def test_an_application_acts_by_what_it_is_known_by_and_is_mended_with_a_new_sec
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
         page.screenshot(path=SCREENS / f"connection-application-{scheme}.png", full_page=True)
-        assert not _violations(page)
+        assert not violations(page)
     page.set_viewport_size({"width": 390, "height": 800})
     page.screenshot(path=SCREENS / "connection-application-narrow.png", full_page=True)
     page.set_viewport_size({"width": 1280, "height": 800})
