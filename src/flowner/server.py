@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import importlib
 import os
 import secrets
@@ -13,7 +11,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
@@ -31,6 +28,7 @@ from flowner.directory.provisioning import Provisioning
 from flowner.directory.roster import Roster
 from flowner.directory.sessions import Sessions
 from flowner.directory.tokens import Tokens
+from flowner.engine.addresses import Address
 from flowner.engine.children import Children
 from flowner.engine.dispatch import Dispatcher, Drain
 from flowner.engine.invoke import Invoker
@@ -82,7 +80,7 @@ from flowner.triggers.clock_strikes import ClockStrikes
 from flowner.triggers.published import Published
 from flowner.triggers.row_changes import RowChanges
 from flowner.triggers.start import Starter, Taker
-from flowner.values import ConnectionId, FlowId, RunId, Secret
+from flowner.values import ConnectionId, FlowId, Secret
 from flowner.vault.keys import add_key, drop_old_keys, load_keys
 from flowner.vault.store import Vault
 from flowner.webapi.bulk import BulkDeletions
@@ -92,27 +90,6 @@ from flowner.webapi.service import WebApi
 _SERVER = ConnectionId("00000000-0000-4000-8000-0000000000c0")
 """The holder of the server's own secrets; no connection has this id."""
 CONNECTORS = ("dataverse", "http", "http.preauthorized", "mail", "people")
-
-
-@dataclass(slots=True, kw_only=True)
-class Address:
-    """Where the API is reached, and the signatures that let others in at single doors."""
-
-    key: Secret
-    base: str
-    """Without a slash at the end; a free port is known once the API is served."""
-
-    def sign(self, what: str) -> str:
-        """Return the signature of a door."""
-        return hmac.new(self.key.reveal().encode(), what.encode(), hashlib.sha256).hexdigest()
-
-    def callback_signature(self, run: RunId, path: str) -> str:
-        """Return the signature that lets whoever holds it answer an action of a run."""
-        return self.sign(f"answer {run} {path}")
-
-    def callback_url(self, run: RunId, path: str) -> str:
-        """Return the address at which an action of a run is answered."""
-        return f"{self.base}/callbacks/{run}/{quote(path)}?sig={self.callback_signature(run, path)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
