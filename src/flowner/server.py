@@ -278,7 +278,7 @@ def _build(
     providers = Providers(settings.providers, clock)
     bearers = Bearers(database, providers, clock)
     drafting = Drafting(database, published, clock)
-    starter = Starter(database, journal, facts, published, clock, telemetry.tracing)
+    starter = Starter(database, journal, facts, published, clock, telemetry)
     history = History(database, journal)
     explain = Explain(database, facts, published)
     cancelling = Cancelling(database, journal, history)

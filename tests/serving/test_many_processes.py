@@ -148,6 +148,22 @@ def test_a_call_that_outlasts_the_drain_is_looked_at_by_a_person(
     assert (header.status, len(service.asked)) == ("Failed", 1)
 
 
+def test_told_twice_a_process_ends_at_once(
+    machine: Machine, in_house: InHouse[Any], service: Outside
+) -> None:
+    async def prepared(house: House) -> None:
+        flow = await Living(house).flow("jan", http(), posts(service, 1))
+        await house.running.call(flow, {"headers": {}}, None)
+
+    in_house(prepared)
+    service.seconds = 12.0
+    worker = machine.start("worker", FLOWNER_DRAIN_SECONDS="60")
+    until(lambda: service.asked)
+    worker.popen.send_signal(signal.SIGTERM)
+    until(lambda: httpx.get(worker.address + "/readyz").status_code == 503)
+    assert worker.stop() < 8
+
+
 def test_two_workers_fire_a_recurrence_once(machine: Machine, in_house: InHouse[Any]) -> None:
     async def prepared(house: House) -> list[FlowId]:
         living = Living(house)

@@ -154,6 +154,8 @@ def test_what_runs_do_is_counted_and_no_address_is(
     for odd in ("/hooks/x", "/nowhere/at-all", "/flows"):
         httpx.get(both.address + odd)
     in_house(lambda house: house.running.call(sleeper, {"headers": {}}, None))
+    in_house(lambda house: _turned_off(house, flow))
+    assert httpx.post(both.address + address, timeout=30).status_code == 409
 
     def page() -> str:
         return httpx.get(both.address + "/metrics").text
@@ -162,6 +164,8 @@ def test_what_runs_do_is_counted_and_no_address_is(
     said = page()
     assert figure(said, "flowner_runs_started_total", flow=flow) == 3
     assert figure(said, "flowner_runs_finished_total", flow=flow, status="Succeeded") == 3
+    assert figure(said, "flowner_runs_refused_total", flow=flow,
+                  code="WorkflowTriggerIsNotEnabled") == 1  # fmt: skip
     assert figure(said, "flowner_actions_total", operation="GET", status="Succeeded") == 3
     assert figure(said, "flowner_action_duration_seconds_count", operation="GET") == 3
     assert figure(said, "flowner_http_requests_total", method="POST", route="/hooks/{flow}",
@@ -248,6 +252,10 @@ def test_a_process_answers_within_seconds_of_its_start(
     process = machine.start(*command)
     assert ready(process) == READY
     assert time.monotonic() - begun < 30, "this machine is slow, but not so slow"
+
+
+async def _turned_off(house: House, flow: FlowId) -> None:
+    await house.turning.off(flow, await house.running.somebody("cem@living.example"))
 
 
 def _ended(in_house: InHouse[Any], flow: FlowId) -> bool:

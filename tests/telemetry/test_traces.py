@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -142,6 +144,18 @@ def test_an_error_that_passes_through_a_span_leaves_its_kind_and_not_its_text() 
 def test_an_exporter_that_is_not_there_is_named() -> None:
     with pytest.raises(Invalid, match="`OTEL_TRACES_EXPORTER` is `smoke`"):
         open_tracing((), "smoke")
+
+
+def test_a_collector_that_is_away_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        tracing = open_tracing((), "otlp")
+        with tracing.span("run", {}):
+            pass
+        begun = time.monotonic()
+        tracing.close()
+        assert time.monotonic() - begun < 5
 
 
 def test_without_traces_nothing_is_said() -> None:

@@ -1,4 +1,4 @@
-"""Addresses of single doors: whoever holds one may enter there, and nowhere else."""
+"""The addresses that this server gives out, and what proves that it gave them."""
 
 from __future__ import annotations
 

@@ -45,6 +45,12 @@ class Metrics:
             ["flow", "status"],
             registry=registry,
         )
+        self._refused = Counter(
+            "flowner_runs_refused",
+            "Runs that were refused before they began, by why.",
+            ["flow", "code"],
+            registry=registry,
+        )
         self._actions = Counter(
             "flowner_actions",
             "Calls of connectors, by operation and by what came of them.",
@@ -94,6 +100,10 @@ class Metrics:
     def run_finished(self, flow: str, status: str) -> None:
         """Count a run that ended."""
         self._finished.labels(self._bounded(flow), status).inc()
+
+    def run_refused(self, flow: str, code: str) -> None:
+        """Count a run that was refused. ``code`` is one of ours."""
+        self._refused.labels(self._bounded(flow), code).inc()
 
     def action(self, operation: str, status: str, seconds: float) -> None:
         """Count and time a call. ``operation`` is one that this server has, or a word for none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -18,6 +19,7 @@ from flowner.errors import Invalid
 from flowner.telemetry.tracing import Attributes, Say, Tracing
 
 _PARENT: Final = "traceparent"
+_PARTING_SECONDS: Final = 3.0
 
 
 class Traced(Tracing):
@@ -80,8 +82,13 @@ class Traced(Tracing):
         return {_PARENT: parent} if parent else {}
 
     def close(self) -> None:
-        """Send what has not been sent, and stop."""
-        self._provider.shutdown()
+        """Send what has not been sent, for three seconds at most, and stop.
+
+        An exporter whose collector is away tries for longer; what ends does not wait for it.
+        """
+        sending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        sending.start()
+        sending.join(_PARTING_SECONDS)
 
     def _context(self, parent: str) -> Context:
         return self._propagator.extract({_PARENT: parent})

@@ -40,7 +40,7 @@ from flowner.journal.store import Journal
 from flowner.runs.commands import World as WorldNow
 from flowner.runs.events import RunStarted, decode, encode
 from flowner.runs.trigger import conditions_hold, split, trigger_record
-from flowner.telemetry.tracing import Tracing
+from flowner.telemetry.telemetry import Telemetry
 from flowner.triggers.admitting import has_to_wait, limits_of
 from flowner.triggers.published import Published
 from flowner.triggers.surroundings import parameters_of, traced, workflow_of
@@ -102,10 +102,9 @@ class Starter:
         facts: Facts,
         published: Published,
         clock: Clock,
-        tracing: Tracing | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
-        self._tracing = tracing or Tracing()
-        self._database, self._journal = database, journal
+        self._database, self._journal, self._telemetry = database, journal, telemetry or Telemetry()
         self._facts, self._published, self._clock = facts, published, clock
         self.taker: Taker | None = None
 
@@ -288,7 +287,7 @@ class Starter:
             parameters=await parameters_of(self._database, flow),
             workflow=workflow_of(facts, run),
             answers=occasion.answers,
-            trace=self._tracing.begun(traced(made, run)),
+            trace=self._telemetry.tracing.begun(traced(made, run)),
         )
 
     async def _items(self, occasion: Occasion, number: int) -> list[_Item]:
@@ -342,6 +341,7 @@ class Starter:
             error=error.message,
         )
         await self._journal.create(header, [], within=within)
+        self._telemetry.metrics.run_refused(facts.id, error.code.value)
 
 
 def _people(cause: Cause) -> frozenset[PrincipalId]:
