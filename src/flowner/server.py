@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from flowner.approvals.answering import Answers
+from flowner.approvals.reading import Approvals
+from flowner.approvals.requesting import Requests
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
 from flowner.directory.applications import Applications
@@ -59,6 +62,7 @@ from flowner.flows.referring import References, Values, Variables
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
+from flowner.flows.sign_ins_asked import SignInsAsked
 from flowner.flows.turning import Turning
 from flowner.flows.wiring import Wiring
 from flowner.journal.store import Journal, open_journal
@@ -82,7 +86,7 @@ from flowner.webapi.service import WebApi
 
 _SERVER = ConnectionId("00000000-0000-4000-8000-0000000000c0")
 """The holder of the server's own secrets; no connection has this id."""
-CONNECTORS = ("dataverse", "http", "http.preauthorized", "mail", "people")
+CONNECTORS = ("approvals", "dataverse", "http", "http.preauthorized", "mail", "people")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +100,10 @@ class Address:
     def sign(self, what: str) -> str:
         """Return the signature of a door."""
         return hmac.new(self.key.reveal().encode(), what.encode(), hashlib.sha256).hexdigest()
+
+    def approval_link(self, approval: str) -> str:
+        """Return where an approval is answered."""
+        return f"{self.base}/approvals/{approval}"
 
     def callback_signature(self, run: RunId, path: str) -> str:
         """Return the signature that lets whoever holds it answer an action of a run."""
@@ -136,6 +144,9 @@ class House:
     connections: Connections
     grants: Grants
     consent: Consent
+    sign_ins: SignInsAsked
+    approvals: Approvals
+    answers: Answers
     apps: Apps
     explain: Explain
     foretelling: Foretelling
@@ -263,6 +274,7 @@ def _build(
     history = History(database, journal)
     explain = Explain(database, facts, published)
     cancelling = Cancelling(database, journal, history)
+    sign_ins = SignInsAsked(database, journal, clock)
     replies = Replies()
     grants = Grants(database, vault, clock, connectors(), settings.allow_private_addresses)
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
@@ -276,6 +288,8 @@ def _build(
             webapi=webapi,
             vault=vault,
             grants=grants,
+            requests=Requests(database, address.approval_link),
+            sign_ins=sign_ins,
             clock=clock,
             connectors=connectors(),
             allow_private_addresses=settings.allow_private_addresses,
@@ -315,7 +329,10 @@ def _build(
         deleting=deleting,
         connections=Connections(database, vault, published),
         grants=grants,
-        consent=Consent(database, published, connectors()),
+        consent=Consent(database, published, connectors(), sign_ins),
+        sign_ins=sign_ins,
+        approvals=Approvals(database, address.approval_link),
+        answers=Answers(database, journal, clock, address.approval_link),
         apps=Apps(database),
         explain=explain,
         foretelling=Foretelling(database, explain, published),

@@ -10,24 +10,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import orjson
 
+from flowner.approvals.requesting import Asking, Requests
 from flowner.clock import Clock
 from flowner.database import Database
 from flowner.directory.facts import Facts, Moment
+from flowner.engine.approvals_as import ApprovalsAs
 from flowner.engine.outcomes import ask_for, secrets_in, strike, wanted_items
 from flowner.engine.patience import when_back
 from flowner.engine.rows_as import PeopleAs, RowsAs
-from flowner.errors import FlownerError, Refused
+from flowner.errors import Code, FlownerError, Refused
 from flowner.flows.granting import Grants
+from flowner.flows.sign_ins_asked import SignInsAsked, Step
 from flowner.identity.plan import prove
 from flowner.identity.record import acting_record, refusal_record
 from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.rows.callers import Caller
 from flowner.rows.store import Store
-from flowner.runs.commands import Failure, Invoke, Outcome
+from flowner.runs.commands import Failure, Invoke, Outcome, Parked
 from flowner.sdk import context as sdk
 from flowner.sdk.connector import Connector, Operation, Repeat
 from flowner.triggers.published import Version
@@ -67,6 +71,8 @@ class Invoker:
     webapi: WebApi
     vault: Vault
     grants: Grants
+    requests: Requests
+    sign_ins: SignInsAsked
     clock: Clock
     connectors: Mapping[str, Connector]
     """By every id that flows know them by."""
@@ -85,7 +91,7 @@ class Invoker:
         ``repeated``: an earlier attempt may have got through.
         """
         try:
-            moment, verdict = await when_back(lambda: self._proved(command, hand))
+            moment, verdict = await when_back(lambda: self._proved(command.action, hand))
         except FlownerError as error:
             return Called(
                 outcome=Failure(code=error.code.value, message=error.message),
@@ -93,8 +99,7 @@ class Invoker:
             )
         if isinstance(verdict, Refusal):
             record = refusal_record(verdict) | self._about(command, hand, verdict)
-            failure = Failure(code=verdict.code.value, message=verdict.message)
-            return Called(outcome=failure, acting=record)
+            return Called(outcome=await self._asked(command, hand, verdict), acting=record)
         acting = acting_record(verdict) | self._about(command, hand, verdict)
         try:
             connector, operation, parameters = self._operation(command, hand.version)
@@ -102,7 +107,7 @@ class Invoker:
                 raise Refused(f"`{connector.title}` needs a connection, and the action has none")
             opened = await when_back(lambda: self._open(verdict.connection, moment))
             caller = Caller(verdict.principal, verdict.actor)
-            context = self._context(command, verdict.account, opened, caller)
+            context = self._context(command, hand, verdict.account, opened, caller)
             context = replace(context, repeated=repeated)
             minimum = wanted_items(command.configuration)
             outcome, seen = await ask_for(minimum, connector, operation, parameters, context)
@@ -115,23 +120,39 @@ class Invoker:
             acting["seen"] = seen
         return Called(outcome=outcome, acting=acting, account=verdict.account)
 
-    async def _proved(self, command: Invoke, hand: InHand) -> tuple[Moment, Acting | Refusal]:
+    async def _proved(self, action: str, hand: InHand) -> tuple[Moment, Acting | Refusal]:
         moment = await self.facts.now()
-        return moment, await self._prove(command, hand, moment)
+        return moment, await self._prove(action, hand, moment)
 
-    async def _prove(self, command: Invoke, hand: InHand, moment: Moment) -> Acting | Refusal:
+    async def refused(self, action: str, hand: InHand) -> Refusal | None:
+        """Say why an action that was answered may not go on, as things stand now; None: it may."""
+        _, verdict = await when_back(lambda: self._proved(action, hand))
+        return verdict if isinstance(verdict, Refusal) else None
+
+    async def _asked(self, command: Invoke, hand: InHand, refusal: Refusal) -> Outcome:
+        """Ask who can mend what is missing, where that is their own sign-in; else it fails."""
+        binding = hand.version.flow.bindings.get(refusal.binding or "")
+        if binding is not None and refusal.ask is not None:
+            step = Step(flow=hand.plan.flow, run=hand.run, path=command.path, due=command.due)
+            ask = partial(self.sign_ins.ask, step, refusal.ask, binding.key, binding.connector)
+            due = await when_back(ask)
+            if due is not None:
+                return Parked(reason=refusal.message, due=due, late=Code.SIGN_IN_TIMED_OUT.value)
+        return Failure(code=refusal.code.value, message=refusal.message)
+
+    async def _prove(self, action: str, hand: InHand, moment: Moment) -> Acting | Refusal:
         """Decide again, from this moment's facts; the same question is answered once a moment."""
         made = hand.plan
         facts = await moment.flow(made.flow)
         people = (made.running.principal,)
         world = await moment.world(facts, people, hand.version.references)
         return moment.remembered(
-            (made.flow, made.version, made.running, made.app, command.action),
+            (made.flow, made.version, made.running, made.app, action),
             lambda: prove(
                 hand.version.flow,
                 facts,
                 made,
-                hand.version.compiled.by_name[command.action.casefold()].action,
+                hand.version.compiled.by_name[action.casefold()].action,
                 world,
             ),
         )
@@ -175,9 +196,17 @@ class Invoker:
         return connector.operations.get(method.upper()) if isinstance(method, str) else None
 
     def _context(
-        self, command: Invoke, account: str, opened: _Opened, caller: Caller
+        self, command: Invoke, hand: InHand, account: str, opened: _Opened, caller: Caller
     ) -> sdk.OperationContext:
         secrets, settings = opened
+        asking = Asking(
+            flow=hand.plan.flow,
+            run=hand.run,
+            path=command.path,
+            key=command.idempotency_key,
+            owner=caller.acting_for,
+            due=command.due,
+        )
         return sdk.OperationContext(
             idempotency_key=command.idempotency_key,
             account=account,
@@ -185,6 +214,7 @@ class Invoker:
             credential=secrets,
             people=PeopleAs(self.store, caller),
             rows=RowsAs(self.store, self.webapi, caller),
+            approvals=ApprovalsAs(self.requests, asking),
             timeout_seconds=self._seconds(command),
             allow_private_addresses=self.allow_private_addresses,
         )

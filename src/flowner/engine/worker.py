@@ -8,9 +8,10 @@ waits for the next append, and is asked again if we die before it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import assert_never
 
 import msgspec
 
@@ -21,14 +22,14 @@ from flowner.engine.invoke import Called, InHand, Invoker
 from flowner.engine.patience import when_back
 from flowner.engine.replies import Replies
 from flowner.errors import Code
-from flowner.identity.record import acting_record, read_plan
+from flowner.identity.record import acting_record, read_plan, refusal_record
 from flowner.identity.verdict import Acting
 from flowner.journal.queueing import LOOK_AGAIN
 from flowner.journal.records import Append, Entry, Loaded, RunHeader
 from flowner.journal.store import Journal
 from flowner.runs.commands import Failure, Finish, Invoke, Reply, Step, World
 from flowner.runs.events import ActionEnded, AnyEvent, decode, encode
-from flowner.runs.messages import DECODER, Answered
+from flowner.runs.messages import DECODER, Answered, CancelAsked, Message, SignedIn
 from flowner.runs.run import Run
 from flowner.sdk.connector import Repeat
 from flowner.triggers.admitting import limits_of
@@ -122,15 +123,16 @@ class _Moving:
 
     async def go(self) -> None:
         self._open = frozenset(self._run.open_calls())
+        rest = list(self._loaded.inbox)
         if not self._loaded.cancelled_in_the_queue:
-            first = self._run.events_folded <= 1
-            await self._take(
-                self._run.advance(self._world()) if first else self._run.resume(self._world())
-            )
+            if self._run.events_folded <= 1:
+                await self._take(self._run.advance(self._world()))
+            else:
+                rest = await self._answers(rest)
+                if not self._over:
+                    await self._take(self._run.resume(self._world()))
         self._open = frozenset()
-        for id, message in self._loaded.inbox:
-            self._consumed = id
-            await self._take(self._read(message))
+        await self._hear(rest)
         while self._tasks and not self._over:
             await self._wait()
         if not self._over:
@@ -141,14 +143,56 @@ class _Moving:
         for task in self._tasks:
             task.cancel()
 
-    def _read(self, message: bytes) -> Step:
-        found = DECODER.decode(message)
-        if isinstance(found, Answered):
-            acting = self._acting.get(self._run_name(found.path))
-            if acting is not None and found.child:
-                acting = acting | {"child": str(found.child)}
-            return self._run.answer(found.path, found.outcome(), self._world(), acting=acting)
-        return self._run.cancel(self._world(), by=found.by, reason=found.reason)
+    async def _answers(self, inbox: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        """Take in the answers that came before anything else, and return what is left.
+
+        Time is looked at afterwards: an answer that came in time is in time, however late it is
+        read. The calls that follow from it go out with those that are asked again.
+        """
+        for at, (id, message) in enumerate(inbox):
+            found = DECODER.decode(message)
+            if self._over or isinstance(found, CancelAsked):
+                return inbox[at:]
+            self._consumed = id
+            if isinstance(found, SignedIn):
+                # It was asked for before it went out: nothing of it is unknown.
+                self._open -= {found.path}
+            await self._take(await self._read(found), calling=False)
+        return []
+
+    async def _hear(self, inbox: Sequence[tuple[int, bytes]]) -> None:
+        for id, message in inbox:
+            if not self._over:
+                self._consumed = id
+                await self._take(await self._read(DECODER.decode(message)))
+
+    async def _read(self, found: Message) -> Step:
+        match found:
+            case Answered():
+                return await self._answered(found)
+            case SignedIn(path=path):
+                return self._run.retry(path, self._world())
+            case CancelAsked(by=by, reason=reason):
+                return self._run.cancel(self._world(), by=by, reason=reason)
+            case _:
+                assert_never(found)
+
+    async def _answered(self, found: Answered) -> Step:
+        """Take an answer in; one to a call through a connection is proved again, now."""
+        name, outcome = self._run_name(found.path), found.outcome()
+        waited = self._run.waiting(found.path)
+        acting = self._acting.get(name) or (waited if isinstance(waited, dict) else None)
+        if acting is not None and acting.get("connection"):
+            refusal = await self._worker.invoker.refused(name, self._hand)
+            if refusal is not None:
+                outcome = Failure(code=refusal.code.value, message=refusal.message)
+                acting = {**refusal_record(refusal), "planned": acting, "asPlanned": False}
+        if acting is not None and found.child:
+            acting = acting | {"child": str(found.child)}
+        if acting is not None:
+            noted: JsonObject = found.noted  # type: ignore[assignment] # decoded from JSON
+            acting = acting | noted
+        return self._run.answer(found.path, outcome, self._world(), acting=acting)
 
     async def _wait(self) -> None:
         until = self._run.next_wake
@@ -159,7 +203,10 @@ class _Moving:
             self._tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         if not done:
-            await self._take(self._run.wake(self._world()))
+            journal, after = self._worker.journal, self._consumed
+            await self._hear(await when_back(lambda: journal.inbox(self._id, after=after)))
+            if not self._over:
+                await self._take(self._run.wake(self._world()))
         for task in done:
             command = self._tasks.pop(task)
             called = task.result()
@@ -169,16 +216,17 @@ class _Moving:
                 self._run.answer(command.path, called.outcome, self._world(), acting=called.acting)
             )
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: Step, *, calling: bool = True) -> None:
+        """Keep what a step decided, and carry it out; ``calling`` False leaves its calls."""
         while True:
             self._fresh.extend(step.events)
-            await self._carry_out(step)
+            await self._carry_out(step, calling=calling)
             if not step.more or self._over:
                 return
             step = self._run.advance(self._world())
 
-    async def _carry_out(self, step: Step) -> None:
-        calls = [command for command in step.commands if isinstance(command, Invoke)]
+    async def _carry_out(self, step: Step, *, calling: bool) -> None:
+        calls = [one for one in step.commands if isinstance(one, Invoke) and calling]
         if any(self._must_be_noted(command) for command in calls):
             await self._append()
         for command in calls:
@@ -202,6 +250,9 @@ class _Moving:
         repeat = self._worker.invoker.repeat(command, self._hand.version)
         if command.connector == CHILD or repeat is not Repeat.NEVER:
             return False
+        sign_ins = self._worker.invoker.sign_ins
+        if await when_back(lambda: sign_ins.waits(self._id, command.path)):
+            return False  # it was held back for a sign-in, and never went out
         failure = Failure(
             code=Code.OUTCOME_UNKNOWN.value,
             message="the server stopped while this call was out; it cannot be made twice, so a"

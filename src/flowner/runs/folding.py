@@ -90,7 +90,10 @@ class Folding:
                 calling.pausing, calling.waiting, calling.until = True, False, event.until
                 calling.poll, calling.due = event.poll, calling.due or event.due
             case Waiting():
-                state.calls[event.path].waiting = True
+                calling = state.calls[event.path]
+                calling.waiting, calling.acting = True, event.acting
+                calling.reason, calling.late = event.reason, event.late
+                calling.patience = event.due
             case RunCancelled():
                 self._end_with(
                     RunEnded(
@@ -135,7 +138,8 @@ class Folding:
         if event.attempt > 1 or event.path in calls:
             calling = calls[event.path]
             calling.attempt, calling.pausing, calling.until = event.attempt, False, None
-            calling.waiting = False
+            calling.waiting, calling.acting, calling.patience = False, None, None
+            calling.reason = calling.late = ""
             return
         self._take(event.path)
         calls[event.path] = Calling(

@@ -114,7 +114,7 @@ class Run:
         times = [
             when
             for call in self._state.calls.values()
-            for when in (call.until, call.due)
+            for when in (call.until, call.due, call.patience)
             if when is not None
         ]
         return min(times, default=None)
@@ -125,8 +125,15 @@ class Run:
         return self._state.replied
 
     def open_calls(self) -> tuple[str, ...]:
-        """Return the paths of calls whose answer is to come, oldest first."""
-        return tuple(path for path, call in self._state.calls.items() if call.until is None)
+        """Return the paths of calls that are out, oldest first; not of those that wait."""
+        calls = self._state.calls.items()
+        return tuple(path for path, call in calls if call.until is None and not call.waiting)
+
+    def waiting(self, path: str) -> Json:
+        """Return who acted in a call that waits; None where nobody is known, or it waits not."""
+        calling = self._state.calls.get(path)
+        acting: Json = None if calling is None else calling.acting
+        return acting
 
     def variable(self, name: str) -> Json:
         """Return a variable's value. Raises `KeyError`."""
