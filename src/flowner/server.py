@@ -16,6 +16,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from flowner.approvals.answering import Answers
+from flowner.approvals.links import Links
+from flowner.approvals.posting import PostOffice
 from flowner.approvals.reading import Approvals
 from flowner.approvals.requesting import Requests
 from flowner.clock import Clock, SystemClock
@@ -147,6 +149,8 @@ class House:
     sign_ins: SignInsAsked
     approvals: Approvals
     answers: Answers
+    links: Links
+    post_office: PostOffice
     apps: Apps
     explain: Explain
     foretelling: Foretelling
@@ -223,6 +227,7 @@ async def at_work(house: House) -> AsyncIterator[None]:
     feeding = [
         asyncio.create_task(house.row_changes.run(), name="row changes"),
         asyncio.create_task(house.clock_strikes.run(), name="clock strikes"),
+        asyncio.create_task(house.post_office.run(), name="post office"),
     ]
     moving = asyncio.create_task(house.dispatcher.run(), name="dispatcher")
     try:
@@ -275,6 +280,7 @@ def _build(
     explain = Explain(database, facts, published)
     cancelling = Cancelling(database, journal, history)
     sign_ins = SignInsAsked(database, journal, clock)
+    links = Links(lambda: address.base, address.sign, clock)
     replies = Replies()
     grants = Grants(database, vault, clock, connectors(), settings.allow_private_addresses)
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
@@ -332,6 +338,7 @@ def _build(
         consent=Consent(database, published, connectors(), sign_ins),
         sign_ins=sign_ins,
         approvals=Approvals(database, address.approval_link),
+        links=links,
         answers=Answers(database, journal, clock, address.approval_link),
         apps=Apps(database),
         explain=explain,
@@ -355,6 +362,7 @@ def _build(
         worker=worker,
         dispatcher=Dispatcher(wakes, worker.activate, clock, concurrency=settings.concurrency),
         listing=Listing(database, published),
+        post_office=PostOffice(database, links, settings.mail),
         address=address,
         making=making,
         webapi=webapi,

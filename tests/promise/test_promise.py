@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from flowner.access.vocabulary import ConnectionRole, FlowRole
 from flowner.demo.mailbox import Mailbox
 from flowner.directory.people import NewPerson
-from flowner.errors import FlownerError, NotFound
+from flowner.errors import AccessDenied, FlownerError, NotFound
 from flowner.flows.connections import NewConnection
 from flowner.flows.explain import Supposed
 from flowner.flows.running import Press
@@ -252,7 +252,7 @@ async def _sign_in(house, town: Town, header, flow: FlowId) -> None:
         asked = [one for one in await house.sign_ins.of(person) if one.run == header.id]
         assert len(asked) == (person == header.principal)
         if person != header.principal:
-            with suppress(NotFound):
+            with suppress(NotFound, AccessDenied):
                 await house.consent.choose(person, flow, "mail", town.mail[name])
     assert (await house.journal.header(header.id)).ended is None
     name = next(name for name, id in town.people.items() if id == header.principal)

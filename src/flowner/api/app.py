@@ -7,8 +7,8 @@ GET  /api/runs/{run}           one of them, with its actions
 POST /api/runs/{run}/resubmit  run its trigger again, as whom it ran
 GET  /health                   whether the server is up
 
-The addresses that flows give out are in `hooks`, Dataverse's Web API is in `webapi`, the token
-endpoint in `oauth`, SCIM in `scim`.
+Approvals are in `approvals`, the addresses that flows give out in `hooks`, Dataverse's Web API in
+`webapi`, the token endpoint in `oauth`, SCIM in `scim`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from flowner.api import hooks, oauth, webapi
+from flowner.api import approvals, hooks, oauth, webapi
 from flowner.api.doors import GUID, REPLY_SECONDS, Doors, person_of
 from flowner.api.problems import answer, no_route, our_fault
 from flowner.api.reading import read_object
@@ -45,6 +45,7 @@ def build(doors: Doors, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
             Route("/api/runs", _runs, methods=["GET"]),
             Route("/api/runs/{run}", _one_run, methods=["GET"]),
             Route("/api/runs/{run}/resubmit", _resubmit, methods=["POST"]),
+            *approvals.routes,
             *hooks.routes,
             *webapi.routes,
             Mount("/scim/v2", app=_scim),

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from flowner.approvals.shapes import People, approval_json, people_of
 from flowner.database import Database, Transaction
-from flowner.errors import Invalid, NotFound
+from flowner.errors import Conflict, Invalid, NotFound
 from flowner.identity.world import Principal
 from flowner.rows.approvals import (
     Approval,
     Request,
+    approval_of_request,
     approvals_of_run,
     list_approvals,
     read_approval,
@@ -65,6 +66,32 @@ class Approvals:
         if not _may_see(approval, who):
             raise NotFound(f"there is no approval `{id[:60]}`")
         return _seen(approval, who, people)
+
+    async def of_request(self, request: str, person: PrincipalId) -> Seen:
+        """Return the approval that a question is of, for whom it was asked.
+
+        Whoever has their link may read it, whatever has become of their right to answer since.
+        """
+        async with self._database.connection() as connection:
+            who = await _somebody(connection, person)
+            id = await approval_of_request(connection, request)
+            approval = await read_approval(connection, id)
+            people = await people_of(connection, [approval])
+        return _seen(approval, who, people)
+
+    async def to_reassign(self, id: str, by: PrincipalId, of: PrincipalId | None) -> str:
+        """Return the one question that somebody may reassign, put to ``of`` where they say so.
+
+        Raises `NotFound`, or `Conflict` where it is none, or several.
+        """
+        seen = await self.open(id, by)
+        found = [one for one in seen.may_reassign if of in (None, one.holder)]
+        if len(found) != 1:
+            names = ", ".join(seen.people.name(one.holder) for one in found)
+            raise Conflict(
+                f"say in whose place: {names} are asked" if found else "nothing can be reassigned"
+            )
+        return found[0].id
 
     async def of_run(self, run: RunId) -> list[tuple[Approval, People]]:
         """Return the approvals that a run made or waits for. The run's readers may see them."""

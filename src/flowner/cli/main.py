@@ -8,7 +8,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from flowner.cli import applications, commands, connections, directory, flows, simulating, tables
+from flowner.cli import (
+    applications,
+    approvals,
+    commands,
+    connections,
+    directory,
+    flows,
+    simulating,
+    tables,
+)
 from flowner.errors import FlownerError
 
 app = typer.Typer(
@@ -36,6 +45,7 @@ app.add_typer(connections.connections, name="connections")
 app.add_typer(connections.references, name="references")
 app.add_typer(flows.flows, name="flows")
 app.add_typer(flows.apps, name="apps")
+app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(tables.tables, name="tables")
 
 

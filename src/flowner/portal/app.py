@@ -21,6 +21,7 @@ from flowner.portal import assets
 from flowner.portal.pages import (
     adding,
     administering,
+    approvals,
     apps,
     choosing,
     connections,
@@ -87,6 +88,7 @@ def _routes() -> Sequence[BaseRoute]:
         *adding.routes,
         *choosing.routes,
         *apps.routes,
+        *approvals.routes,
         *connections.routes,
         *consents.routes,
         *panes.routes,

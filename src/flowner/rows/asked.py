@@ -8,7 +8,7 @@ from datetime import datetime
 
 from flowner.database import Transaction
 from flowner.rows.letters import write_letters
-from flowner.values import FlowId, PrincipalId, RunId
+from flowner.values import FlowId, JsonObject, PrincipalId, RunId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,19 @@ class AskedSignIn:
     answered: datetime | None
     status: str
     """Pending, Answered, TimedOut or Canceled: also by what has become of its run."""
+
+    def as_json(self) -> JsonObject:
+        """Return it as the API and the command line show it."""
+        return {
+            "id": self.id,
+            "flow": self.flow_name,
+            "run": str(self.run),
+            "action": self.path,
+            "key": self.key,
+            "connector": self.connector,
+            "since": self.created.isoformat(timespec="seconds"),
+            "until": self.due.isoformat(timespec="seconds"),
+        }
 
 
 _READ = """
