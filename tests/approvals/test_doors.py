@@ -113,7 +113,7 @@ def test_a_link_is_for_one_person_and_one_answer_and_opening_it_answers_nothing(
                 given = fields(shown.text)
                 for name, wrong in (("response", "Approve"), ("person", await town.person("ann"))):
                     forged = await bob.post("/approvals/answer", data=given | {name: wrong})
-                    assert forged.status_code == 401
+                    assert forged.status_code == 403
                 done = await bob.post("/approvals/answer", data=given | {"comments": "no"})
                 assert done.status_code == 200
                 replayed = await bob.post("/approvals/answer", data=given)
