@@ -77,6 +77,7 @@ from flowner.rows.store import Store
 from flowner.sdk.connector import Connector
 from flowner.settings import Settings
 from flowner.triggers.clock_strikes import ClockStrikes
+from flowner.triggers.holding import HeldStarts
 from flowner.triggers.published import Published
 from flowner.triggers.row_changes import RowChanges
 from flowner.triggers.start import Starter, Taker
@@ -301,6 +302,7 @@ def _build(
             allow_private_addresses=settings.allow_private_addresses,
         ),
         children=Children(database=database, journal=journal, starter=starter),
+        held=HeldStarts(database, starter),
         replies=replies,
         clock=clock,
         owner=wakes.owner,

@@ -33,6 +33,7 @@ from flowner.runs.messages import DECODER, Answered, CancelAsked, Message, Signe
 from flowner.runs.run import Run
 from flowner.sdk.connector import Repeat
 from flowner.triggers.admitting import limits_of
+from flowner.triggers.holding import HeldStarts
 from flowner.triggers.published import Published, Version
 from flowner.values import JsonObject, RunId
 
@@ -49,6 +50,7 @@ class Worker:
     published: Published
     invoker: Invoker
     children: Children
+    held: HeldStarts
     replies: Replies
     clock: Clock
     owner: str
@@ -58,6 +60,9 @@ class Worker:
     async def activate(self, run: RunId) -> None:
         """Move a run until it waits or is over. Raises `Conflict` when the lease is lost."""
         loaded = await when_back(lambda: self.journal.load(run))
+        if not loaded.entries and loaded.snapshot is None:
+            await self.held.look(loaded)
+            return
         waits = loaded.queued and not loaded.cancelled_in_the_queue
         if not waits or await self._its_turn(loaded):
             await self._move(loaded)

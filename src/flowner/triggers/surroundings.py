@@ -7,6 +7,7 @@ import json
 from flowner.access.vocabulary import FlowFacts
 from flowner.database import Database
 from flowner.definitions.flow import Flow
+from flowner.identity.verdict import Plan
 from flowner.rows.variables import read_variables
 from flowner.values import Json, JsonObject, RunId
 
@@ -57,3 +58,11 @@ def _typed(kind: int, value: str | None) -> Json:
     except ValueError:
         return {"yes": True, "no": False}.get(value.lower(), value)
     return read
+
+
+def outputs_of(flow: Flow, outputs: JsonObject, made: Plan) -> JsonObject:
+    """Add whom a row trigger's run runs as, where Dataverse's trigger says it too."""
+    body = outputs.get("body")
+    if flow.trigger.rows is None or not isinstance(body, dict):
+        return outputs
+    return outputs | {"body": body | {"RunAsSystemUserId": made.running.principal}}

@@ -1,4 +1,4 @@
-"""Approvals, what is asked of whom and answered, sign-ins that runs wait for, and letters."""
+"""Approvals, what is asked of whom and answered, letters; sign-ins and people that runs wait for."""
 
 from __future__ import annotations
 
@@ -44,6 +44,26 @@ _STATEMENTS = (
     "CREATE INDEX approvalresponse_by_approval ON rows.approvalresponse (approvalid)",
     "CREATE INDEX signinask_by_person ON rows.signinask (principalid, workflowid)",
     "CREATE INDEX letter_due ON rows.letter (nexton) WHERE nexton IS NOT NULL",
+    """
+    CREATE TABLE journal.held (
+        run bigint PRIMARY KEY,
+        principal uuid NOT NULL,
+        occasion bytea NOT NULL,
+        until timestamptz NOT NULL
+    )
+    """,
+    "CREATE INDEX held_by_principal ON journal.held (principal)",
+    """
+    CREATE FUNCTION journal.wake_held() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE journal.wake w SET due = least(w.due, now()), posted = w.posted + 1
+        FROM journal.held h WHERE h.run = w.run AND h.principal = NEW.systemuserid;
+        PERFORM pg_notify('flowner_wake', '');
+        RETURN NULL;
+    END $$
+    """,
+    "CREATE TRIGGER wakes_held AFTER UPDATE OF isdisabled ON rows.systemuser FOR EACH ROW"
+    " WHEN (OLD.isdisabled AND NOT NEW.isdisabled) EXECUTE FUNCTION journal.wake_held()",
     # Whether it can still be answered follows from its run: nothing has to be told when one ends.
     """
     CREATE VIEW rows.approvalnow AS
