@@ -113,7 +113,8 @@ def _may_see(approval: Approval, who: Principal) -> bool:
         return True
     if any(one.responder == who.id for one in approval.responses):
         return True
-    return any(one.holder in who.who.identities for one in approval.requests)
+    asked = {id for one in approval.requests for id in (one.holder, one.first_holder)}
+    return not asked.isdisjoint(who.who.identities)
 
 
 def _seen(approval: Approval, who: Principal, people: People) -> Seen:

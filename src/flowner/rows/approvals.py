@@ -113,7 +113,8 @@ WHERE a.ownerid = %(person)s OR a.requestorid = %(person)s OR a.flowownerid = %(
 _HISTORY = """
 WHERE a.approvalid IN (
     SELECT approvalid FROM rows.approvalresponse WHERE responderid = %(person)s
-    UNION SELECT approvalid FROM rows.approvalrequest WHERE holderid = ANY(%(holders)s::uuid[]))
+    UNION SELECT approvalid FROM rows.approvalrequest WHERE holderid = ANY(%(holders)s::uuid[])
+        OR firstholderid = ANY(%(holders)s::uuid[]))
 AND (a.status <> 'Pending' OR EXISTS (
     SELECT FROM rows.approvalresponse p
     WHERE p.approvalid = a.approvalid AND p.responderid = %(person)s))
