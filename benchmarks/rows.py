@@ -72,8 +72,9 @@ def uid(kind: int, number: int) -> str:
 class World:
     """Who there is and what they have, from one seed."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, *rights: str) -> None:
         self.chance, self.rows = random.Random(7), rows  # noqa: S311 - data, not secrets
+        self.rights = ("Read", *rights)
         self.units = [ORGANIZATION, *(uid(1, at) for at in range(1, UNITS))]
         self.people = [uid(2, at) for at in range(PEOPLE)]
         self.teams = [uid(3, at) for at in range(TEAMS)]
@@ -132,40 +133,49 @@ async def fill(database: Database, store: Store, world: World) -> None:
     await Metadata(database, store.catalogue).create_table(
         "b_account", set_name="b_accounts", primary_name="b_name", columns={"b_amount": Type.WHOLE}
     )
+    rows = {
+        "b_account (b_accountid, b_name, ownerid, owneridtype, owningbusinessunit, modifiedon,"
+        " b_amount)": world.records(),
+        "rowshare (tablename, rowid, accessmask, principalid)": world.shares(),
+    }
+    await copy_in(database, {**everybody(world), **rows})
+    async with database.connection() as connection:
+        await connection.execute("VACUUM ANALYZE")
+
+
+def everybody(world: World) -> dict[str, Any]:
+    """Return who there is and what each may read, by table and columns."""
     parents = [(one, f"Unit {at}", world.parent(at)) for at, one in enumerate(world.units)]
     people = [(one, one, one, world.unit_of[one]) for one in world.people]
     roles = [(uid(5, at), kind) for at, kind in enumerate(DEPTHS)]
-    rights = [(role, "b_account", "Read", DEPTHS[kind]) for role, kind in roles]
     unit_of = world.unit_of
     own_roles = [
         (uid(6, at * EACH + n), role, kind, one)
         for at, (role, kind) in enumerate(roles)
         for n, one in enumerate(world.personas[kind])
     ]
-    copies: dict[str, Any] = {
+    return {
         "businessunit (businessunitid, name, parentbusinessunitid)": parents[1:],
         "systemuser (systemuserid, fullname, domainname, businessunitid)": people,
         "team (teamid, name, businessunitid)": [(one, one, unit_of[one]) for one in world.teams],
         "teammembership (teamid, systemuserid)": world.members,
         "role (roleid, name, businessunitid)": [(o, k, unit_of[one]) for o, _, k, one in own_roles],
         "roleprivilege (roleid, tablename, rightname, depth)": [
-            (own, table, right, depth)
-            for own, of, *_ in own_roles
-            for role, table, right, depth in rights
-            if role == of
+            (own, "b_account", right, DEPTHS[kind])
+            for own, _, kind, _ in own_roles
+            for right in world.rights
         ],
         "roleassignment (roleid, principalid)": [(own, one) for own, *_, one in own_roles],
-        "b_account (b_accountid, b_name, ownerid, owneridtype, owningbusinessunit, modifiedon,"
-        " b_amount)": world.records(),
-        "rowshare (tablename, rowid, accessmask, principalid)": world.shares(),
     }
+
+
+async def copy_in(database: Database, tables: dict[str, Any]) -> None:
+    """Fill tables in one transaction; by table and columns."""
     async with database.transaction() as transaction:
-        for table, rows in copies.items():
+        for table, rows in tables.items():
             async with transaction.cursor().copy(f"COPY rows.{table} FROM STDIN") as copy:
                 for row in rows:
                     await copy.write_row(row)
-    async with database.connection() as connection:
-        await connection.execute("VACUUM ANALYZE")
 
 
 async def timed(work: Callable[[], Awaitable[list[str]]]) -> tuple[float, list[str]]:

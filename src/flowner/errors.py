@@ -32,6 +32,7 @@ class Code(StrEnum):
     INVALID_RUN_AS = "InvalidRunAs"
     UNKNOWN_BINDING = "UnknownConnectionReferenceKey"
     UNKNOWN_TYPE = "UnknownOperationType"
+    INVALID_BUNDLE = "InvalidBundle"
     # identity
     CONNECTION_AUTHORIZATION_FAILED = "ConnectionAuthorizationFailed"
     FLOW_MISSING_CONNECTION = "FlowMissingConnection"
@@ -80,6 +81,9 @@ class Code(StrEnum):
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     SIGN_IN_TIMED_OUT = "SignInTimedOut"
     RUN_LOST = "RunLeaseLost"
+    RUN_FAILED = "RunFailed"
+    NO_RESPONSE = "NoResponse"
+    RESPONSE_TIMEOUT = "ResponseTimeout"
     # approvals
     APPROVAL_NOBODY = "InvalidApprovalCreateRequestAssignedToNoValidUsers"
     APPROVAL_AMBIGUOUS = "GraphUserDetailByEmailMultipleFound"

@@ -44,7 +44,10 @@ from flowner.engine.worker import Worker
 from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.auditing import Auditing
+from flowner.flows.bundles import Bundles
 from flowner.flows.cancelling import Cancelling
+from flowner.flows.clients import Clients
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.deleting import Deleting
@@ -61,6 +64,7 @@ from flowner.flows.listing import Listing
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
 from flowner.flows.referring import References, Values, Variables
+from flowner.flows.refreshing import Refreshing
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
@@ -146,6 +150,8 @@ class House:
     deleting: Deleting
     connections: Connections
     grants: Grants
+    refreshing: Refreshing
+    clients: Clients
     consent: Consent
     sign_ins: SignInsAsked
     approvals: Approvals
@@ -153,9 +159,11 @@ class House:
     links: Links
     post_office: PostOffice
     apps: Apps
+    bundles: Bundles
     explain: Explain
     foretelling: Foretelling
     audience: Audience
+    auditing: Auditing
     estate: Estate
     administering: Administering
     portfolio: Portfolio
@@ -194,7 +202,11 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> Async
     ):
         vault = Vault(database, keys)
         signing = await vault.kept(_SERVER, "signing", lambda: Secret(secrets.token_urlsafe(32)))
-        yield _build(settings, clock, (database, journal, vault), signing)
+        house = _build(settings, clock, (database, journal, vault), signing)
+        try:
+            yield house
+        finally:
+            await house.making.keys.close()
 
 
 async def rotate_key(settings: Settings) -> int:
@@ -218,7 +230,10 @@ def _key_file(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def at_work(house: House) -> AsyncIterator[None]:
-    """Move runs, feed row triggers and fire schedules while the block lasts; then drain."""
+    """Move runs, feed row triggers and fire schedules while the block lasts; then drain.
+
+    Indexes of tables that broke off are built, and what others change of tables is noticed.
+    """
     house.starter.taker = Taker(
         claim=lambda: house.dispatcher.claim if house.dispatcher.has_room else None,
         take_up=lambda header, first: house.dispatcher.take_up(
@@ -229,6 +244,8 @@ async def at_work(house: House) -> AsyncIterator[None]:
         asyncio.create_task(house.row_changes.run(), name="row changes"),
         asyncio.create_task(house.clock_strikes.run(), name="clock strikes"),
         asyncio.create_task(house.post_office.run(), name="post office"),
+        asyncio.create_task(house.making.keys.run(), name="indexes"),
+        asyncio.create_task(house.store.catalogue.follow(), name="catalogue"),
     ]
     moving = asyncio.create_task(house.dispatcher.run(), name="dispatcher")
     try:
@@ -283,7 +300,9 @@ def _build(
     sign_ins = SignInsAsked(database, journal, clock)
     links = Links(lambda: address.base, address.sign, clock)
     replies = Replies()
-    grants = Grants(database, vault, clock, connectors(), settings.allow_private_addresses)
+    private = settings.allow_private_addresses
+    refreshing = Refreshing(database, vault, clock, connectors(), private)
+    connections = Connections(database, vault, published)
     wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
     worker = Worker(
         journal=journal,
@@ -294,12 +313,12 @@ def _build(
             store=store,
             webapi=webapi,
             vault=vault,
-            grants=grants,
+            refreshing=refreshing,
             requests=Requests(database, address.approval_link),
             sign_ins=sign_ins,
             clock=clock,
             connectors=connectors(),
-            allow_private_addresses=settings.allow_private_addresses,
+            allow_private_addresses=private,
         ),
         children=Children(database=database, journal=journal, starter=starter),
         held=HeldStarts(database, starter),
@@ -335,17 +354,21 @@ def _build(
         turning=turning,
         sharing=sharing,
         deleting=deleting,
-        connections=Connections(database, vault, published),
-        grants=grants,
+        connections=connections,
+        grants=Grants(database, clock, refreshing, private),
+        refreshing=refreshing,
+        clients=Clients(database, connections, refreshing, private),
         consent=Consent(database, published, connectors(), sign_ins),
         sign_ins=sign_ins,
         approvals=Approvals(database, address.approval_link),
         links=links,
         answers=Answers(database, journal, clock, address.approval_link),
         apps=Apps(database),
+        bundles=Bundles(database, clock),
         explain=explain,
         foretelling=Foretelling(database, explain, published),
         audience=Audience(database, published, clock),
+        auditing=Auditing(database),
         estate=estate,
         administering=Administering(database, directory, sharing, estate),
         portfolio=Portfolio(database, published, journal),

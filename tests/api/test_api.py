@@ -14,12 +14,13 @@ import pytest
 
 from flowner.access.vocabulary import FlowRole
 from flowner.directory.people import NewPerson
+from flowner.flows.running import Press
 from flowner.rows.seed import SYSTEM_ADMINISTRATOR
 from flowner.server import House
 from flowner.serving import serve
 from flowner.values import FlowId
 from worlds import written
-from worlds.living import PROFILE, RECURRENCE, Living, http, provided, responds
+from worlds.living import BUTTON, PROFILE, RECURRENCE, Living, http, provided, responds
 
 UNKNOWN = "11111111-2222-4333-8444-555555555555"
 TITLED = {"manual": {"type": "Request", "kind": "Button", "inputs": {"schema": {
@@ -383,6 +384,32 @@ def test_a_run_is_resubmitted_by_who_pressed_it(door: Door, living: Living, flow
     says(door.ask("POST", f"/api/runs/{first}/resubmit", "olga"), 409, "ResubmitRefused")
     says(door.ask("POST", f"/api/runs/{first}/resubmit", "stranger"), 404, "NotFound")
     says(door.ask("POST", f"/api/runs/{first}/resubmit"), 401, "Unauthenticated")
+
+
+@pytest.mark.parametrize("theirs", [False, True], ids=["ours", "Power Automate's address"])
+def test_a_run_is_cancelled_by_who_pressed_it_or_an_owner(
+    door: Door, living: Living, theirs: bool
+) -> None:
+    pause = {"runAfter": {}, "type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}}
+    flow = door.run(living.flow("olga", BUTTON, {"Pause": pause}))
+    rik, olga = door.run(living.person("rik")), door.run(living.person("olga"))
+    door.run(living.house.sharing.share(flow, rik, FlowRole.RUN_ONLY, olga))
+    for who in ("rik", "olga"):
+        run = living.house.running.fresh_run()
+        door.run(living.house.running.press(Press(flow=flow, by=rik, inputs={}), run=run))
+        at = f"/api/runs/{run}/cancel"
+        if theirs:
+            at = f"/providers/Microsoft.ProcessSimple/environments/e/flows/{flow}/runs/{run}/cancel"
+            says(door.ask("POST", at.replace(flow, "x"), who), 404, "NotFound")
+        says(door.ask("POST", at, "stranger"), 404, "NotFound")
+        says(door.ask("POST", at), 401, "Unauthenticated")
+        answer = door.ask("POST", at, who)
+        assert answer.status_code == (200 if theirs else 202)
+        assert answer.json() == {"run": str(run), "asked": 1}
+        door.run(living.ended_run(run))
+        assert door.ask("GET", f"/api/runs/{run}", who).json()["status"] == "Cancelled"
+        says(door.ask("POST", at, who), 409, "Conflict")
+    says(door.ask("GET", f"/api/runs/{run}/cancel", "rik"), 405, "BadRequest")
 
 
 # in whose name

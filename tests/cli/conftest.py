@@ -144,10 +144,13 @@ async def _settled(folder: Path) -> dict[str, str]:
         listening = {"rows": written.reference(written.ROWS, "ref_rows")}
         said = {"runAfter": {}, "type": "Compose", "inputs": "@triggerBody()?['text']"}
         fails = {"runAfter": {}, "type": "Terminate", "inputs": {"runStatus": "Failed"}}
+        hour = {"interval": {"count": 1, "unit": "Hour"}}
+        pause = {"runAfter": {}, "type": "Wait", "inputs": hour}
         for name, trigger, actions, references in (
             ("Greet", TITLED, {"Say": said, "Who": who}, fixed),
             ("Ask", written.BUTTON, {"Who": who}, own),
             ("Fail", written.BUTTON, {"End": fails}, {}),
+            ("Pause", written.BUTTON, {"Pause": pause}, {}),
             ("Follow", written.row_trigger("c_note", run_as=2), NOTE, listening),
             ("Modify", written.row_trigger("c_note", run_as=1), NOTE, listening),
         ):
@@ -157,6 +160,6 @@ async def _settled(folder: Path) -> dict[str, str]:
             done = await house.importer.bring_in(package, olga, bind=bound)
             flows[name] = done.flows[0].id
             await house.turning.on(done.flows[0].id, olga)
-        for name in ("Greet", "Ask"):
+        for name in ("Greet", "Ask", "Pause"):
             await house.sharing.share(flows[name], rik, FlowRole.RUN_ONLY, olga)
     return flows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,10 @@ import httpx
 import pytest
 
 from cli.conftest import PROGRAM, TITLED, Company, Terminal, archive, flow_file, flow_name
+from flowner.flows.running import Press
+from flowner.server import open_house
+from flowner.settings import Settings
+from flowner.values import FlowId
 from worlds import written
 from worlds.living import NOTE, RECURRENCE
 
@@ -262,6 +267,51 @@ def test_who_may_not_press_is_refused_and_asked_for_nothing(
     del company
 
 
+def test_several_runs_are_run_again_and_one_that_may_not_be_holds_none_up(
+    terminal: Terminal, company: Company
+) -> None:
+    first, second = (terminal.says("run", "Greet", "--as", "rik", "--input", f"City={city}")["run"]
+                     for city in ("Ghent", "Bruges"))  # fmt: skip
+    done = terminal("resubmit", first, "1", second, "--as", "rik", "--json")
+    assert done.returncode == 1
+    one, refused, other = json.loads(done.stdout)["runs"]
+    assert (one["status"], other["status"]) == ("Succeeded", "Succeeded")
+    said = [{a["action"]: a for a in each["actions"]}["Say"]["outputs"] for each in (one, other)]
+    assert said == ["Ghent", "Bruges"]
+    assert (refused["run"], refused["code"]) == ("1", "NotFound")
+    assert terminal("resubmit", first, second, "--as", "rik").returncode == 0
+    del company
+
+
+def test_runs_are_asked_to_stop_one_by_one_and_all_at_once(
+    terminal: Terminal, company: Company
+) -> None:
+    async def pressed(count: int) -> list[str]:
+        async with open_house(Settings(data_folder=terminal.folder)) as house:
+            rik, flow = await house.running.somebody("rik"), FlowId(company.flows["Pause"])
+            runs = [house.running.fresh_run() for _ in range(count)]
+            for run in runs:
+                await house.running.press(Press(flow=flow, by=rik, inputs={}), run=run)
+            return [str(run) for run in runs]
+
+    first, *others = asyncio.run(pressed(3))
+    assert "asked to stop" in terminal("cancel", first, "--as", "rik", "--reason", "no").stdout
+    over = terminal.says("run", "Greet", "--as", "rik", "--input", "City=Ghent")["run"]
+    assert "is over" in terminal.refuses("cancel", over, "--as", "rik")
+    assert "there is no run" in terminal.refuses("cancel", others[0], "--as", "eve")
+    done = terminal("cancel", over, others[0], "--as", "rik", "--json")
+    assert done.returncode == 1
+    said = json.loads(done.stdout)
+    assert said["cancelled"] == [{"run": others[0], "asked": 1}]
+    assert [(one["run"], one["code"]) for one in said["refused"]] == [(over, "Conflict")]
+    asked = terminal.says("cancel", "--all", "--flow", "Pause", "--as", "olga")["cancelled"]
+    assert others[1] in [one["run"] for one in asked]
+    assert terminal.says("cancel", "--all", "--flow", "Greet", "--as", "olga")["cancelled"] == []
+    assert terminal("cancel", "--all", "--status", "waiting", "--as", "eve").returncode == 0
+    for wrong in (["--all", first], [], [first, "--flow", "Pause"]):
+        assert "--all" in terminal.refuses("cancel", *wrong, "--as", "rik")
+
+
 @pytest.mark.parametrize("run", ["9" * 30])
 def test_there_is_no_such_run(terminal: Terminal, company: Company, run: str) -> None:
     assert "there is no run" in terminal.refuses("run-show", "--", run)
@@ -371,3 +421,69 @@ def test_evaluate_needs_no_server(tmp_path: Path) -> None:
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("@concat('a', foo(1))\n             ^\n")
     assert not (tmp_path / "nowhere").exists()
+
+
+# audit
+
+
+def test_the_audit_is_searched_by_what_addresses_say(terminal: Terminal, company: Company) -> None:
+    pressed = terminal.says("run", "Greet", "--as", "rik", "--input", "text=Ulm")
+    found = terminal.says("audit", "by=rik", "flow=Greet", "operation=MyProfile_V2")["actions"]
+    newest = found[0]
+    assert newest["run"] == pressed["run"]
+    assert (newest["initiator"], newest["acted_as"], newest["account"]) == (
+        "rik",
+        "olga",
+        f"olga@{written.PEOPLE}",
+    )
+    assert terminal.says("audit", "refused=yes", "flow=Greet")["actions"] == []
+    shared = terminal.says("audit", "--acts", "act=flow.share", "about=rik")["acts"]
+    assert {(one["by"], one["about"]) for one in shared} == {("olga", "rik")}
+    assert "flow.share" in terminal("audit", "--acts", "about=rik").stdout
+    del company
+
+
+@pytest.mark.usefixtures("company")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(("acct=x",), "nothing is filtered by `acct`", id="no such filter"),
+        pytest.param(("--acts", "flow=Greet"), "nothing is filtered by `flow`", id="of the other"),
+        pytest.param(("status=Odd",), "`status` is one of", id="no such status"),
+        pytest.param(("from=soon",), "is no moment", id="no moment"),
+        pytest.param(("by=nobody at all",), "nobody at all", id="nobody"),
+        pytest.param(("flow",), "is not NAME=VALUE", id="no value"),
+    ],
+)
+def test_a_search_that_asks_for_nothing_is_refused(
+    terminal: Terminal, arguments: tuple[str, ...], said: str
+) -> None:
+    assert said in terminal.refuses("audit", *arguments)
+
+
+# apps
+
+
+def test_a_bundle_is_uploaded_as_a_folder_or_as_a_zip(
+    terminal: Terminal, company: Company, tmp_path: Path
+) -> None:
+    assert terminal("apps", "add", "Desk", "--as", "olga").returncode == 0
+    site = tmp_path / "site"
+    (site / "css").mkdir(parents=True)
+    (site / "index.html").write_text("<!doctype html>")
+    (site / "css" / "a.css").write_text("")
+    (site / ".DS_Store").write_text("")
+    said = terminal("apps", "upload", "Desk", str(site), "--as", "olga").stdout
+    assert said.endswith(": 2 files\n")
+    zipped = tmp_path / "site.zip"
+    zipped.write_bytes(archive({"index.html": "<!doctype html>", "css/a.css": ""}))
+    assert terminal("apps", "upload", "Desk", str(zipped), "--as", "olga").stdout == said
+    assert "no app" in terminal.refuses("apps", "upload", "Desk", str(site), "--as", "rik")
+    (site / "secret.js").symlink_to("/etc/passwd")
+    refused = terminal.refuses("apps", "upload", "Desk", str(site), "--as", "olga")
+    assert "`secret.js` is a symbolic link" in refused
+    (site / "secret.js").unlink()
+    (site / "index.html").unlink()
+    refused = terminal.refuses("apps", "upload", "Desk", str(site), "--as", "olga")
+    assert "has no `index.html`" in refused
+    del company

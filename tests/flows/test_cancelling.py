@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flowner.access.vocabulary import FlowRole
+from flowner.definitions.flow import Status
 from flowner.errors import Code
 from flowner.flows.cancelling import children_of
 from flowner.flows.running import Press
@@ -103,3 +104,31 @@ def test_runs_that_it_called_stop_with_it(run, living) -> None:
     assert run(living.house.cancelling.cancel(one, olga)) == 3
     for each in (one, second, third):
         assert run(ended(living, each)).status == "Cancelled"
+
+
+def test_all_that_are_under_way_are_those_that_somebody_may_stop(run, living) -> None:
+    """Of one flow or of all, by status; those of others' flows and those that are over are not."""
+    flow, theirs = run(living.flow("nils", BUTTON, WAIT)), run(living.flow("nora", BUTTON, WAIT))
+    nils, nora = run(living.person("nils")), run(living.person("nora"))
+    run(living.house.sharing.share(flow, nora, FlowRole.RUN_ONLY, nils))
+    first, second = run(pressed(living, flow, "nils")), run(pressed(living, flow, "nora"))
+    other = run(pressed(living, theirs, "nora"))
+    over = run(pressed(living, flow, "nils"))
+    run(living.house.cancelling.cancel(over, nils))
+    run(ended(living, over))
+
+    async def waits(one: RunId) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while (await living.house.journal.header(one)).status != "Waiting":  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    for one in (first, second, other):
+        run(waits(one))
+    found = living.house.cancelling.open_runs
+    assert run(found(nils)) == [second, first]
+    assert run(found(nora)) == [other, second]
+    assert run(found(nora, flow=flow, status=Status.WAITING)) == [second]
+    assert run(found(nora, flow=flow, status=Status.RUNNING)) == []
+    for one in (first, second, other):
+        run(living.house.cancelling.cancel(one, nora if one == other else nils))
+        run(ended(living, one))

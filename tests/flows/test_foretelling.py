@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flowner.access.vocabulary import FlowRole
 from flowner.errors import Code
 from flowner.flows.explain import Supposed
@@ -40,6 +42,25 @@ def test_the_matrix_has_everybody_who_may_run_it_once(run, living) -> None:
     for row in matrix.rows:
         supposed = Supposed(as_person=row.id, app=app if row.person.label == "ivo" else None)
         assert row.told.explained.answer == run(house.explain.who(flow, supposed)).answer
+
+
+def test_the_matrix_is_turned_page_by_page_and_searched(run, living, monkeypatch) -> None:
+    monkeypatch.setattr("flowner.flows.foretelling.MOST_PEOPLE", 2)
+    house, flow = living.house, run(living.flow("olga"))
+    olga = run(living.person("olga"))
+    for name in ("walt", "wanda", "wim", "zoe"):
+        run(house.sharing.share(flow, run(living.person(name)), FlowRole.RUN_ONLY, olga))
+
+    def page(**more: Any) -> tuple[list[str], int, int, int]:
+        found = run(house.foretelling.matrix(flow, olga, **more))
+        return [row.person.label for row in found.rows], found.page, found.pages, found.people
+
+    assert page() == (["olga", "walt"], 1, 3, 5)
+    assert page(page=2) == (["wanda", "wim"], 2, 3, 5)
+    assert page(page=99) == (["zoe"], 3, 3, 5)
+    assert page(text="W") == (["walt", "wanda"], 1, 2, 3)
+    assert page(text="wim@living") == (["wim"], 1, 1, 1)
+    assert page(text="nobody") == ([], 1, 1, 0)
 
 
 def test_who_may_not_read_a_flow_is_told_nothing(run, living, refused) -> None:

@@ -21,6 +21,7 @@ from flowner.access.vocabulary import ConnectionRole
 from flowner.errors import Code, Invalid
 from flowner.flows.connections import NewConnection
 from flowner.flows.granting import LIFE, NOBODY, Grants
+from flowner.flows.refreshing import Refreshing
 from flowner.rows import registry
 from flowner.server import House, connectors
 from flowner.values import ConnectionId, Secret
@@ -223,7 +224,7 @@ def test_a_flow_asks_as_the_account_and_no_record_holds_a_token(run, living, mad
     assert asked.status == "Succeeded", asked
     assert asked.outputs["body"]["sub"] == "ada@outside.example"
     assert asked.acting["account"] == "ada@outside.example"
-    token = run(living.house.grants._vault.open(id))["access_token"].reveal()
+    token = run(living.house.refreshing._vault.open(id))["access_token"].reveal()
     assert token not in repr(asked)
 
 
@@ -248,21 +249,29 @@ def later(living: Living) -> Grants:
     """The same service, two hours on."""
     clock = MovedClock()
     clock.ahead = timedelta(hours=2)
-    house, known = living.house, living.house.grants
-    return Grants(house.database, known._vault, clock, connectors(), private=True)
+    return at_another_time(living.house, clock)
+
+
+def at_another_time(house: House, clock: MovedClock) -> Grants:
+    """Return the services of another process, by whose clock it is another time."""
+    vault = house.refreshing._vault
+    refreshing = Refreshing(house.database, vault, clock, connectors(), private=True)
+    return Grants(house.database, clock, refreshing, private=True)
 
 
 def test_a_token_is_refreshed_once_however_many_ask(run, living, made, outside, later) -> None:
     id, ada = made(), run(living.person("ada"))
     run(finish(living, sign_in(begin(run, living, id), "ada@outside.example"), ada))
-    vault = living.house.grants._vault
+    vault = living.house.refreshing._vault
     old = run(vault.open(id))
     outside.asked.clear()
     # Two processes: each has a service of its own.
-    twin = Grants(living.house.database, vault, later._clock, connectors(), private=True)
+    twin = at_another_time(living.house, later._clock)
 
     async def many() -> list[Any]:
-        return list(await asyncio.gather(*(s.fresh(id, old) for s in [later, twin] * 4)))
+        return list(
+            await asyncio.gather(*(s._refreshing.fresh(id, old) for s in [later, twin] * 4))
+        )
 
     found = run(many())
     assert [one["grant_type"] for one in outside.asked] == ["refresh_token"]
@@ -277,7 +286,7 @@ def test_a_refresh_that_is_refused_breaks_the_connection_and_says_so(
 ) -> None:
     id, ada = made(), run(living.person("ada"))
     run(finish(living, sign_in(begin(run, living, id), "ada@outside.example"), ada))
-    vault, house = later._vault, living.house
+    vault, house = later._refreshing._vault, living.house
 
     async def spoil() -> dict[str, Secret]:
         async with house.database.transaction() as transaction:
@@ -286,12 +295,95 @@ def test_a_refresh_that_is_refused_breaks_the_connection_and_says_so(
         return kept
 
     kept = run(spoil())
-    error = refused(later.fresh(id, kept))
+    error = refused(later._refreshing.fresh(id, kept))
     assert error.code is Code.INVALID_CONNECTION
     assert run(row_of(house, id))["connectionstatus"] == "Error"
     assert run(called(living, id, "/userinfo")).status == "Failed"
     run(finish(living, sign_in(begin(run, living, id), "ada@outside.example"), ada))
     assert run(row_of(house, id))["connectionstatus"] == "Connected"
+
+
+@pytest.fixture(scope="module")
+def service(provider: str, run: Callable[..., Any]) -> Iterator[str]:
+    """A service that takes the provider's tokens, and answers others with 401 (RFC 6750, 3.1).
+
+    The provider's own userinfo answers 400 there.
+    """
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        fields = dict(head_fields((await reader.readuntil(b"\r\n\r\n")).decode()))
+        headers = {"authorization": fields["authorization"]}
+        async with httpx.AsyncClient() as client:
+            found = await client.get(f"{provider}/userinfo", headers=headers)
+        status, body = (200, found.content) if found.status_code == 200 else (401, b"{}")
+        writer.write(f"HTTP/1.1 {status} So\r\ncontent-type: application/json\r\ncontent-length: "
+                     f"{len(body)}\r\nconnection: close\r\n\r\n".encode() + body)  # fmt: skip
+        await writer.drain()
+        writer.close()
+
+    server = run(asyncio.start_server(answer, "127.0.0.1", 0))
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+
+
+def test_a_token_that_is_revoked_is_refreshed_once_and_the_request_made_again(
+    run, living, made, provider, outside, service
+) -> None:
+    id, ada = made(base=service), run(living.person("ada"))
+    run(finish(living, sign_in(begin(run, living, id), "ada@outside.example"), ada))
+    # Somebody else refreshes: the provider revokes the token that was issued before.
+    kept = run(living.house.refreshing._vault.open(id))
+    form = {"grant_type": "refresh_token", "refresh_token": kept["refresh_token"].reveal()}
+    httpx.post(f"{provider}/oauth2/token", data=form, auth=("flowner", "x")).raise_for_status()
+    outside.asked.clear()
+    asked = run(called(living, id, "/me"))
+    assert asked.status == "Succeeded", asked
+    assert [one["grant_type"] for one in outside.asked] == ["refresh_token"]
+
+
+def test_a_sign_in_that_is_revoked_breaks_the_connection_with_the_reason(
+    run, living, made, provider, outside, service
+) -> None:
+    id, ada = made(base=service), run(living.person("ada"))
+    run(finish(living, sign_in(begin(run, living, id), "gone@outside.example"), ada))
+    httpx.post(f"{provider}/users/gone@outside.example/revoke-tokens").raise_for_status()
+    outside.asked.clear()
+    asked = run(called(living, id, "/me"))
+    assert (asked.status, asked.outputs["statusCode"]) == ("Failed", 401)
+    assert len(outside.asked) == 1
+    row = run(row_of(living.house, id))
+    assert row["connectionstatus"] == "Error"
+    assert "invalid_grant" in row["statusreason"]
+    again = run(called(living, id, "/me"))
+    assert "invalid_grant" in again.acting["message"]
+    run(finish(living, sign_in(begin(run, living, id), "gone@outside.example"), ada))
+    assert run(row_of(living.house, id))["statusreason"] is None
+
+
+def test_a_service_that_refuses_tokens_that_are_new_breaks_the_connection(
+    run, living, made
+) -> None:
+    """A service that takes none of the provider's tokens: it is asked twice, and never again."""
+    seen: list[str] = []
+
+    async def no(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        seen.append(dict(head_fields(head))["authorization"])
+        writer.write(b"HTTP/1.1 401 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = run(asyncio.start_server(no, "127.0.0.1", 0))
+    base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    id, ada = made(base=base), run(living.person("ada"))
+    run(finish(living, sign_in(begin(run, living, id), "ada@outside.example"), ada))
+    asked = run(called(living, id, "/anything"))
+    assert (asked.status, asked.outputs["statusCode"]) == ("Failed", 401)
+    assert len(set(seen)) == len(seen) == 2, "with another token"
+    assert "401" in run(row_of(living.house, id))["statusreason"]
+    run(called(living, id, "/anything"))
+    assert len(seen) == 2
+    server.close()
 
 
 def test_a_sign_in_that_takes_too_long_is_over(run, living, made, refused, later) -> None:

@@ -6,6 +6,7 @@ The house lives on a loop of its own, in a thread, so that a test may click and 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import shutil
 import threading
@@ -25,11 +26,14 @@ from flowner.demo.story import Story
 from flowner.server import House, at_work, open_house
 from flowner.serving import serve
 from flowner.settings import Settings
+from flowner.values import FlowId
+from worlds import written
 
 R = TypeVar("R")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 REQUIRED = os.environ.get("FLOWNER_REQUIRE_BROWSER") == "1"
 SCREENS = Path(__file__).resolve().parents[2] / "build" / "screens"
+_NUMBERS = itertools.count(1)
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 
 
@@ -88,6 +92,10 @@ class _Life(threading.Thread):
             story = Story(house, company, address)
             async for _ in story.scenes():
                 pass
+            await house.consent.choose(
+                company.people["mia"], company.defects, "shared_office365",
+                company.connections["mia.mail"], for_app=True,
+            )  # fmt: skip
             await story.ask("a lawn mower", 450)
             loop = asyncio.get_running_loop()
             self.fernwood = Fernwood(house, company, mailbox, address, loop)
@@ -178,3 +186,30 @@ def client_as(fernwood: Fernwood) -> Iterator[Callable[[str], Any]]:
     yield client
     for made in clients.values():
         made.close()
+
+
+@pytest.fixture
+def made(fernwood: Fernwood) -> Callable[..., FlowId]:
+    """Make a flow of Ada's for one test."""
+
+    def make(trigger: Any = None, actions: Any = None, references: Any = None) -> FlowId:
+        package = written.package(trigger or written.BUTTON, actions or {}, references or {})
+        (flow,) = package.flows
+        ada = fernwood.company.people["ada"]
+        id = fernwood.do(fernwood.house.publishing.create(flow, ada))
+        fernwood.do(fernwood.house.publishing.rename(id, f"Made {next(_NUMBERS)}", ada))
+        return id
+
+    return make
+
+
+@pytest.fixture
+def desk(fernwood: Fernwood, known_pages: Callable[[str], Any]) -> Callable[[FlowId], Any]:
+    def open_desk(flow: FlowId) -> Any:
+        page = known_pages("ada")
+        page.set_viewport_size({"width": 1360, "height": 860})
+        page.goto(f"{fernwood.address}/flows/{flow}/edit")
+        page.locator(".canvas[data-ready]").wait_for()
+        return page
+
+    return open_desk

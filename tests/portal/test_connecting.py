@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowner.access.vocabulary import FlowRole
+from flowner.rows.seed import BASIC_USER
 from flowner.values import ConnectionId, FlowId
 from portal.conftest import SCREENS, Fernwood
 from portal.test_pages import _violations
@@ -116,15 +118,17 @@ def run(page: Any) -> str:
     return text.strip()
 
 
-def asking(fernwood: Fernwood, connection: ConnectionId) -> FlowId:
+def asking(
+    fernwood: Fernwood, connection: ConnectionId, where: str = "/userinfo", said: str = "sub"
+) -> FlowId:
     """Make a flow of Ada's that asks the outside who it is there, and answers it."""
     house, ada = fernwood.house, fernwood.company.people["ada"]
     name = fernwood.do(house.wiring.reference_to(connection, ada))
     actions = {
         "Ask": written.call("web", WEB, "InvokeHttp", {
-            "request/method": "GET", "request/url": "/userinfo"}),
+            "request/method": "GET", "request/url": where}),
         "Say": {"runAfter": {"Ask": ["Succeeded"]}, "type": "Response", "kind": "Http",
-                "inputs": {"statusCode": 200, "body": "You are @{body('Ask')?['sub']}"}},
+                "inputs": {"statusCode": 200, "body": f"You are @{{body('Ask')?['{said}']}}"}},
     }  # fmt: skip
     (made,) = written.package(written.BUTTON, actions, {"web": written.reference(WEB, name)}).flows
     flow: FlowId = fernwood.do(house.publishing.create(made, ada))
@@ -157,3 +161,61 @@ def test_who_changes_their_mind_is_told_so(
     page.goto(f"{fernwood.address}/connections")
     page.get_by_role("link", name="nobody yet").first.click()
     page.get_by_text("Nothing acts through it until somebody has signed in.").wait_for()
+
+
+def test_an_application_acts_by_what_it_is_known_by_and_is_mended_with_a_new_secret(
+    fernwood: Fernwood, known_pages: Callable[[str], Any]
+) -> None:
+    """The token server is the portal's own: it knows applications by client id and secret."""
+    page, house = known_pages("ada"), fernwood.house
+    client = house.clock.fresh_guid()
+    app = fernwood.do(house.directory.add_application("Stock keeper", client, roles=(BASIC_USER,)))
+
+    def secret() -> str:
+        life = timedelta(days=9)
+        made: str = fernwood.do(house.applications.add_secret(app, "t", life=life)).reveal()
+        return made
+
+    page.goto(f"{fernwood.address}/connections/new?connector={WEB}")
+    page.get_by_role("link", name="As an application").click()
+    page.get_by_label("Whose connection").select_option("Stock keeper")
+    page.get_by_label("Base address").fill(fernwood.address)
+    page.get_by_label("Issuer").fill(fernwood.address)
+    page.get_by_label("Client id").fill(client)
+    page.get_by_label("Scopes").fill(f"{fernwood.address}/.default")
+    page.get_by_label("Client secret").fill(first := secret())
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=SCREENS / f"connection-new-application-{scheme}.png", full_page=True)
+        assert not _violations(page)
+    page.get_by_role("button", name="Create").click()
+    page.get_by_text("the connection acts as Stock keeper").wait_for()
+    main = page.locator("main")
+    assert "Connected" in main.inner_text()
+    assert main.locator(".facts .mark.app").count() == 1, "the owner is an application"
+    id = ConnectionId(page.url.rsplit("/", 1)[1])
+    page.get_by_role("button", name="Test").click()
+    page.get_by_text("It works").wait_for()
+
+    flow = asking(fernwood, id, "/api/data/v9.2/WhoAmI", "UserId")
+    page.goto(f"{fernwood.address}/flows/{flow}/run")
+    assert run(page) == f"You are {app}"
+
+    fernwood.do(house.applications.revoke(app))
+    page.goto(f"{fernwood.address}/connections/{id}")
+    page.get_by_role("button", name="Test").click()
+    page.get_by_text("invalid_client").first.wait_for()
+    page.goto(f"{fernwood.address}/connections/{id}")
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=SCREENS / f"connection-application-{scheme}.png", full_page=True)
+        assert not _violations(page)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.screenshot(path=SCREENS / "connection-application-narrow.png", full_page=True)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.get_by_label("Client secret").fill(secret())
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("A token was issued").wait_for()
+    assert "Connected" in main.inner_text()
+    assert first not in page.content()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from flowner.access.vocabulary import ConnectionRole
 from flowner.definitions.steps import with_member
@@ -16,35 +13,6 @@ from flowner.flows.running import Press
 from flowner.values import FlowId
 from portal.conftest import Fernwood
 from worlds import written
-
-_NUMBERS = itertools.count(1)
-
-
-@pytest.fixture
-def made(fernwood: Fernwood) -> Callable[..., FlowId]:
-    """Make a flow of Ada's for one test."""
-
-    def make(trigger: Any = None, actions: Any = None, references: Any = None) -> FlowId:
-        package = written.package(trigger or written.BUTTON, actions or {}, references or {})
-        (flow,) = package.flows
-        ada = fernwood.company.people["ada"]
-        id = fernwood.do(fernwood.house.publishing.create(flow, ada))
-        fernwood.do(fernwood.house.publishing.rename(id, f"Made {next(_NUMBERS)}", ada))
-        return id
-
-    return make
-
-
-@pytest.fixture
-def desk(fernwood: Fernwood, known_pages: Callable[[str], Any]) -> Callable[[FlowId], Any]:
-    def open_desk(flow: FlowId) -> Any:
-        page = known_pages("ada")
-        page.set_viewport_size({"width": 1360, "height": 860})
-        page.goto(f"{fernwood.address}/flows/{flow}/edit")
-        page.locator(".canvas[data-ready]").wait_for()
-        return page
-
-    return open_desk
 
 
 def card(page: Any, title: str) -> Any:
@@ -63,6 +31,11 @@ def add(page: Any, step: str, *, number: int = -1) -> None:
 def publish(page: Any) -> None:
     page.get_by_role("button", name="Publish").click()
     page.get_by_text("is published").wait_for()
+
+
+def sent(page: Any, name: str) -> Any:
+    """Return what a field of the panel would be sent as."""
+    return page.locator(f'#panel [name="field:{name}"]').input_value()
 
 
 def draft(fernwood: Fernwood, flow: FlowId) -> Any:
@@ -113,8 +86,17 @@ def test_what_is_done_is_undone_and_done_again(
     card(page, "Compose").wait_for(state="detached")
     page.get_by_role("button", name="Redo").click()
     card(page, "Compose").wait_for()
+    card(page, "Compose").locator(".head").click()
+    page.get_by_role("textbox", name="Inputs").fill("x")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 2 edits").wait_for()
+    page.locator(".canvas").focus()
+    page.keyboard.press("Control+z")
+    page.get_by_text("Draft, 1 edit").wait_for()
+    assert page.get_by_role("textbox", name="Inputs").inner_text().strip() == ""
     page.keyboard.press("Control+z")
     card(page, "Compose").wait_for(state="detached")
+    page.locator(".panel").wait_for(state="detached")
 
 
 def test_a_renamed_card_keeps_what_names_it(
@@ -251,7 +233,8 @@ def test_formulas_are_read_along_and_values_are_offered(
     page.locator(".formula-wrong").wait_for(state="detached")
     page.get_by_role("button", name="Insert…").click()
     page.locator(".token").filter(has_text="Outputs").first.click()
-    assert field.input_value() == "@outputs('A')"
+    page.get_by_role("button", name="A · Outputs").wait_for()
+    assert sent(page, "inputs") == "@outputs('A')"
 
 
 def test_the_checker_leads_to_the_card(
@@ -273,11 +256,13 @@ def test_a_condition_is_filled_in_as_rows(
     page = desk(flow)
     card(page, "Is it").locator(".head").click()
     page.get_by_label("Comparison", exact=True).first.select_option("is greater than")
+    page.get_by_role("button", name="Add row").click()
+    page.get_by_text("Draft, 1 edit").wait_for()
     page.get_by_label("Value", exact=True).nth(1).fill("x")
     page.get_by_label("Compared with").nth(1).fill("@{'y'}")
-    page.get_by_label("All or any of them").select_option("Any of these is true")
+    page.get_by_label("All or any of them").select_option("Or: any is true")
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("Draft, 1 edit").wait_for()
+    page.get_by_text("Draft, 2 edits").wait_for()
     assert draft(fernwood, flow).actions["Is it"].source["expression"] == {
         "or": [{"greater": ["@triggerBody()", 1]}, {"equals": ["x", "@{'y'}"]}]}  # fmt: skip
 
@@ -310,16 +295,75 @@ def test_tables_and_columns_are_chosen_from_what_there_is(
     add(page, "Add a new row")
     page.get_by_role("combobox", name="Table name").fill("note")
     page.get_by_role("option").filter(has_text="fern_notes").click()
-    page.get_by_role("button", name="Save").click()
-    page.get_by_text("Draft, 2 edits").wait_for()
     page.get_by_role("combobox", name="Column").fill("name")
     page.get_by_role("option").first.wait_for()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.get_by_label("Value", exact=True).fill("a note")
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("Draft, 3 edits").wait_for()
-    assert page.get_by_label("fern_name").input_value() == "a note"
+    page.get_by_text("Draft, 2 edits").wait_for()
+    assert page.get_by_label("fern_name").inner_text().strip() == "a note"
+
+
+def test_several_columns_are_chosen_before_the_table_is_saved(
+    fernwood: Fernwood, made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    flow = made()
+    page = desk(flow)
+    add(page, "List rows")
+    labels = page.locator(".panel .body label").all_inner_texts()
+    assert labels[0] == "Table name", "what is required comes first"
+    page.get_by_role("combobox", name="Table name").fill("request")
+    page.get_by_role("option").filter(has_text="fern_requests").click()
+    columns = page.get_by_role("combobox", name="Select columns")
+    columns.press_sequentially("city")
+    page.get_by_role("option").filter(has_text="fern_city").click()
+    columns.press_sequentially(",own")
+    page.get_by_role("option").filter(has_text="_ownerid_value").click()
+    assert columns.input_value() == "fern_city,_ownerid_value"
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 2 edits").wait_for()
+    inputs = draft(fernwood, flow).actions["List_rows"].call.parameters
+    assert inputs == {"entityName": "fern_requests", "$select": "fern_city,_ownerid_value"}
+
+
+def test_people_are_chosen_one_after_the_other(
+    made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    page = desk(made())
+    add(page, "Send an email (V2)")
+    to = page.get_by_role("combobox", name="To *", exact=True)
+    to.press_sequentially("ada")
+    page.get_by_role("option").filter(has_text="Ada Brand").click()
+    to.press_sequentially("; noor")
+    page.get_by_role("option").filter(has_text="Noor Aziz").click()
+    assert to.input_value() == "ada@fernwood.example;noor@fernwood.example"
+    page.get_by_role("button", name="Insert…").click()
+    page.locator(".token", has_text="User email").click()
+    page.get_by_role("button", name="manual · User email").wait_for()
+    sent_to = page.locator('#panel [name="field:inputs/parameters/emailMessage~1To"]')
+    assert sent_to.input_value() == (
+        "ada@fernwood.example;noor@fernwood.example"
+        "@{triggerOutputs()?['headers']['x-ms-user-email']}"
+    )
+
+
+def test_a_row_triggers_table_and_columns_are_chosen(
+    fernwood: Fernwood, made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    references = {"rows": written.reference(written.ROWS, "ref_table")}
+    flow = made(written.row_trigger("fern_note"), {}, references)
+    page = desk(flow)
+    card(page, "When a row changes").locator(".head").click()
+    page.get_by_role("combobox", name="Table name").fill("request")
+    page.get_by_role("option").filter(has_text="fern_request").first.click()
+    columns = page.get_by_role("combobox", name="Select columns")
+    columns.press_sequentially("city")
+    page.get_by_role("option").filter(has_text="fern_city").click()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 1 edit").wait_for()
+    rows = draft(fernwood, flow).trigger.rows
+    assert (rows.table, rows.filtering_columns) == ("fern_request", {"fern_city"})
 
 
 def test_two_editors_do_not_overwrite_one_another(
@@ -356,3 +400,62 @@ def test_hundreds_of_cards_stay_quick(
     with page.expect_response("**/parameters*") as answered:
         page.get_by_role("button", name="Save").click()
     assert len(answered.value.body()) < 40_000, "what has not changed is not sent again"
+
+
+def at(page: Any) -> str:
+    """Return which card and tab the address names."""
+    return str(page.evaluate("location.pathname.split('/').pop() + location.search"))
+
+
+def test_the_address_leads_back_to_the_card_and_its_tab(
+    made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    page = desk(made(actions={
+        "A": {"type": "Compose", "inputs": "x", "runAfter": {}},
+        "B & C": {"type": "Compose", "inputs": "y", "runAfter": {"A": ["Succeeded"]}},
+    }))  # fmt: skip
+    opened = page.locator(".panel")
+    card(page, "A").locator(".head").click()
+    page.locator('.panel[data-name="A"]').wait_for()
+    card(page, "B & C").locator(".head").click()
+    page.locator('.panel[data-name="B & C"]').wait_for()
+    page.get_by_role("link", name="Code").click()
+    page.get_by_label("As the definition says it").wait_for()
+    assert at(page) == "edit?card=B%20%26%20C&tab=code"
+    page.reload()
+    page.get_by_label("As the definition says it").wait_for()
+    assert opened.get_attribute("data-name") == "B & C"
+    page.go_back()
+    page.get_by_role("textbox", name="Inputs").wait_for()
+    assert at(page) == "edit?card=B%20%26%20C&tab=parameters"
+    page.go_back()
+    page.locator('.panel[data-name="A"]').wait_for()
+    page.go_forward()
+    page.locator('.panel[data-name="B & C"]').wait_for()
+    page.go_back()
+    page.go_back()
+    opened.wait_for(state="detached")
+    assert at(page) == "edit"
+
+
+def test_the_address_follows_what_an_edit_makes_of_the_card(
+    made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    page = desk(made(actions={"A": {"type": "Compose", "inputs": "x", "runAfter": {}}}))
+    card(page, "A").locator(".head").click()
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_label("Description").fill("why")
+    page.locator(".panel").get_by_role("button", name="Save").click()
+    page.get_by_text("Draft, 1 edit").wait_for()
+    assert at(page) == "edit?card=A&tab=settings"
+    card(page, "A").locator(".head").focus()
+    page.keyboard.press("F2")
+    page.get_by_role("textbox", name="Name").fill("Another")
+    page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    card(page, "Another").wait_for()
+    page.wait_for_url("**/edit?card=Another&tab=parameters")
+    page.once("dialog", lambda dialog: dialog.accept())
+    card(page, "Another").locator(".head").focus()
+    page.keyboard.press("Delete")
+    page.get_by_text("Draft, 3 edits").wait_for()
+    page.wait_for_url("**/edit")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import secrets
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from flowner.definitions.beginnings import BEGINNINGS, begun
 from flowner.definitions.codec import write_flow
+from flowner.definitions.packages import Package
 from flowner.flows.connections import NewConnection
 from flowner.values import FlowId
 from portal.conftest import Fernwood
+from portal.test_pages import look_at, quiet
 from worlds import written
 
 
@@ -116,6 +120,45 @@ def test_a_package_is_imported_mapped_and_turned_on(
     opened = fernwood.do(house.portfolio.open(FlowId(str(flow.guid)), ada))
     assert (opened.listed.facts.on, opened.listed.facts.version) == (True, 2)
     assert page.get_by_text("brought@fernwood.example").count()
+
+
+def test_what_an_import_would_do_can_be_seen_and_heard_by_everybody(
+    fernwood: Fernwood, known_pages: Callable[[str], Any]
+) -> None:
+    """A file that is here already and comes changed, with a reference that is bound and one not."""
+    house, ada = fernwood.house, fernwood.company.people["ada"]
+    bound, open_ = f"seen_{secrets.token_hex(3)}", f"open_{secrets.token_hex(3)}"
+    mine = fernwood.do(
+        house.connections.make(NewConnection(connector=written.PEOPLE, account="ada looks"), ada)
+    )
+    guid = str(uuid.uuid4())
+
+    def package(operation: str, **references: dict[str, Any]) -> Package:
+        actions = {"Me": written.call("people", written.PEOPLE, operation, {})}
+        return written.package(written.BUTTON, actions, references, guid=guid)
+
+    people = written.reference(written.PEOPLE, bound)
+    fernwood.do(
+        house.importer.bring_in(package("MyProfile_V2", people=people), ada, bind={bound: mine})
+    )
+    mail = written.reference(written.MAIL, open_)
+    (flow,) = package("Manager_V2", people=people, mail=mail).flows
+    file = {
+        "name": f"Weekly-{guid}.json",
+        "mimeType": "application/json",
+        "buffer": json.dumps(write_flow(flow)).encode(),
+    }
+    page = known_pages("ada")
+    page.goto(f"{fernwood.address}/flows/import")
+    page.get_by_label("Solution, package or definition").set_input_files(file)
+    with quiet(page):
+        page.get_by_role("button", name="Read it").click()
+        page.get_by_text("becomes version 2").wait_for()
+    page.get_by_text("What changes").click()
+    assert "Manager_V2" in page.get_by_role("region", name="What changes in").inner_text()
+    assert page.get_by_label(bound).locator("option").first.inner_text().startswith("Keep")
+    assert page.get_by_label(open_).count() == 1
+    look_at(page, "import-map")
 
 
 def test_a_file_that_is_no_package_says_what_is_wrong_and_where(

@@ -28,7 +28,8 @@ def address_of(fernwood: Fernwood, path: str) -> str:
     asked = _approvals(fernwood) if "{approval[" in path else {}
     return fernwood.address + path.format(
         flow=FLOWS, run=runs, people=fernwood.company.people, app=fernwood.company.app,
-        connections=fernwood.company.connections, approval=asked,
+        connections=fernwood.company.connections, defects=fernwood.company.defects,
+        approval=asked,
     )  # fmt: skip
 
 
@@ -76,16 +77,22 @@ def test_a_page_can_be_seen_and_heard_by_everybody(
 ) -> None:
     who, path = PAGES[name]
     page = known_pages(who)
-    SCREENS.mkdir(parents=True, exist_ok=True)
     page.set_viewport_size({"width": 1360, "height": 860})
     with quiet(page, allow=404 if name == "not-found" else 0):
         page.goto(address_of(fernwood, path), wait_until="networkidle")
+    look_at(page, name)
+
+
+def look_at(page: Any, name: str) -> None:
+    """Look at a page as it stands: light, dark and on a phone; keep the pictures under a name."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.set_viewport_size({"width": 1360, "height": 860})
     assert page.locator("h1").count() == 1, "one heading says what the page is"
     assert page.title().endswith("· Flowner")
     for scheme in _SCHEMES:
         page.emulate_media(color_scheme=scheme)
         page.screenshot(path=SCREENS / f"{name}-{scheme}.png", full_page=True)
-        found = _violations(page)
+        found = violations(page)
         assert not found, f"{scheme}: {found}"
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 390, "height": 844})
@@ -94,7 +101,7 @@ def test_a_page_can_be_seen_and_heard_by_everybody(
     assert too_wide <= 0, f"{too_wide} pixels stick out on a phone"
 
 
-def _violations(page: Any) -> list[str]:
+def violations(page: Any) -> list[str]:
     if not page.evaluate("typeof axe !== 'undefined'"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

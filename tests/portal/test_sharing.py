@@ -12,6 +12,7 @@ import pytest
 
 from flowner.values import FlowId
 from portal.conftest import Fernwood
+from portal.test_pages import look_at
 from worlds import written
 
 _NUMBERS = itertools.count(1)
@@ -108,8 +109,19 @@ def test_provided_by_run_only_user_asks_once_and_the_mail_is_theirs(
     bob.goto(f"{fernwood.address}/flows/{flow}/run")
     bob.wait_for_url("**/consent**")
     assert "It will act as you" in bob.locator("main").inner_text()
+    go_on = bob.get_by_role("button", name="Continue")
+    assert go_on.get_attribute("aria-disabled") == "true"
+    assert (
+        "Choose or sign in"
+        in bob.locator(f"#{go_on.get_attribute('aria-describedby')}").inner_text()
+    )
+    look_at(bob, "consent-open")
+    go_on.dispatch_event("click")
+    assert bob.evaluate("document.activeElement.name").startswith("choice:"), "nothing is sent"
     bob.get_by_label("It will act as you").select_option("bob@fernwood.example")
-    bob.get_by_role("button", name="Continue").click()
+    assert go_on.get_attribute("aria-disabled") == "false"
+    assert go_on.get_attribute("aria-describedby") is None
+    go_on.click()
     bob.wait_for_url("**/run")
     to = f"own-{secrets.token_hex(3)}@example.com"
     run(bob, fernwood, flow, to)

@@ -408,6 +408,26 @@ def test_the_matrix_is_what_would_be_answered_to_each(
                 assert f"{one['acting_as']} ({one['account']}): {one['because']}" in cell
 
 
+def test_everybody_is_found_on_the_pages_of_the_matrix(
+    who: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowner.flows.foretelling.MOST_PEOPLE", 1)
+    page = who("greet")
+    table = page.get_by_role("region", name="People and actions").locator("tbody tr")
+    seen = [table.inner_text()]
+    while page.get_by_role("link", name="Next").count():
+        page.get_by_role("link", name="Next").click()
+        page.get_by_text(f"{len(seen) + 1} of 3 · 3 people").wait_for()
+        seen.append(table.inner_text())
+    for name, text in zip(("Ada Brand", "Bob Keller", "Mia Lindt"), seen, strict=True):
+        assert name in text
+    page.get_by_role("searchbox", name="Find people").fill("mia")
+    page.get_by_role("searchbox", name="Find people").press("Enter")
+    page.wait_for_url("**text=mia*")
+    assert table.count() == 1
+    assert "Mia Lindt" in table.inner_text()
+
+
 def test_somebody_else_is_supposed_by_name(who: Callable[..., Any]) -> None:
     page = who("as_modifier")
     field = page.get_by_role("combobox", name="Who changes the row")

@@ -17,6 +17,7 @@ from flowner.odata.syntax import Column, Order
 from flowner.rows import registry
 from flowner.rows.asking import Asking, ask, facts_of
 from flowner.rows.compiling import Around, compile_predicate
+from flowner.rows.counting import among, counting_statement
 from flowner.rows.lawful import law_text, law_values, shape_of
 from flowner.rows.listing import Listing, listing_statement
 from flowner.rows.ordering import Place, after, after_values
@@ -136,6 +137,20 @@ async def _listed(asking: Asking, facts: dict[str, RowFacts]) -> None:
         assert set(lists[0]) == decided
         assert len(lists[0]) == len(decided)
         assert all(one == lists[0] for one in lists), order
+    await _counted(asking, decided)
+
+
+async def _counted(asking: Asking, decided: set[str]) -> None:
+    """The count up to a bound is that of what is decided, and groups are over the same rows."""
+    where = sql.SQL("true")
+    for most in (None, 1, 2, 100):
+        statement = counting_statement(asking, where, most, Around())
+        row = await (await asking.transaction.execute(*statement)).fetchone()
+        assert row["count"] == min(len(decided), most or len(decided)), most
+    found, values = among(asking, where, 100, Around())
+    text = sql.SQL("SELECT r.accountid::text AS id FROM rows.account r WHERE {}").format(found)
+    rows = await (await asking.transaction.execute(text, values)).fetchall()
+    assert sorted(row["id"] for row in rows) == sorted(decided)
 
 
 async def _pages(asking: Asking, places: list[Place], chosen: Shape | None) -> list[str]:

@@ -40,6 +40,8 @@ from worlds.flows import (
     world,
 )
 
+SAYS = {"error": {"message": "later"}}
+
 
 class Asked:
     """A run of one flow, step by step."""
@@ -252,6 +254,28 @@ def test_a_transient_failure_is_tried_again_with_the_same_key_and_inputs() -> No
         (1, "ServiceUnavailable", "busy"),
         (2, "429", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "secure", "expected"),
+    [
+        pytest.param(Transient(message="busy"), False, "busy", id="our own words"),
+        pytest.param(Success(status=503, body=SAYS), False, "later", id="the outside's"),
+        pytest.param(Success(status=503, body=SAYS), True, "", id="unless outputs are secret"),
+        pytest.param(Transient(message="busy", body=SAYS), True, "busy", id="ours are no secret"),
+        pytest.param(Success(status=503, body={"error": "no"}), False, "", id="no message"),
+        pytest.param(Success(status=503, body="no"), False, "", id="no object"),
+    ],
+)
+def test_an_attempt_says_why_it_failed(outcome: Any, secure: bool, expected: str) -> None:
+    policy = {"retryPolicy": {"type": "fixed", "count": 1, "interval": "PT5S"}}
+    action = call(inputs=policy)
+    if secure:
+        action["runtimeConfiguration"] = {"secureData": {"properties": ["outputs"]}}
+    asked = Asked({"It": action})
+    asked.answer("It", outcome, 1)
+    (attempt,) = asked.of("It").attempts
+    assert attempt.message == expected
 
 
 def test_a_rejection_is_not_tried_again() -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -78,6 +84,26 @@ class Door:
 def issuer() -> Iterator[Issuer]:
     with issuing() as issuer:
         yield issuer
+
+
+@pytest.fixture(scope="module")
+def independent() -> Iterator[str]:
+    """A provider that somebody else wrote, as a process of its own; answers its issuer."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    program = Path(sys.executable).with_name("oidc-provider-mock")
+    process = subprocess.Popen([str(program), "--port", str(port)],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    try:
+        for _ in range(400):
+            with suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
+                break
+            time.sleep(0.05)
+        yield f"http://localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @pytest.fixture(scope="module")

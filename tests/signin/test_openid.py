@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,26 +21,6 @@ from signin.conftest import Door
 from signin.issuer import CLIENT_SECRET, Issuer, elliptic
 
 BACK = "https://flows.contoso.example/sign-in/back"
-
-
-@pytest.fixture(scope="module")
-def independent() -> Iterator[str]:
-    """A provider that somebody else wrote, as a process of its own; answers its issuer."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    program = Path(sys.executable).with_name("oidc-provider-mock")
-    process = subprocess.Popen([str(program), "--port", str(port)],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    try:
-        for _ in range(400):
-            with suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
-                break
-            time.sleep(0.05)
-        yield f"http://localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,8 +22,13 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
-def providers(issuer: Issuer) -> tuple[Provider, ...]:
+def providers(issuer: Issuer, independent: str) -> tuple[Provider, ...]:
+    another = Provider(name="another", title="Another's", issuer=independent, client_id="flowner",
+                       client_secret=Secret("x"), match="email", provision=True)  # fmt: skip
+    quiet = independent.replace("localhost", "127.0.0.1")
     return (
+        another,
+        replace(another, name="quiet", issuer=quiet, end_session=False),
         Provider(name="real", title="The real one", issuer=issuer.address, client_id="flowner",
                  client_secret=Secret(CLIENT_SECRET), match="email"),
     )  # fmt: skip
@@ -108,6 +115,52 @@ def test_somebody_comes_in_by_a_provider(door: Door, browser: Browser, issuer: I
     assert (done.status_code, done.headers["location"]) == (303, "/flows?tab=all")
     assert browser.is_in()
     assert parse_qs(urlsplit(again).query)["code_challenge_method"] == ["S256"]
+
+
+def comes_in_with(browser: Browser, provider: str) -> None:
+    subject = f"{provider}-out@signin.example"
+    there = browser.ask("GET", f"/sign-in/with/{provider}").headers["location"]
+    parts = urlsplit(there)
+    claims = {"email": subject, "email_verified": True}
+    browser.ask("PUT", f"{parts.scheme}://{parts.netloc}/users/{subject}", json=claims)
+    answer = browser.ask("POST", there, data={"sub": subject})
+    assert browser.ask("GET", answer.headers["location"]).status_code == 303
+    assert browser.is_in()
+
+
+def test_who_signs_out_here_signs_out_at_the_provider_and_comes_back(
+    door: Door, browser: Browser
+) -> None:
+    """The provider is somebody else's, and offers it in its discovery document."""
+    comes_in_with(browser, "another")
+    gone = browser.ask("POST", "/sign-out", data={"form_token": browser.token()})
+    assert gone.status_code == 200
+    assert not browser.is_in(), "whatever the provider does"
+    there = unescape(gone.text.partition("url=")[2].partition('"')[0])
+    asked = parse_qs(urlsplit(there).query)
+    back = f"{door.address}/sign-in"
+    assert asked == {"client_id": ["flowner"], "post_logout_redirect_uri": [back]}
+    form = browser.ask("GET", there)
+    assert form.status_code == 200, form.text
+    confirmed = f"{there.partition('?')[0]}/confirm"
+    done = browser.ask("POST", confirmed, data={"redirect_uri": back})
+    assert done.headers["location"] == back
+
+
+@pytest.mark.parametrize("provider", ["quiet", "real"])
+def test_a_provider_that_does_not_offer_it_or_shall_not_be_asked_is_left_alone(
+    door: Door, browser: Browser, issuer: Issuer, provider: str
+) -> None:
+    if provider == "quiet":
+        comes_in_with(browser, provider)
+    else:
+        door.person("p-out")
+        issuer.person = {"sub": "s-out", "email": "p-out@signin.example", "email_verified": True}
+        there = browser.ask("GET", "/sign-in/with/real").headers["location"]
+        browser.ask("GET", browser.ask("GET", there).headers["location"])
+    assert browser.is_in()
+    gone = browser.ask("POST", "/sign-out", data={"form_token": browser.token()})
+    assert (gone.status_code, gone.headers["location"]) == (303, "/sign-in")
 
 
 def test_a_token_lets_its_holder_in(door: Door, browser: Browser) -> None:

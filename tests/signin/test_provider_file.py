@@ -20,6 +20,7 @@ client_id = "c"
 client_secret = "never seen"
 match = "email"
 provision = true
+end_session = false
 groups_claim = "groups"
 
 [[provider]]
@@ -36,6 +37,7 @@ def test_it_describes_providers(tmp_path) -> None:
     assert (contoso.title, contoso.audience, contoso.provision) == (
         "Contoso", ("api://flowner",), True
     )  # fmt: skip
+    assert (contoso.end_session, here.end_session) == (False, True)
     assert (here.title, here.audience, here.match, here.client_id) == ("here", (), None, None)
     assert "never seen" not in repr(settings)
     assert read_settings({}).providers == ()
@@ -53,6 +55,7 @@ BAD = {
     "an unknown key": '[[provider]]\nname = "a"\nissuer = "https://a.example"\nsecret = "x"',
     "a number": '[[provider]]\nname = "a"\nissuer = "https://a.example"\nclient_id = 1',
     "a text for a list": '[[provider]]\nname = "a"\nissuer = "https://a.example"\naudience = "x"',
+    "a text for a switch": '[[provider]]\nname = "a"\nissuer = "https://a.b"\nend_session = "no"',
     "an empty claim": '[[provider]]\nname = "a"\nissuer = "https://a.example"\nmatch = ""',
     "twice the same": '[[provider]]\nname = "a"\nissuer = "https://a.example"\n' * 2,
 }

@@ -187,6 +187,91 @@ def test_pages_hold_everybody_once(outside: Directory) -> None:
     assert (none["totalResults"], none.get("Resources", [])) == (len(seen), [])
 
 
+@pytest.mark.parametrize(
+    ("by", "order", "expected"),
+    [
+        pytest.param("userName", None, "a b c", id="ascending if nothing is said"),
+        pytest.param("userName", "descending", "c b a", id="descending"),
+        pytest.param("displayName", "ascending", "a b c", id="whatever the case"),
+        pytest.param("title", "ascending", "b a c", id="who has no value comes last"),
+        pytest.param("title", "descending", "c a b", id="and first the other way round"),
+        pytest.param("name.familyName", "ascending", "c b a", id="a part of a name"),
+        pytest.param("meta.created", "descending", "c b a", id="when it was made"),
+        pytest.param("urn:ietf:params:scim:schemas:core:2.0:User:userName", None, "a b c",
+                     id="with its schema"),
+    ],
+)  # fmt: skip
+def test_a_list_is_sorted(outside: Directory, by: str, order: str | None, expected: str) -> None:
+    mark = f"sort{hash((by, order)) % 10**8}"
+    for who, shown, title, family in (("a", "Xa", "two", "Zz"), ("b", "xb", "One", "Mm"),
+                                      ("c", "Xc", None, "Aa")):  # fmt: skip
+        more = {} if title is None else {"title": title}
+        outside.add(f"{mark}-{who}", displayName=f"{shown}", name={"familyName": family}, **more)
+    seen: list[str] = []
+    while True:
+        params = {"sortBy": by, "startIndex": len(seen) + 1, "count": 50}
+        params |= {} if order is None else {"sortOrder": order}
+        page = outside.ask("GET", "/Users", params=params).json()
+        if not page["itemsPerPage"]:
+            break
+        seen += [one["userName"] for one in page["Resources"]]
+    ours = [name.removeprefix(f"{mark}-")[0] for name in seen if name.startswith(mark)]
+    assert " ".join(ours) == expected
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "sortBy": by}
+    assert outside.ask("POST", "/Users/.search", body).status_code == 200
+
+
+def test_what_is_not_sorted_is_said(outside: Directory) -> None:
+    group = outside.group("sorted group")
+    params = {"sortBy": "displayName", "excludedAttributes": "members"}
+    page = outside.ask("GET", "/Groups", params=params).json()
+    names = [one["displayName"].lower() for one in page["Resources"]]
+    assert group["displayName"] in names
+    assert names == sorted(names)
+    assert outside.ask("GET", "/Users", params={"sortBy": "groups"}).status_code == 400
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+            "sortBy": "displayName"}  # fmt: skip
+    assert outside.ask("POST", "/.search", body).status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["Users", "Groups"])
+def test_who_has_seen_something_else_changes_nothing(outside: Directory, kind: str) -> None:
+    made = outside.add("tagged") if kind == "Users" else outside.group("tagged")
+    at, first = f"/{kind}/{made['id']}", made["meta"]["version"]
+    got = outside.ask("GET", at)
+    assert got.headers["etag"] == first == got.json()["meta"]["version"]
+    same = outside.ask("GET", at, headers={"If-None-Match": first})
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", first)
+    listed = {one["id"]: one for one in outside.found(f"/{kind}", f'id eq "{made["id"]}"')}
+    assert listed[made["id"]]["meta"]["version"] == first
+    operations = [{"op": "replace", "path": "displayName", "value": "Another"}]
+    patch = {"schemas": [PATCH], "Operations": operations}
+    second = outside.ask("PATCH", at, patch, headers={"If-Match": first}).headers["etag"]
+    assert second != first
+    assert outside.ask("GET", at, headers={"If-None-Match": first}).status_code == 200
+    body = outside.ask("GET", at).json()
+    for method, sent in (("PATCH", patch), ("PUT", body), ("DELETE", None)):
+        answer = outside.ask(method, at, sent, headers={"If-Match": first})
+        assert (answer.status_code, answer.json()["status"]) == (412, "412"), method
+    assert outside.ask("GET", at).headers["etag"] == second, "nothing was changed"
+    if kind == "Groups":
+        member = {"value": outside.add("in tagged")["id"]}
+        outside.patch(at, {"op": "add", "path": "members", "value": [member]})
+        joined = outside.ask("GET", at).headers["etag"]
+        assert joined != second, "a member more is another group"
+        bare = outside.ask("GET", f"/{kind}", params={"excludedAttributes": "members"}).json()
+        assert "version" not in next(r for r in bare["Resources"] if r["id"] == made["id"])["meta"]
+    assert outside.ask("PUT", at, body, headers={"If-Match": "*"}).status_code == 200
+    assert outside.ask("DELETE", at).status_code == 204, "nobody has to say what they saw"
+
+
+def test_it_says_what_it_offers(outside: Directory) -> None:
+    found = outside.ask("GET", "/ServiceProviderConfig").json()
+    offered = {name: found[name]["supported"] for name in ("bulk", "sort", "etag", "patch")}
+    assert offered == {"bulk": False, "sort": True, "etag": True, "patch": True}
+    assert outside.ask("POST", "/Bulk", {}).status_code == 404
+
+
 def test_who_is_made_inactive_is_out_at_once(door: Door, outside: Directory) -> None:
     for operation in (
         {"op": "replace", "path": "active", "value": False},

@@ -109,4 +109,8 @@ class ConnectionFacts:
     owner: PrincipalId
     account: str
     connected: bool = True
+    reason: str = ""
+    """Why it is broken, where that is known."""
+    way: str | None = None
+    """By which of its connector's ways it was made; None: the first."""
     shares: frozenset[ConnectionShare] = frozenset()

@@ -5,7 +5,10 @@ GET  /api/flows/{flow}/who     in whose name would it run for them (?app=: from 
 GET  /api/runs                 the runs they may see
 GET  /api/runs/{run}           one of them, with its actions
 POST /api/runs/{run}/resubmit  run its trigger again, as whom it ran
+POST /api/runs/{run}/cancel    stop it, and the runs that it called
 GET  /health                   whether the server is up
+
+A run is stopped at Power Automate's address, too: …/flows/{flow}/runs/{run}/cancel.
 
 Approvals are in `approvals`, the addresses that flows give out in `hooks`, Dataverse's Web API in
 `webapi`, the token endpoint in `oauth`, SCIM in `scim`.
@@ -33,6 +36,14 @@ from flowner.flows.explain import Supposed, explanation_json
 from flowner.flows.running import Press
 from flowner.values import AppId, Json, RunId
 
+_MOST_REASON: Final = 500
+_THEIR_CANCEL: Final = (
+    "/providers/Microsoft.ProcessSimple/environments/{environment}/flows/{flow}/runs/{run}/cancel"
+)
+"""Where clients of Power Automate's own service stop a run; there is one environment here.
+
+Source: https://pnp.github.io/cli-microsoft365/cmd/flow/run/run-cancel
+"""
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -45,6 +56,8 @@ def build(doors: Doors, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
             Route("/api/runs", _runs, methods=["GET"]),
             Route("/api/runs/{run}", _one_run, methods=["GET"]),
             Route("/api/runs/{run}/resubmit", _resubmit, methods=["POST"]),
+            Route("/api/runs/{run}/cancel", _cancel, methods=["POST"]),
+            Route(_THEIR_CANCEL, _cancel, methods=["POST"]),
             *approvals.routes,
             *hooks.routes,
             *webapi.routes,
@@ -123,6 +136,18 @@ async def _one_run(request: Request) -> Response:
     doors: Doors = request.app.state.doors
     person = await person_of(request)
     return JSONResponse(await doors.history.run(person, _run_id(request.path_params["run"])))
+
+
+async def _cancel(request: Request) -> Response:
+    doors: Doors = request.app.state.doors
+    person = await person_of(request)
+    run = _run_id(request.path_params["run"])
+    flow = request.path_params.get("flow")
+    if flow is not None and (await doors.history.seen(person, run)).flow != flow.lower():
+        raise NotFound(f"the flow has no run {run}")
+    reason = str((await read_object(request)).get("reason") or "")[:_MOST_REASON]
+    asked = await doors.cancelling.cancel(run, person, reason=reason)
+    return JSONResponse({"run": str(run), "asked": asked}, status_code=200 if flow else 202)
 
 
 async def _resubmit(request: Request) -> Response:

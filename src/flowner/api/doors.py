@@ -17,6 +17,7 @@ from flowner.directory.tokens import Tokens
 from flowner.engine.children import Callbacks
 from flowner.engine.replies import Replies
 from flowner.errors import AccessDenied, Code
+from flowner.flows.cancelling import Cancelling
 from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.resubmitting import Resubmitting
@@ -41,6 +42,7 @@ class Doors:
     running: Running
     history: History
     resubmitting: Resubmitting
+    cancelling: Cancelling
     explain: Explain
     replies: Replies
     callbacks: Callbacks

@@ -11,6 +11,7 @@ Source: https://www.rfc-editor.org/rfc/rfc7644
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
@@ -40,7 +41,7 @@ from starlette.routing import Route, Router
 
 from flowner.api.doors import Doors, base_of, challenge, person_of
 from flowner.api.reading import read_bytes
-from flowner.api.scim_kinds import GROUPS, PEOPLE, All, Kind, SearchAll
+from flowner.api.scim_kinds import GROUPS, PEOPLE, All, Kind, SearchAll, matches
 from flowner.directory.provisioning import MOST_IN_PAGE, Row, Wanted
 from flowner.directory.scim import POLICY, EnterpriseUser, Group, Person, User
 from flowner.errors import (
@@ -111,6 +112,8 @@ def _json(model: Any, context: Context, status: int = 200, **more: Any) -> Respo
     headers = {}
     if isinstance(model, Resource) and model.meta is not None and model.meta.location:
         headers["Location"] = model.meta.location
+        if model.meta.version:
+            headers["ETag"] = model.meta.version
     return Response(said, status, media_type=_MEDIA, headers=headers)
 
 
@@ -140,6 +143,8 @@ async def _page(
     wanted = Wanted(
         attribute=attribute,
         value=value,
+        sort=_sort(kind, asked),
+        descending=asked.sort_order is SearchRequest.SortOrder.descending,
         skip=min(start - 1, 1 << 60),
         count=count,
         members="members" not in {str(path) for path in asked.excluded_attributes or ()},
@@ -149,7 +154,7 @@ async def _page(
         total_results=total,
         start_index=start,
         items_per_page=len(rows),
-        resources=[kind.shown(row, _base(request)) for row in rows],
+        resources=[_shown(kind, row, request) for row in rows],
     )
     return _json(found, Context.RESOURCE_QUERY_RESPONSE, response_parameters=asked)
 
@@ -160,6 +165,8 @@ async def _search_all(request: Request, by: PrincipalId) -> Response:
     asked = SearchAll.model_validate_json(
         await read_bytes(request, _MOST_BYTES), scim_ctx=Context.SEARCH_REQUEST, scim_policy=POLICY
     )
+    if asked.sort_by is not None:
+        raise _Unsupported("people and groups are not sorted together: search one of them")
     start, total, found = asked.start_index or 1, 0, []
     left = MOST_IN_PAGE if asked.count is None else min(asked.count, MOST_IN_PAGE)
     for kind in (PEOPLE, GROUPS):
@@ -167,7 +174,7 @@ async def _search_all(request: Request, by: PrincipalId) -> Response:
         skip = max(0, min(start - 1, 1 << 60) - total)
         wanted = Wanted(attribute=attribute, value=value, skip=skip, count=left)
         count, rows = await kind.find(doors.provisioning, wanted, by)
-        found += [kind.shown(row, _base(request)) for row in rows]
+        found += [_shown(kind, row, request) for row in rows]
         total, left = total + count, left - len(rows)
     page = All(total_results=total, start_index=start, items_per_page=len(found), resources=found)
     return _json(page, Context.SEARCH_RESPONSE, response_parameters=asked)
@@ -175,8 +182,6 @@ async def _search_all(request: Request, by: PrincipalId) -> Response:
 
 def _filter(kind: Kind, asked: SearchRequest[Any]) -> tuple[str | None, str]:
     """Return the one comparison that a filter makes; anything else is refused, not passed over."""
-    if asked.sort_by is not None:
-        raise _Unsupported("results are not sorted: leave `sortBy` out")
     if asked.filter is None:
         return None, ""
     node = asked.filter.ast
@@ -188,6 +193,33 @@ def _filter(kind: Kind, asked: SearchRequest[Any]) -> tuple[str | None, str]:
             return name, node.value.replace("\0", "\ufffd")
     known = ", ".join(f"`{name} eq`" for name in kind.found_by)
     raise _Unsupported(f"the filter is not understood: write {known}")
+
+
+def _sort(kind: Kind, asked: SearchRequest[Any]) -> str | None:
+    if asked.sort_by is None:
+        return None
+    name = str(asked.sort_by).rpartition(":")[2].lower()
+    if name not in kind.sorted_by:
+        raise _Unsupported(f"`sortBy` is one of {', '.join(sorted(kind.sorted_by))}")
+    return name
+
+
+def _shown(kind: Kind, row: Row, request: Request) -> Resource[Any]:
+    found = kind.shown(row, _base(request))
+    if found.meta is not None:
+        found.meta.version = kind.version(row)
+    return found
+
+
+def _require_match(request: Request, kind: Kind, row: Row) -> None:
+    """Raise unless the resource is the one that whoever asks has seen (``If-Match``)."""
+    wanted = request.headers.get("if-match")
+    if wanted is not None and not matches(wanted, kind.version(row)):
+        raise _Stale(detail="it was changed since you read it: read it again")
+
+
+class _Stale(SCIMException):
+    status = 412
 
 
 class _Unsupported(SCIMException):
@@ -205,7 +237,7 @@ async def _add(request: Request, by: PrincipalId) -> Response:
         scim_policy=POLICY,
     )
     row = await kind.add(doors.provisioning, given, by)
-    return _json(kind.shown(row, _base(request)), Context.RESOURCE_CREATION_RESPONSE, 201)
+    return _json(_shown(kind, row, request), Context.RESOURCE_CREATION_RESPONSE, 201)
 
 
 async def _get(request: Request, by: PrincipalId) -> Response:
@@ -217,7 +249,10 @@ async def _get(request: Request, by: PrincipalId) -> Response:
     _, rows = await kind.find(doors.provisioning, Wanted(attribute="id", value=id), by)
     if not rows:
         raise NotFound(f"there is no resource `{id[:60]}`")
-    shown = kind.shown(rows[0], _base(request))
+    version, seen = kind.version(rows[0]), request.headers.get("if-none-match")
+    if version is not None and seen is not None and matches(seen, version):
+        return Response(status_code=304, headers={"ETag": version})
+    shown = _shown(kind, rows[0], request)
     return _json(shown, Context.RESOURCE_QUERY_RESPONSE, response_parameters=asked)
 
 
@@ -230,11 +265,12 @@ async def _replace(request: Request, by: PrincipalId) -> Response:
     )
 
     def replaced(row: Row) -> Resource[Any]:
+        _require_match(request, kind, row)
         given.replace(kind.shown(row, _base(request)))
         return given
 
     row = await kind.change(doors.provisioning, request.path_params["id"], replaced, by)
-    return _json(kind.shown(row, _base(request)), Context.RESOURCE_REPLACEMENT_RESPONSE)
+    return _json(_shown(kind, row, request), Context.RESOURCE_REPLACEMENT_RESPONSE)
 
 
 async def _patch(request: Request, by: PrincipalId) -> Response:
@@ -246,17 +282,19 @@ async def _patch(request: Request, by: PrincipalId) -> Response:
     )
 
     def patched(row: Row) -> Resource[Any]:
+        _require_match(request, kind, row)
         found = kind.shown(row, _base(request))
         operations.patch(found, scim_policy=POLICY)
         return found
 
     row = await kind.change(doors.provisioning, request.path_params["id"], patched, by)
-    return _json(kind.shown(row, _base(request)), Context.RESOURCE_PATCH_RESPONSE)
+    return _json(_shown(kind, row, request), Context.RESOURCE_PATCH_RESPONSE)
 
 
 async def _remove(request: Request, by: PrincipalId) -> Response:
     doors, kind = request.app.state.doors, _kind(request)
-    await kind.remove(doors.provisioning, request.path_params["id"], by)
+    require = partial(_require_match, request, kind)
+    await kind.remove(doors.provisioning, request.path_params["id"], by, require=require)
     return Response(status_code=204)
 
 
@@ -267,8 +305,8 @@ async def _config(request: Request, by: PrincipalId) -> Response:
         bulk=Bulk(supported=False, max_operations=0, max_payload_size=0),
         filter=Filter(supported=True, max_results=MOST_IN_PAGE),
         change_password=ChangePassword(supported=False),
-        sort=Sort(supported=False),
-        etag=ETag(supported=False),
+        sort=Sort(supported=True),
+        etag=ETag(supported=True),
         authentication_schemes=[
             AuthenticationScheme(
                 type=AuthenticationScheme.Type.oauthbearertoken,

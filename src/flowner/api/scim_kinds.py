@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from scim2_models import ListResponse, PatchOp, Resource, SearchRequest
+from scim2_models import Context, ListResponse, PatchOp, Resource, SearchRequest
 
 from flowner.directory import scim
-from flowner.directory.provisioning import GroupSaid, PersonSaid, Provisioning, Row, Wanted
+from flowner.directory.provisioning import (
+    GROUP_SORTS,
+    PEOPLE_SORTS,
+    GroupSaid,
+    PersonSaid,
+    Provisioning,
+    Row,
+    Wanted,
+)
 from flowner.values import PrincipalId
 
 Change: TypeAlias = "Callable[[Row], Resource[Any]]"
@@ -25,12 +34,31 @@ class Kind:
     listed: type[ListResponse[Any]]
     found_by: tuple[str, ...]
     """The attributes that a filter may compare."""
+    sorted_by: frozenset[str]
+    """The attributes that a list is sorted by, lower case."""
     find: Callable[[Provisioning, Wanted, PrincipalId], Awaitable[tuple[int, list[Row]]]]
     shown: Callable[[Row, str], Resource[Any]]
     """A row as clients see it, by the address that they ask below."""
     add: Callable[[Provisioning, Any, PrincipalId], Awaitable[Row]]
     change: Callable[[Provisioning, str, Change, PrincipalId], Awaitable[Row]]
-    remove: Callable[[Provisioning, str, PrincipalId], Awaitable[None]]
+    remove: Callable[..., Awaitable[None]]
+    """Takes the provisioning, an id and who removes; ``require``: what must be so of the row."""
+
+    def version(self, row: Row) -> str | None:
+        """Return the entity tag of a resource; None for a group that was read without members.
+
+        It is of what is shown, so that whatever changes that changes it: a membership, too.
+        """
+        if row.get("members", ()) is None:
+            return None
+        shown = self.shown(row, "").model_dump_json(scim_ctx=Context.RESOURCE_QUERY_RESPONSE)
+        return f'W/"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
+
+
+def matches(header: str, version: str | None) -> bool:
+    """Say whether a header names a version: weakly, as tags here are weak (RFC 7232, 2.3.2)."""
+    tags = [one.strip().removeprefix("W/") for one in header.split(",")]
+    return version is not None and ("*" in tags or version.removeprefix("W/") in tags)
 
 
 async def _add_person(provisioning: Provisioning, given: Any, by: PrincipalId) -> Row:
@@ -76,6 +104,7 @@ PEOPLE: Final = Kind(
     patch=_PatchPerson,
     listed=_People,
     found_by=("userName", "externalId", "displayName", "id"),
+    sorted_by=PEOPLE_SORTS,
     find=Provisioning.people,
     shown=scim.user_of,
     add=_add_person,
@@ -88,6 +117,7 @@ GROUPS: Final = Kind(
     patch=_PatchGroup,
     listed=_Groups,
     found_by=("displayName", "externalId", "id"),
+    sorted_by=GROUP_SORTS,
     find=Provisioning.groups,
     shown=scim.group_of,
     add=_add_group,

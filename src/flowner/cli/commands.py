@@ -209,29 +209,6 @@ def run_show(
     in_house(work)
 
 
-def resubmit(
-    run: Annotated[int, typer.Argument(help="The run to run again.")],
-    by: Annotated[str, typer.Option("--as", help="Who does it: name, UPN or id.")],
-    as_json: AsJson = False,
-) -> None:
-    """Run a run's trigger again, in the name it ran in; wait for its end and show it."""
-
-    async def work(house: House) -> bool:
-        person = await house.running.somebody(by)
-        async with at_work(house):
-            id = house.running.fresh_run()
-            with house.replies.expect(id) as (_, end):
-                await house.resubmitting.resubmit(RunId(run), person, run=id)
-                async with asyncio.timeout(_PATIENCE):
-                    await end
-        record = await house.history.run(person, id)
-        print_json(record) if as_json else answers.run(record)
-        return record["status"] == "Succeeded"
-
-    if not in_house(work):
-        raise typer.Exit(1)
-
-
 def check(
     paths: Annotated[list[Path], typer.Argument(help="Solutions, packages, folders, flows.")],
     as_json: AsJson = False,

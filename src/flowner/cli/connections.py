@@ -31,15 +31,23 @@ def add(
     secret: Annotated[
         list[str] | None, typer.Option(help="A secret's name; its value is asked for.")
     ] = None,
+    way: Annotated[
+        str | None, typer.Option(help="By which of its connector's ways; the first if absent.")
+    ] = None,
 ) -> None:
     """Make a connection. Secrets are asked for, or read a line each from a pipe; never shown."""
     given = {name: ask_secret(name) for name in secret or ()}
 
     async def work(house: House) -> None:
+        owner = await house.running.somebody(by)
         made = NewConnection(
-            connector=connector, account=account, settings=pairs(setting), secrets=given
+            connector=connector, account=account, settings=pairs(setting), secrets=given, way=way
         )
-        say(await house.connections.make(made, await house.running.somebody(by)))
+        credentials = house.clients.way(connector, way)
+        if credentials is None:
+            say(await house.connections.make(made, owner))
+        else:
+            say(await house.clients.make(made, credentials, owner, by=owner))
 
     in_house(work)
 
@@ -102,8 +110,11 @@ def renew(
     given = {name: ask_secret(name) for name in secret}
 
     async def work(house: House) -> None:
-        id = await _find(house, connection)
-        await house.connections.renew(id, given, await house.running.somebody(by))
+        id, who = await _find(house, connection), await house.running.somebody(by)
+        if await house.clients.acts_through(id):
+            await house.clients.mend(id, given, who)
+        else:
+            await house.connections.renew(id, given, who)
 
     in_house(work)
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flowner.access.vocabulary import FlowRole
-from flowner.cli.opening import AsJson, By, Flow, find_app, in_house, print_list, say
+from flowner.cli.opening import (
+    AsJson,
+    By,
+    Flow,
+    find_app,
+    in_house,
+    print_list,
+    read_folder,
+    say,
+)
+from flowner.definitions.bundles import read_bundle
 from flowner.server import House
 
 flows = typer.Typer(no_args_is_help=True, help="Turn flows on and off, share them, hand them over.")
@@ -188,6 +199,23 @@ def share_app(app: App, holder: Holder, by: By) -> None:
     async def work(house: House) -> None:
         id, who = await find_app(house, app), await house.running.somebody(holder)
         await house.apps.share(id, who, await house.running.somebody(by))
+
+    in_house(work)
+
+
+@apps.command("upload")
+def upload(
+    app: App,
+    bundle: Annotated[Path, typer.Argument(exists=True, help="A zip, or a folder.")],
+    by: By,
+) -> None:
+    """Give an app a page of its own, in place of the one before."""
+
+    async def work(house: House) -> None:
+        read = read_folder(bundle) if bundle.is_dir() else read_bundle(bundle.read_bytes())
+        id, who = await find_app(house, app), await house.running.somebody(by)
+        shown = await house.bundles.put(id, read, bundle.resolve().name, who)
+        say(f"{shown.digest[:12]}: {shown.files} files")
 
     in_house(work)
 

@@ -11,10 +11,12 @@ from rich.text import Text
 from flowner.cli import (
     applications,
     approvals,
+    audit,
     commands,
     connections,
     directory,
     flows,
+    runs,
     simulating,
     tables,
 )
@@ -33,7 +35,9 @@ app.command("who")(commands.who)
 app.command("run")(commands.run)
 app.command("runs")(commands.runs)
 app.command("run-show")(commands.run_show)
-app.command("resubmit")(commands.resubmit)
+app.command("cancel")(runs.cancel)
+app.command("resubmit")(runs.resubmit)
+app.command("audit")(audit.audit)
 app.command("check")(commands.check)
 app.command("evaluate")(commands.evaluate)
 app.command("simulate")(simulating.simulate)

@@ -9,12 +9,14 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.table import Table
 
-from flowner.errors import Invalid, NotFound
+from flowner.definitions.bundles import LIMITS, Bundle, is_left_out, pack, read_bundle
+from flowner.errors import Code, Invalid, NotFound
 from flowner.server import House, open_house
 from flowner.settings import read_settings
 from flowner.showing.texts import console, text
@@ -45,6 +47,21 @@ async def find_app(house: House, wanted: str) -> AppId:
     if len(fits) != 1:
         raise NotFound(f"{'more than one app is' if fits else 'there is no app'} called `{wanted}`")
     return AppId(str(fits[0]["id"]))
+
+
+def read_folder(folder: Path) -> Bundle:
+    """Read a bundle from a folder, as it is read from its zip; links are not followed."""
+    files = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+    named = [(path.relative_to(folder).as_posix(), path) for path in files]
+    kept = [(name, path) for name, path in named if not is_left_out(name)]
+    for name, path in kept:
+        if path.is_symlink():
+            raise Invalid(f"`{name}` is a symbolic link", code=Code.INVALID_BUNDLE)
+    size = sum(path.stat().st_size for _, path in kept)
+    if size > LIMITS.unpacked_bytes:
+        most = LIMITS.unpacked_bytes
+        raise Invalid(f"the folder has {size} bytes; at most {most}", code=Code.INVALID_BUNDLE)
+    return read_bundle(pack({name: path.read_bytes() for name, path in kept}))
 
 
 def until_stopped(work: Coroutine[Any, Any, None]) -> None:

@@ -68,6 +68,19 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[Transaction]:
+        """Open a connection outside the pool, for work that may take minutes.
+
+        Each statement commits by itself. What the session holds, it lets go at the end.
+        """
+        try:
+            connection = await connect(self._url)
+        except psycopg.OperationalError as error:
+            raise Unavailable("the database does not answer") from error
+        async with connection:
+            yield connection
+
     async def listen(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
         """Yield (channel, payload) for ever, on a connection of its own, mended when it breaks.
 

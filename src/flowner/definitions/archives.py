@@ -11,7 +11,8 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from flowner.errors import Code, Invalid
@@ -49,12 +50,24 @@ _ENCRYPTED: Final = 0x1
 _CHUNK: Final = 1 << 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much is unpacked of an archive."""
+
+    entries: int
+    unpacked_bytes: int
+    entry_bytes: int
+    """Of one entry."""
+
+
 class _Budget:
     """What is left to spend on one archive and those in it."""
 
-    def __init__(self) -> None:
-        self.entries = MAX_ENTRIES
-        self.bytes = MAX_UNPACKED_BYTES
+    def __init__(self, most: Limits | None = None) -> None:
+        self.most = most or Limits(
+            entries=MAX_ENTRIES, unpacked_bytes=MAX_UNPACKED_BYTES, entry_bytes=MAX_ENTRY_BYTES
+        )
+        self.entries, self.bytes = self.most.entries, self.most.unpacked_bytes
 
 
 def unpack(data: bytes, *, file: str) -> dict[str, bytes]:
@@ -83,6 +96,27 @@ def expand(files: Mapping[str, bytes], *, file: str | None = None) -> dict[str, 
         else:
             _add(found, safe, data, safe)
     return found
+
+
+def files_of(
+    data: bytes, *, file: str, limits: Limits, wanted: Callable[[zipfile.ZipInfo], bool]
+) -> list[tuple[zipfile.ZipInfo, bytes]]:
+    """Unpack the files of one archive, in its order; archives among them stay packed.
+
+    ``wanted`` is asked about every entry, folders too, before anything of it is unpacked: it may
+    raise. Paths are as they stand in the archive: whoever keeps them checks them.
+    """
+    if not is_archive(data):
+        raise _bad("is not a zip archive", file)
+    budget = _Budget(limits)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            _count(budget, len(entries), file)
+            kept = [entry for entry in entries if wanted(entry)]
+            return [(entry, _content(archive, entry, file, budget)) for entry in kept]
+    except _DAMAGE as error:
+        raise _damaged(error, file) from None
 
 
 def is_archive(data: bytes) -> bool:
@@ -114,7 +148,7 @@ def _unpack(data: bytes, file: str, prefix: str, found: dict[str, bytes], budget
     try:
         _entries(data, file, prefix, found, budget)
     except _DAMAGE as error:
-        raise _bad(f"is a damaged zip archive: {error}"[:300], file) from None
+        raise _damaged(error, file) from None
 
 
 def _entries(data: bytes, file: str, prefix: str, found: dict[str, bytes], budget: _Budget) -> None:
@@ -142,8 +176,11 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: str, budget
     with archive.open(entry) as stream:
         while part := stream.read(_CHUNK):
             size += len(part)
-            if size > MAX_ENTRY_BYTES:
-                raise _bad(f"`{entry.filename}` unpacks to more than {MAX_ENTRY_BYTES} bytes", file)
+            if size > budget.most.entry_bytes:
+                most = budget.most.entry_bytes
+                raise _bad(
+                    f"holds `{entry.filename}`, which unpacks to more than {most} bytes", file
+                )
             _spend(budget, len(part), file)
             parts.append(part)
     return b"".join(parts)
@@ -152,19 +189,23 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: str, budget
 def _count(budget: _Budget, entries: int, file: str) -> None:
     budget.entries -= entries
     if budget.entries < 0:
-        raise _bad(f"holds more than {MAX_ENTRIES} entries", file)
+        raise _bad(f"holds more than {budget.most.entries} entries", file)
 
 
 def _spend(budget: _Budget, size: int, file: str) -> None:
     budget.bytes -= size
     if budget.bytes < 0:
-        raise _bad(f"unpacks to more than {MAX_UNPACKED_BYTES} bytes", file)
+        raise _bad(f"unpacks to more than {budget.most.unpacked_bytes} bytes", file)
 
 
 def _add(found: dict[str, bytes], path: str, content: bytes, file: str) -> None:
     if path in found:
         raise _bad(f"holds `{path}` twice", file)
     found[path] = content
+
+
+def _damaged(error: Exception, file: str) -> Invalid:
+    return _bad(f"is a damaged zip archive: {error}"[:300], file)
 
 
 def _bad(message: str, file: str | None) -> Invalid:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from flowner.definitions.reading import member
+from flowner.errors import Invalid
 from flowner.values import Json, JsonObject
 
 
@@ -84,6 +85,50 @@ def inputs_of(schema: Json) -> tuple[Input, ...]:
         )
         for key, one in properties.items()
     )
+
+
+def answers(asked: Iterable[Input], given: JsonObject) -> JsonObject:
+    """Return what programs answer to questions, by the questions' keys.
+
+    It is given by keys or by titles; null is no answer. Raises `Invalid`, which names the question,
+    for one that is missing, of another kind, or not asked.
+    """
+    questions = list(asked)
+    names = {one.title.casefold(): one for one in reversed(questions)}
+    names |= {one.key.casefold(): one for one in questions}
+    found: JsonObject = {}
+    for name, value in given.items():
+        one = names.get(name.casefold())
+        if one is None:
+            titles = ", ".join(f"*{one.title}*" for one in questions) or "nothing"
+            raise Invalid(f"nothing asks for `{name[:100]}`; asked is {titles}", pointer=f"/{name}")
+        if value is not None:
+            found[one.key] = _fitting(one, value)
+    for one in questions:
+        if one.required and one.key not in found:
+            raise Invalid(f"fill in *{one.title}*", pointer=f"/{one.key}")
+    return found
+
+
+def _fitting(one: Input, value: Json) -> Json:
+    fits = {
+        InputKind.BOOLEAN: (isinstance(value, bool), "true or false"),
+        InputKind.NUMBER: (
+            isinstance(value, int | float) and not isinstance(value, bool),
+            "a number",
+        ),
+        InputKind.FILE: (
+            isinstance(member(value, "name"), str)
+            and isinstance(member(value, "contentBytes"), str),
+            "a file: its `name` and its `contentBytes`, in base64",
+        ),
+    }
+    right, words = fits.get(one.kind, (isinstance(value, str), "a text"))
+    if not right:
+        raise Invalid(f"*{one.title}* is {words}", pointer=f"/{one.key}")
+    if one.choices and value not in one.choices:
+        raise Invalid(f"*{one.title}* is one of: {', '.join(one.choices)}", pointer=f"/{one.key}")
+    return value
 
 
 def schema_of(inputs: Iterable[Input], before: Json = None) -> JsonObject:

@@ -56,6 +56,16 @@ def formula_problems(flow: Flow) -> Iterator[Problem]:
     return islice(found, MAX_FOUND)
 
 
+def template_problem(flow: Flow, text: str) -> str:
+    """Return what is wrong first with one template, wherever in the flow it stands; '' for nothing.
+
+    Which actions it may name depends on where it stands, and is not looked at.
+    """
+    faults = _Checking(References(flow)).read(text).faults
+    first = min(faults, key=lambda one: one.position, default=None)
+    return "" if first is None else first.said.message
+
+
 @dataclass(slots=True)
 class _Checking:
     references: References
@@ -75,7 +85,7 @@ class _Checking:
     def _text(self, text: str, at: str, spot: Spot) -> Iterator[Problem]:
         template = self.known.get(text)
         if template is None:
-            template = self.known[text] = self._read(text)
+            template = self.known[text] = self.read(text)
         faults = [*template.faults, *self._names(template, spot)]
         once = {fault.said: fault for fault in reversed(faults)}
         for fault in sorted(once.values(), key=lambda one: one.position):
@@ -88,7 +98,7 @@ class _Checking:
             if call.name.lower() == "action" and not spot.ended:
                 yield _Fault(said=_NO_ACTION_HERE, position=call.position)
 
-    def _read(self, text: str) -> _Template:
+    def read(self, text: str) -> _Template:
         try:
             nodes = trees(text)
         except ExpressionError as error:

@@ -31,16 +31,22 @@ def ranks(block: Mapping[str, Action]) -> tuple[tuple[str, ...], ...]:
     or after one another in a circle, stand as if they did not.
     """
     depth: dict[str, int] = {}
-    waiting = dict(block)
-    while waiting:
-        ready = [
-            name
-            for name, action in waiting.items()
-            if not any(other in waiting for other in action.run_after)
-        ] or [next(iter(waiting))]
-        for name in ready:
-            before = waiting.pop(name).run_after
-            depth[name] = 1 + max((depth[one] for one in before if one in depth), default=-1)
+    before = {name: [one for one in block[name].run_after if one in block] for name in block}
+    after: dict[str, list[str]] = {}
+    for name, others in before.items():
+        for one in others:
+            after.setdefault(one, []).append(name)
+    waits_for = {name: len(others) for name, others in before.items()}
+    ready = [name for name, count in waits_for.items() if not count]
+    waiting = iter(block)
+    while len(depth) < len(block):
+        # Where nothing is ready, what is left runs in a circle: the first of it goes first.
+        name = ready.pop() if ready else next(one for one in waiting if one not in depth)
+        depth[name] = 1 + max((depth[one] for one in before[name] if one in depth), default=-1)
+        for one in after.get(name, ()):
+            waits_for[one] -= 1
+            if not waits_for[one] and one not in depth:
+                ready.append(one)
     rows: dict[int, list[str]] = {}
     for name in block:
         rows.setdefault(depth[name], []).append(name)

@@ -129,7 +129,11 @@ class Precedence:
                 name = waiting.pop()
                 if name in step.block and name not in found:
                     found.add(name)
-                    waiting.extend(step.block[name].run_after)
+                    further = self._befores.get(id(step.block[name]))
+                    if further is None:
+                        waiting.extend(step.block[name].run_after)
+                    else:
+                        found |= further
             known = self._befores[id(step.action)] = frozenset(found)
         return known
 

@@ -56,6 +56,14 @@ def _is_before(order: Precedence, one: Action, action: Action | None) -> bool:
     return order.standing(one, action, ended=False) is Standing.BEFORE
 
 
+def given_by(node: Action | Trigger, flow: Flow, fields: Fields | None = None) -> tuple[Token, ...]:
+    """Return what one action gives, as a loop also, or the trigger. ``fields`` as for `visible`."""
+    if isinstance(node, Trigger):
+        return tuple(_trigger(node))
+    loop = _loop(node) if node.type in ("Foreach", "Until") else ()
+    return (*loop, *_action(node, fields or {}, flow))
+
+
 def title_of(name: str) -> str:
     """Return a name as designers show it."""
     return name.replace("_", " ")

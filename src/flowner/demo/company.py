@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import PurePosixPath
 
 from flowner.access.vocabulary import ConnectionRole, FlowRole
-from flowner.definitions.packages import read_files
+from flowner.definitions.bundles import bundle_of
+from flowner.definitions.packages import read_files, read_package
 from flowner.demo.mailbox import Mailbox
 from flowner.directory.people import NewPerson
 from flowner.flows.connections import NewConnection
@@ -47,6 +48,8 @@ class Company:
     people: dict[str, PrincipalId] = field(default_factory=dict)
     connections: dict[str, ConnectionId] = field(default_factory=dict)
     app: AppId = field(default_factory=lambda: AppId(""))
+    defects: AppId = field(default_factory=lambda: AppId(""))
+    """The app with a page of its own."""
     team: PrincipalId = field(default_factory=lambda: PrincipalId(""))
 
 
@@ -178,16 +181,36 @@ async def _flows(house: House, company: Company) -> None:
     company.app = await house.apps.make("Field visits", ada)
     await house.apps.carry(company.app, FLOWS["visit"], ada)
     await house.apps.share(company.app, people["sales"], ada)
+    await _defects(house, company)
     await house.directory.set_enabled(people["leo"], enabled=False)
+
+
+async def _defects(house: House, company: Company) -> None:
+    """Make the app whose page is a bundle: no scene of the story, but there to be used."""
+    ada, sales = company.people["ada"], company.people["sales"]
+    ((file, document),) = _files("defects/flow").items()
+    (flow,) = read_package(document, file=file).flows
+    id = await house.publishing.create(replace(flow, name="Report a defect"), ada)
+    await house.turning.on(id, ada)
+    app = company.defects = await house.apps.make("Report a defect", ada)
+    await house.apps.carry(app, id, ada)
+    await house.apps.share(app, sales, ada)
+    bundle = bundle_of(list(_files("defects/bundle").items()))
+    await house.bundles.put(app, bundle, "report-a-defect.zip", ada)
 
 
 def exported() -> dict[str, bytes]:
     """Return the files of the demo's solution, as an export has them."""
+    return _files("solution")
+
+
+def _files(folder: str) -> dict[str, bytes]:
+    """Return the demo's own files below a folder, by their paths in it."""
     found: dict[str, bytes] = {}
-    waiting = [(resources.files("flowner.demo") / "solution", PurePosixPath())]
+    waiting = [(resources.files("flowner.demo") / folder, PurePosixPath())]
     while waiting:
-        folder, path = waiting.pop()
-        for entry in folder.iterdir():
+        inside, path = waiting.pop()
+        for entry in inside.iterdir():
             if entry.is_dir():
                 waiting.append((entry, path / entry.name))
             else:

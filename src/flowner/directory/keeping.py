@@ -12,6 +12,7 @@ from flowner.directory.units import Units
 from flowner.errors import Code, Invalid, Refused
 from flowner.rows import registry, seed
 from flowner.rows.asking import Asking
+from flowner.rows.auditing import Act, note
 from flowner.rows.holders import require_other_administrator
 from flowner.rows.keeping import Keeper, Row
 from flowner.rows.owners import organization_says, owns_rows, require_open_unit
@@ -42,7 +43,10 @@ class Users(Keeper):
             "businessunitid": row.get("businessunitid") or seed.ORGANIZATION,
         }
         await _require_user(asking.transaction, None, row | said)
-        return await super().create(asking, row | said)
+        document = await super().create(asking, row | said)
+        id = str(document["systemuserid"])
+        await note(asking.transaction, Act.PERSON_ADDED, id, by=asking.caller, about=id)
+        return document
 
     async def change(self, asking: Asking, before: Mapping[str, Any], change: Row) -> JsonObject:
         """Change a user, with effect at once. Another business unit takes the roles away, unless
@@ -57,6 +61,9 @@ class Users(Keeper):
             await require_other_administrator(t, id)
         if drops:
             await registry.delete(t, "roleassignment", {"principalid": id})
+        if change.get("isdisabled", before["isdisabled"]) != before["isdisabled"]:
+            act = Act.PERSON_DISABLED if change["isdisabled"] else Act.PERSON_ENABLED
+            await note(t, act, id, by=asking.caller, about=id)
         return await super().change(asking, before, change)
 
     async def remove(self, asking: Asking, before: Mapping[str, Any]) -> None:  # noqa: ARG002

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import httpx
 
@@ -56,8 +56,18 @@ class SignedIn:
     person: PrincipalId
     provider: str
     """The provider's name."""
+    issuer: str
     return_to: str
     """Where they were going: as given to `begin`, and as safe as that was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """Where somebody signs out at a provider."""
+
+    url: str
+    title: str
+    """What the provider is called."""
 
 
 class OpenIdSignIn:
@@ -132,7 +142,33 @@ class OpenIdSignIn:
             raise _refused(f"the provider says `{said if _CODE.fullmatch(said) else 'no'}`")
         claims = await self._claims(provider, begun, parameters["code"], browser)
         person = await self._arrivals.person(provider, claims)
-        return SignedIn(person=person, provider=provider.name, return_to=begun.return_to)
+        return SignedIn(
+            person=person,
+            provider=provider.name,
+            issuer=provider.issuer,
+            return_to=begun.return_to,
+        )
+
+    async def leaving(self, issuer: str, *, return_to: str) -> Leaving | None:
+        """Return where somebody who signs out here signs out at the provider that let them in.
+
+        ``return_to`` is ours, absolute, and registered there. None: the provider does not offer it,
+        does not answer, or the operator does not want it.
+
+        Source: https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout
+        """
+        provider = self._providers.issuing(issuer)
+        if provider is None or provider.client_id is None or not provider.end_session:
+            return None
+        try:
+            where = (await self._providers.document(provider)).get("end_session_endpoint")
+        except Unavailable:
+            return None
+        if not isinstance(where, str) or urlsplit(where).scheme not in ("http", "https"):
+            return None
+        asked = {"client_id": provider.client_id, "post_logout_redirect_uri": return_to}
+        joint = "&" if "?" in where else "?"
+        return Leaving(url=f"{where}{joint}{urlencode(asked)}", title=provider.title)
 
     async def _taken(self, parameters: Mapping[str, str], browser: Secret) -> kept.Begun:
         async with self._database.transaction() as transaction:

@@ -9,6 +9,7 @@ from flowner.database import Database
 from flowner.directory.roles import copy_below
 from flowner.errors import Conflict, NotFound
 from flowner.rows import registry, seed
+from flowner.rows.auditing import Act, note
 from flowner.rows.holders import (
     require_depth,
     require_holder,
@@ -104,12 +105,14 @@ class Directory:
                 },
                 by=None,
             )
+            await note(transaction, Act.GROUP_JOINED, group, by=None, about=member)
 
     async def remove_member(self, group: PrincipalId, member: PrincipalId) -> None:
         """Take a member out of a group; what came through the group ends at once."""
         async with self._database.transaction() as transaction:
             where = {"securitygroupid": group, "memberid": member}
-            await registry.delete(transaction, "groupmembership", where)
+            if await registry.delete(transaction, "groupmembership", where):
+                await note(transaction, Act.GROUP_LEFT, group, by=None, about=member)
 
     async def add_role(
         self, name: str, privileges: Mapping[tuple[str, str], int], *, id: str | None = None
@@ -153,17 +156,22 @@ class Directory:
             await require_unit(transaction, principal, role)
             held = {"roleid": role, "principalid": principal}
             await registry.insert(transaction, "roleassignment", held, by=None)
+            await note(transaction, Act.ROLE_GIVEN, role, by=None, about=principal)
 
-    async def set_enabled(self, principal: PrincipalId, *, enabled: bool) -> None:
+    async def set_enabled(
+        self, principal: PrincipalId, *, enabled: bool, by: PrincipalId | None = None
+    ) -> None:
         """Disable or enable somebody. A disabled principal acts nowhere, from now on.
 
-        `Refused` (0x80041d2f) for the last administrator.
+        ``by`` None is the server's operator. `Refused` (0x80041d2f) for the last administrator.
         """
         async with self._database.transaction() as transaction:
             if not enabled:
                 await require_other_administrator(transaction, principal)
             change = {"isdisabled": not enabled}
-            await registry.update(transaction, "systemuser", principal, change, by=None)
+            await registry.update(transaction, "systemuser", principal, change, by=by)
+            act = Act.PERSON_ENABLED if enabled else Act.PERSON_DISABLED
+            await note(transaction, act, principal, by=by, about=principal)
 
     async def _add(self, row: dict[str, object], roles: tuple[str, ...]) -> PrincipalId:
         async with self._database.transaction() as transaction:
@@ -171,6 +179,9 @@ class Directory:
             for role in dict.fromkeys(roles):
                 held = {"roleid": role, "principalid": id}
                 await registry.insert(transaction, "roleassignment", held, by=None)
+            await note(transaction, Act.PERSON_ADDED, id, by=None, about=id)
+            for role in dict.fromkeys(roles):
+                await note(transaction, Act.ROLE_GIVEN, role, by=None, about=id)
             return id
 
 

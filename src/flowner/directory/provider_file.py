@@ -19,7 +19,8 @@ _TEXTS: Final = (
     "groups_claim",
 )  # fmt: skip
 _LISTS: Final = ("audience", "scopes")
-_KNOWN: Final = frozenset({"name", "issuer", "provision", *_TEXTS, *_LISTS})
+_SWITCHES: Final = ("provision", "end_session")
+_KNOWN: Final = frozenset({"name", "issuer", *_SWITCHES, *_TEXTS, *_LISTS})
 
 
 def read_provider_file(text: str) -> tuple[Provider, ...]:
@@ -64,11 +65,12 @@ def _provider(row: Mapping[str, Any], at: int) -> Provider:
         match=row.get("match"),
         provision=row.get("provision", False),
         groups_claim=row.get("groups_claim"),
+        end_session=row.get("end_session", True),
     )
 
 
 def _fits(key: str, value: object) -> bool:
-    if key == "provision":
+    if key in _SWITCHES:
         return isinstance(value, bool)
     if key in _LISTS:
         return isinstance(value, list) and all(isinstance(one, str) and one for one in value)

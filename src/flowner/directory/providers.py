@@ -53,6 +53,8 @@ class Provider:
     provision: bool = False
     """Whether somebody whom nobody knows is added."""
     groups_claim: str | None = None
+    end_session: bool = True
+    """Whether who signs out here is sent on to sign out there, where the provider offers it."""
 
 
 @dataclass(slots=True)

@@ -10,11 +10,21 @@ from flowner.database import Database, Transaction
 from flowner.errors import AccessDenied, Invalid, NotFound
 from flowner.rows import provisioning as kept
 from flowner.rows.privileges import may_provision
-from flowner.rows.provisioning import GroupSaid, PersonSaid, Row, Wanted
+from flowner.rows.provisioning import (
+    GROUP_SORTS,
+    PEOPLE_SORTS,
+    GroupSaid,
+    PersonSaid,
+    Row,
+    Wanted,
+)
 from flowner.rows.refusing import telling
 from flowner.values import PrincipalId
 
-__all__ = ["MOST_IN_PAGE", "GroupSaid", "PersonSaid", "Provisioning", "Row", "Wanted"]
+__all__ = [
+    "GROUP_SORTS", "MOST_IN_PAGE", "PEOPLE_SORTS", "GroupSaid", "PersonSaid", "Provisioning", "Row",
+    "Wanted",
+]  # fmt: skip
 
 MOST_IN_PAGE: Final = 200
 """Resources in one answer, whatever was asked for."""
@@ -74,12 +84,18 @@ class Provisioning:
                 await kept.update_person(transaction, row["id"], said, by)
             return await _person(transaction, id)
 
-    async def remove_person(self, id: str, by: PrincipalId) -> None:
-        """Let a person be no more; `NotFound`, `Refused` as `change_person`."""
+    async def remove_person(
+        self, id: str, by: PrincipalId, *, require: Callable[[Row], None] = lambda _: None
+    ) -> None:
+        """Let a person be no more; `NotFound`, `Refused` as `change_person`.
+
+        ``require`` raises where it is not the person that whoever asks has seen.
+        """
         async with self._database.transaction() as transaction:
             await _require(transaction, by)
             await kept.lock(transaction, "systemuser", id)
             row = await _person(transaction, id)
+            require(row)
             now = self._clock.now()
             await kept.remove_person(transaction, row["id"], upn=row["upn"], by=by, now=now)
 
@@ -104,12 +120,17 @@ class Provisioning:
                 await kept.update_group(transaction, row, said, by)
             return await _group(transaction, id)
 
-    async def remove_group(self, id: str, by: PrincipalId) -> None:
-        """Let a group be no more; what came through it ends at once."""
+    async def remove_group(
+        self, id: str, by: PrincipalId, *, require: Callable[[Row], None] = lambda _: None
+    ) -> None:
+        """Let a group be no more; what came through it ends at once. ``require`` as
+        `remove_person`."""
         async with self._database.transaction() as transaction:
             await _require(transaction, by)
+            await kept.lock(transaction, "securitygroup", id)
             row = await _group(transaction, id)
-            await kept.remove_group(transaction, row["id"])
+            require(row)
+            await kept.remove_group(transaction, row["id"], by)
 
 
 async def _require(transaction: Transaction, by: PrincipalId) -> None:

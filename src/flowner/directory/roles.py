@@ -12,6 +12,7 @@ from flowner.database import Transaction
 from flowner.errors import Code, Conflict, Refused
 from flowner.rows import registry, seed
 from flowner.rows.asking import Asking
+from flowner.rows.auditing import Act, note
 from flowner.rows.keeping import Keeper, Row
 from flowner.values import JsonObject, PrincipalId
 
@@ -60,6 +61,7 @@ class Roles(Keeper):
         id, t = str(before["roleid"]), asking.transaction
         if id in _SEEDED:
             raise Refused(f"the role {before['name']} is the server's own, and stays")
+        await note(t, Act.ROLE_DELETED, id, by=asking.caller)
         for role in (id, *(copy["roleid"] for copy in await _copies(t, id))):
             await registry.delete(t, "roleassignment", {"roleid": role})
             await registry.delete(t, "roleprivilege", {"roleid": role})

@@ -23,22 +23,31 @@ class Sessions:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    async def begin(self, principal: PrincipalId) -> Secret:
-        """Begin a session for somebody who has proved who they are; answers its secret."""
+    async def begin(self, principal: PrincipalId, *, issuer: str | None = None) -> Secret:
+        """Begin a session for somebody who has proved who they are; answers its secret.
+
+        ``issuer``: of the OpenID provider that proved it, if one did.
+        """
         secret, now = secrets.token_urlsafe(32), self._clock.now()
         async with self._database.transaction() as transaction:
-            await insert_session(transaction, _hash(secret), principal, now=now, expires=now + LIFE)
+            await insert_session(
+                transaction, mark_of(secret), principal, now=now, expires=now + LIFE, issuer=issuer
+            )
         return Secret(secret)
 
     async def recognise(self, secret: str) -> PrincipalId | None:
         """Return whose session it is; None for one that does not stand."""
-        async with self._database.transaction() as transaction:
-            return await find_session(transaction, _hash(secret), now=self._clock.now(), idle=IDLE)
+        return await self.holder(mark_of(secret))
 
-    async def end(self, secret: str) -> None:
-        """End a session."""
+    async def holder(self, mark: bytes) -> PrincipalId | None:
+        """Return whose session has this mark; None for one that does not stand."""
         async with self._database.transaction() as transaction:
-            await delete_session(transaction, _hash(secret))
+            return await find_session(transaction, mark, now=self._clock.now(), idle=IDLE)
+
+    async def end(self, secret: str) -> str | None:
+        """End a session; answers the issuer of the OpenID provider that it was begun with."""
+        async with self._database.transaction() as transaction:
+            return await delete_session(transaction, mark_of(secret))
 
 
 def form_token(secret: str) -> str:
@@ -46,5 +55,6 @@ def form_token(secret: str) -> str:
     return hmac.new(secret.encode(), b"form", hashlib.sha256).hexdigest()
 
 
-def _hash(secret: str) -> bytes:
+def mark_of(secret: str) -> bytes:
+    """Return what a session is known by to us, 32 bytes: it opens nothing by itself."""
     return hashlib.sha256(secret.encode()).digest()

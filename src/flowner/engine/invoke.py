@@ -8,7 +8,7 @@ outside answers is searched for the secrets that were used, and they are struck 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -20,11 +20,11 @@ from flowner.clock import Clock
 from flowner.database import Database
 from flowner.directory.facts import Facts, Moment
 from flowner.engine.approvals_as import ApprovalsAs
-from flowner.engine.outcomes import ask_for, secrets_in, strike, wanted_items
+from flowner.engine.outcomes import ask_for, is_refused, secrets_in, strike, wanted_items
 from flowner.engine.patience import when_back
 from flowner.engine.rows_as import PeopleAs, RowsAs
 from flowner.errors import Code, FlownerError, Refused
-from flowner.flows.granting import Grants
+from flowner.flows.refreshing import Refreshing
 from flowner.flows.sign_ins_asked import SignInsAsked, Step
 from flowner.identity.plan import prove
 from flowner.identity.record import acting_record, refusal_record
@@ -33,13 +33,14 @@ from flowner.rows.callers import Caller
 from flowner.rows.store import Store
 from flowner.runs.commands import Failure, Invoke, Outcome, Parked
 from flowner.sdk import context as sdk
-from flowner.sdk.connector import Connector, Operation, Repeat
+from flowner.sdk.connector import ACCESS_TOKEN, Connector, Operation, Repeat
 from flowner.triggers.published import Version
 from flowner.values import ConnectionId, Json, JsonObject, RunId, Secret
 from flowner.vault.store import Vault
 from flowner.webapi.service import WebApi
 
 _Opened: TypeAlias = "tuple[Mapping[str, Secret], Mapping[str, Json]]"
+_Ask: TypeAlias = "Callable[[sdk.OperationContext], Awaitable[tuple[Outcome, str | None]]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Invoker:
     store: Store
     webapi: WebApi
     vault: Vault
-    grants: Grants
+    refreshing: Refreshing
     requests: Requests
     sign_ins: SignInsAsked
     clock: Clock
@@ -98,9 +99,9 @@ class Invoker:
                 acting={"refused": error.code.value, "message": error.message},
             )
         if isinstance(verdict, Refusal):
-            record = refusal_record(verdict) | self._about(command, hand, verdict)
-            return Called(outcome=await self._asked(command, hand, verdict), acting=record)
-        acting = acting_record(verdict) | self._about(command, hand, verdict)
+            record = _record(verdict) | self._about(command, hand, verdict)
+            return Called(outcome=await self._parked(command, hand, verdict), acting=record)
+        acting = _record(verdict) | self._about(command, hand, verdict)
         try:
             connector, operation, parameters = self._operation(command, hand.version)
             if connector.needs_connection and verdict.connection is None:
@@ -110,8 +111,8 @@ class Invoker:
             context = self._context(command, hand, verdict.account, opened, caller)
             context = replace(context, repeated=repeated)
             minimum = wanted_items(command.configuration)
-            outcome, seen = await ask_for(minimum, connector, operation, parameters, context)
-            used = [secret.reveal() for secret in context.credential.values()]
+            ask = partial(ask_for, minimum, connector, operation, parameters)
+            outcome, seen, used = await self._asked(verdict.connection, context, ask)
             outcome = strike(outcome, [*used, *secrets_in(parameters.get("authentication"))])
         except FlownerError as error:
             failure = Failure(code=error.code.value, message=error.message)
@@ -124,12 +125,24 @@ class Invoker:
         moment = await self.facts.now()
         return moment, await self._prove(action, hand, moment)
 
-    async def refused(self, action: str, hand: InHand) -> Refusal | None:
-        """Say why an action that was answered may not go on, as things stand now; None: it may."""
-        _, verdict = await when_back(lambda: self._proved(action, hand))
-        return verdict if isinstance(verdict, Refusal) else None
+    async def proved(
+        self, action: str, hand: InHand, inputs: Json
+    ) -> tuple[Acting | Refusal, JsonObject]:
+        """Say in whose name an action acts, or why it may not, as things stand now.
 
-    async def _asked(self, command: Invoke, hand: InHand, refusal: Refusal) -> Outcome:
+        With its record: of a call that was taken, whose worker died before it said so.
+        """
+        _, verdict = await when_back(lambda: self._proved(action, hand))
+        call = hand.version.compiled.by_name[action.casefold()].action.call
+        record = _record(verdict) | _as_planned(action, hand, verdict)
+        if call is not None:
+            binding = hand.version.flow.bindings.get(call.binding)
+            record["connector"] = call.connector if binding is None else binding.connector
+            record["operation"] = call.operation
+        record["sent"] = _digest(inputs.get("parameters") if isinstance(inputs, dict) else None)
+        return verdict, record
+
+    async def _parked(self, command: Invoke, hand: InHand, refusal: Refusal) -> Outcome:
         """Ask who can mend what is missing, where that is their own sign-in; else it fails."""
         binding = hand.version.flow.bindings.get(refusal.binding or "")
         if binding is not None and refusal.ask is not None:
@@ -139,6 +152,31 @@ class Invoker:
             if due is not None:
                 return Parked(reason=refusal.message, due=due, late=Code.SIGN_IN_TIMED_OUT.value)
         return Failure(code=refusal.code.value, message=refusal.message)
+
+    async def _asked(
+        self, connection: ConnectionId | None, context: sdk.OperationContext, ask: _Ask
+    ) -> tuple[Outcome, str | None, list[str]]:
+        """Make the call, and once more with another token where the outside refuses the one it got.
+
+        A 401 says that nothing was carried out, so that whatever it was may be done then. Answers
+        the outcome, whom the caller was taken for, and every secret that was used.
+        """
+        outcome, seen = await ask(context)
+        used = [secret.reveal() for secret in context.credential.values()]
+        token = context.credential.get(ACCESS_TOKEN)
+        if token is None or connection is None or not is_refused(outcome):
+            return outcome, seen, used
+        try:
+            other = await when_back(lambda: self.refreshing.again(connection, token))
+        except FlownerError:  # nobody answers there: what is known is the refusal
+            return outcome, seen, used
+        if other is None:
+            return outcome, seen, used
+        outcome, seen = await ask(replace(context, credential=other))
+        if is_refused(outcome):
+            why = "the outside refuses tokens that are new: 401"
+            await when_back(lambda: self.refreshing.stop(connection, why))
+        return outcome, seen, [*used, *(secret.reveal() for secret in other.values())]
 
     async def _prove(self, action: str, hand: InHand, moment: Moment) -> Acting | Refusal:
         """Decide again, from this moment's facts; the same question is answered once a moment."""
@@ -158,26 +196,19 @@ class Invoker:
         )
 
     def _about(self, command: Invoke, hand: InHand, verdict: Acting | Refusal) -> JsonObject:
-        planned = hand.plan.actions.get(command.action)
         shown = {n: value for n, value in command.parameters.items() if n != "authentication"}
-        sent = orjson.dumps(shown, option=orjson.OPT_SORT_KEYS, default=str)
-        record: JsonObject = {
-            "plan": hand.plan_hash,
-            "asPlanned": verdict == planned,
+        return {
+            **_as_planned(command.action, hand, verdict),
             "attempt": command.attempt,
-            "sent": "sha256:" + hashlib.sha256(sent).hexdigest(),
+            "connector": self._connector(command, hand.version),
+            "operation": command.operation or str(command.parameters.get("method") or ""),
+            "sent": _digest(shown),
         }
-        if verdict != planned and planned is not None:
-            record["planned"] = (
-                acting_record(planned) if isinstance(planned, Acting) else refusal_record(planned)
-            )
-        return record
 
     def _operation(
         self, command: Invoke, version: Version
     ) -> tuple[Connector, Operation, JsonObject]:
-        binding = version.flow.bindings.get(command.binding)
-        id = binding.connector if binding is not None else command.connector
+        id = self._connector(command, version)
         connector = self.connectors.get(id)
         if connector is None:
             raise Refused(f"there is no connector `{id}` on this server")
@@ -190,6 +221,10 @@ class Invoker:
         if operation is None:
             raise Refused(f"`{connector.title}` has no operation `{name}` on this server")
         return connector, operation, parameters
+
+    def _connector(self, command: Invoke, version: Version) -> str:
+        binding = version.flow.bindings.get(command.binding)
+        return binding.connector if binding is not None else command.connector
 
     def _by_method(self, connector: Connector, parameters: JsonObject) -> Operation | None:
         method = parameters.get("method")
@@ -223,7 +258,7 @@ class Invoker:
         if connection is None:
             return {}, {}
         kept = await self.vault.open(connection, epoch=moment.epoch)
-        secrets = await self.grants.fresh(connection, kept)
+        secrets = await self.refreshing.fresh(connection, kept)
         return secrets, await moment.settings(connection)
 
     def _seconds(self, command: Invoke) -> float:
@@ -231,3 +266,21 @@ class Invoker:
             return 120.0
         left = (command.due - self.clock.now()).total_seconds()
         return min(120.0, max(left, 0.1))
+
+
+def _digest(sent: Json) -> str:
+    data = orjson.dumps(sent, option=orjson.OPT_SORT_KEYS, default=str)
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def _record(verdict: Acting | Refusal) -> JsonObject:
+    return acting_record(verdict) if isinstance(verdict, Acting) else refusal_record(verdict)
+
+
+def _as_planned(action: str, hand: InHand, verdict: Acting | Refusal) -> JsonObject:
+    """Say whether an action acts as it was planned to, and else as whom it was."""
+    planned = hand.plan.actions.get(action)
+    record: JsonObject = {"plan": hand.plan_hash, "asPlanned": verdict == planned}
+    if verdict != planned and planned is not None:
+        record["planned"] = _record(planned)
+    return record

@@ -23,6 +23,7 @@ MOST_ITEMS = 100_000
 _SHORTEST = 4
 """Secrets shorter than this are not searched for: they would be found everywhere."""
 _STRUCK = "*****"
+_UNAUTHORIZED = 401
 _PUBLIC = frozenset({"type", "username", "tenant", "audience", "clientId", "authority", "identity"})
 """Members of an authentication that are no secrets. Their values may stand in an answer."""
 
@@ -90,6 +91,11 @@ async def ask_for(
         parameters = found
         outcome, seen = await ask(operation, parameters, context)
     return outcome, seen
+
+
+def is_refused(outcome: Outcome) -> bool:
+    """Whether the outside did not take the credential, and so has carried nothing out."""
+    return isinstance(outcome, Success | Failure) and outcome.status == _UNAUTHORIZED
 
 
 def wanted_items(configuration: JsonObject) -> int:

@@ -13,7 +13,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
 async def when_back(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask until the database answers. ``ask`` only reads: it may be asked any number of times.
+    """Ask until the database answers. ``ask`` may be asked any number of times: it only reads, or
+    does nothing twice.
 
     Who loses the run meanwhile is cancelled, and asks no more.
     """

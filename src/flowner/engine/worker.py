@@ -20,10 +20,11 @@ from flowner.definitions.flow import Status
 from flowner.engine.children import CHILD, Children, Told, told_parent
 from flowner.engine.invoke import Called, InHand, Invoker
 from flowner.engine.patience import when_back
+from flowner.engine.recording import action_record
 from flowner.engine.replies import Replies
 from flowner.errors import Code
-from flowner.identity.record import acting_record, read_plan, refusal_record
-from flowner.identity.verdict import Acting
+from flowner.identity.record import acting_record, read_plan
+from flowner.identity.verdict import Acting, Refusal
 from flowner.journal.queueing import LOOK_AGAIN
 from flowner.journal.records import Append, Entry, Loaded, RunHeader
 from flowner.journal.store import Journal
@@ -185,13 +186,17 @@ class _Moving:
     async def _answered(self, found: Answered) -> Step:
         """Take an answer in; one to a call through a connection is proved again, now."""
         name, outcome = self._run_name(found.path), found.outcome()
-        waited = self._run.waiting(found.path)
-        acting = self._acting.get(name) or (waited if isinstance(waited, dict) else None)
-        if acting is not None and acting.get("connection"):
-            refusal = await self._worker.invoker.refused(name, self._hand)
-            if refusal is not None:
-                outcome = Failure(code=refusal.code.value, message=refusal.message)
-                acting = {**refusal_record(refusal), "planned": acting, "asPlanned": False}
+        acting = self._acting.get(name)
+        if acting is None and name:
+            inputs, waited = self._run.waiting(found.path)
+            verdict, acting = await self._worker.invoker.proved(name, self._hand, inputs)
+            if isinstance(verdict, Refusal):
+                outcome = Failure(code=verdict.code.value, message=verdict.message)
+            else:
+                # Who asked is who acted; nobody wrote it down if that worker died.
+                acting = waited if isinstance(waited, dict) else acting
+                if verdict.account and verdict.account not in self._noted:
+                    self._accounts.add(verdict.account)
         if acting is not None and found.child:
             acting = acting | {"child": str(found.child)}
         if acting is not None:
@@ -338,7 +343,13 @@ class _Moving:
     def _entry(self, event: AnyEvent) -> Entry:
         if isinstance(event, ActionEnded) and event.acting is None:
             event = self._signed(event)
-        return Entry(kind=event.kind, path=event.path, data=encode(event), at=event.at)
+        return Entry(
+            kind=event.kind,
+            path=event.path,
+            data=encode(event),
+            at=event.at,
+            record=action_record(event),
+        )
 
     def _signed(self, event: ActionEnded) -> ActionEnded:
         """Write down in whose name an action without a connection was carried out."""

@@ -61,6 +61,8 @@ _MARKS: Final = {
     ".": "Dot",
     "?": "QuestionMark",
 }
+SEGMENT: Final = re.compile(r"(?:[^'}]|'[^']*')*\}")
+"""What follows ``@{`` in a template, up to the ``}`` that ends it; one in quotes does not."""
 _FRACTION: Final = re.compile(r"[.eE]")
 _GLUED: Final = re.compile(r"[A-Za-z_.]")
 _POWER: Final = re.compile(r"[eE][+-]")

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,14 +16,13 @@ from flowner.expressions import functions
 from flowner.expressions.calls import Evaluate
 from flowner.expressions.compiling import compile_node
 from flowner.expressions.errors import ExpressionError
-from flowner.expressions.parser import Access, CallNode, Node, parse_whole
+from flowner.expressions.parser import SEGMENT, Access, CallNode, Node, parse_whole
 from flowner.expressions.scope import Scope
 from flowner.expressions.text import to_text
 from flowner.values import Json
 
 functions.load()
 
-_SEGMENT: Final = re.compile(r"(?:[^'}]|'[^']*')*\}")
 _MAX_SHOWN: Final = 1_000
 
 
@@ -152,7 +150,7 @@ def _interpolated(text: str, nodes: list[Node]) -> Evaluate:
 
 def _end_of(text: str, start: int) -> int:
     """Return where the ``}`` stands that ends what begins at ``start``; one in quotes does not."""
-    match = _SEGMENT.match(text, start + 2)
+    match = SEGMENT.match(text, start + 2)
     if match is None:
         raise ExpressionError(
             f"The template language expression '{text[:_MAX_SHOWN]}' is not valid: the string"

@@ -6,18 +6,14 @@ together.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Final
 
 from flowner.expressions import functions
 from flowner.expressions.catalogue import CATALOGUE, arity_problem
 from flowner.expressions.errors import ExpressionError
-from flowner.expressions.parser import Access, CallNode, Literal, Node, parse_whole
+from flowner.expressions.parser import SEGMENT, Access, CallNode, Literal, Node, parse_whole
 
 functions.load()
-
-_SEGMENT: Final = re.compile(r"(?:[^'}]|'[^']*')*\}")
 
 
 def trees(text: str) -> list[tuple[Node, str]]:
@@ -39,7 +35,7 @@ def _interpolated(text: str) -> Iterator[tuple[Node, str]]:
         if found > at and text[found - 1] == "@":
             at = found + 2
             continue
-        ended = _SEGMENT.match(text, found + 2)
+        ended = SEGMENT.match(text, found + 2)
         if ended is None:
             raise ExpressionError(
                 f"the `@{{` at position {found} has no `}}` that ends it", position=found

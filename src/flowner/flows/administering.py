@@ -35,7 +35,7 @@ class Administering:
         async with self._database.transaction() as transaction:
             await require_administrator(transaction, by)
             await principal(transaction, person)
-        await self._directory.set_enabled(person, enabled=enabled)
+        await self._directory.set_enabled(person, enabled=enabled, by=by)
 
     async def hand_over_all(
         self, person: PrincipalId, to: PrincipalId, by: PrincipalId

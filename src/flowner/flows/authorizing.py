@@ -10,6 +10,7 @@ import base64
 import hmac
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +26,7 @@ from flowner.values import Json, JsonObject, Secret
 _SECONDS: Final = 10.0
 _NAMES: Final = ("preferred_username", "upn", "email", "unique_name", "sub")
 """Claims that name an account, the one that people know first."""
+_CODE: Final = re.compile(r"[a-z_]{1,60}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +41,8 @@ class Granted:
 
 def require_safe(server: AuthorizationServer) -> None:
     """Refuse addresses over which a secret would be read: https, or this machine."""
-    addresses = [server.authorization_url, server.token_url]
-    for address in addresses + ([server.userinfo_url] if server.userinfo_url else []):
-        if not _is_safe(address):
+    for address in (server.authorization_url, server.token_url, server.userinfo_url):
+        if address is not None and not _is_safe(address):
             raise Invalid(f"`{address[:200]}` is no https address to sign in at")
     if not server.client_id:
         raise Invalid("there is no client id to sign in with")
@@ -50,7 +51,7 @@ def require_safe(server: AuthorizationServer) -> None:
 async def exchange(
     server: AuthorizationServer, form: Mapping[str, str], secret: Secret | None, *, private: bool
 ) -> Granted:
-    """Exchange a code, or a refresh token, for tokens.
+    """Exchange a code, a refresh token, or the client's own credentials, for tokens.
 
     Raises:
         AccessDenied: the server says no.
@@ -67,7 +68,11 @@ async def exchange(
     answer = await _call("POST", inputs, private=private)
     body = answer.body if isinstance(answer.body, dict) else {}
     if answer.status in (400, 401, 403):
-        raise AccessDenied("the tokens were refused where they are issued", code=Code.ACCESS_DENIED)
+        said = body.get("error")
+        why = f": `{said}`" if isinstance(said, str) and _CODE.fullmatch(said) else ""
+        raise AccessDenied(
+            f"the tokens were refused where they are issued{why}", code=Code.ACCESS_DENIED
+        )
     access, life = body.get("access_token"), body.get("expires_in")
     if answer.status != 200 or not isinstance(access, str) or not access:
         raise Unavailable(f"`{_host(server.token_url)}` does not issue tokens as it should")
@@ -77,6 +82,26 @@ async def exchange(
         life=_life(life),
         id_token=_text(body.get("id_token")),
     )
+
+
+async def ask_where(issuer: str, *, private: bool) -> str:
+    """Return an issuer's token endpoint, as its discovery document says.
+
+    Raises:
+        Invalid: the address is not safe, or is no issuer's.
+        Unavailable: nobody answers there.
+
+    Source: https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
+    """
+    if not _is_safe(issuer):
+        raise Invalid(f"`{issuer[:200]}` is no https address of an issuer")
+    uri = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    answer = await _call("GET", {"uri": uri, "headers": {}}, private=private)
+    body = answer.body if answer.status == 200 and isinstance(answer.body, dict) else {}
+    found = body.get("token_endpoint")
+    if body.get("issuer") != issuer or not isinstance(found, str):
+        raise Invalid(f"`{issuer[:200]}` says of itself no token endpoint: give it yourself")
+    return found
 
 
 async def ask_who(

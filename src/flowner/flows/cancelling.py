@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Final
 
 from flowner.access.decide import Permit, decide_flow
 from flowner.access.vocabulary import FlowAction
 from flowner.database import Database
+from flowner.definitions.flow import Status
 from flowner.errors import AccessDenied, Conflict, FlownerError
 from flowner.flows.asking import principal
-from flowner.flows.history import History
+from flowner.flows.history import Asked, History
 from flowner.journal.records import RunHeader
 from flowner.journal.store import Journal
 from flowner.rows.facts import read_flow_facts
 from flowner.runs.events import AnyEvent, decode
 from flowner.runs.messages import ENCODER, CancelAsked
-from flowner.values import PrincipalId, RunId
+from flowner.values import FlowId, PrincipalId, RunId
+
+_OPEN: Final = (Status.RUNNING, Status.WAITING)
+_AT_A_TIME: Final = 200
 
 
 class Cancelling:
@@ -51,6 +56,26 @@ class Cancelling:
         if not await self._journal.post(run, message):
             raise Conflict(f"the run {run} is over: there is nothing to stop")
         return 1 + await self._children(run, message, {run})
+
+    async def open_runs(
+        self, by: PrincipalId, *, flow: FlowId | None = None, status: Status | None = None
+    ) -> list[RunId]:
+        """Return the runs under way that somebody may stop, of one flow or of all, newest first.
+
+        ``status``: only those that are running, or only those that wait.
+        """
+        found: list[RunId] = []
+        for one in _OPEN if status is None else (status,):
+            before: RunId | None = None
+            while True:
+                asked = Asked(flow=flow, status=one.value, before=before, limit=_AT_A_TIME)
+                page = await self._history.page(by, asked)
+                headers = [ran.header for ran in page.runs if ran.header.ended is None]
+                found += [header.id for header in headers if await self.may(header, by)]
+                if page.older is None:
+                    break
+                before = page.older
+        return sorted(found, reverse=True)
 
     async def _children(self, run: RunId, message: bytes, asked: set[RunId]) -> int:
         events = [decode(one.entry.data) for one in await self._journal.entries(run)]

@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flowner.access.vocabulary import ConnectionAction, ConnectionRole
-from flowner.database import Database
-from flowner.errors import NotFound, Refused
+from flowner.database import Database, Transaction
+from flowner.errors import AccessDenied, NotFound, Refused
 from flowner.flows.asking import connection_permit, principal
 from flowner.flows.pointing import Moved, point, using
-from flowner.identity.world import PrincipalKind
+from flowner.identity.world import Principal, PrincipalKind
 from flowner.rows import registry
+from flowner.rows.auditing import Act, note
+from flowner.rows.facts import read_flow_facts
 from flowner.rows.lending import read_lends
 from flowner.triggers.published import Published
 from flowner.values import ConnectionId, FlowId, Json, JsonObject, PrincipalId, Secret
 from flowner.vault.store import Vault
 
 _ROLES = {ConnectionRole.CAN_USE: 1, ConnectionRole.CAN_SHARE: 2, ConnectionRole.CAN_EDIT: 3}
+_ROLE_OF = {number: role for role, number in _ROLES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,8 @@ class NewConnection:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     connected: bool = True
     """False: nothing acts through it before somebody has signed in for it."""
+    way: str | None = None
+    """The id of the connector's way that it is made by; None: the first."""
 
 
 class Connections:
@@ -39,12 +44,24 @@ class Connections:
     def __init__(self, database: Database, vault: Vault, published: Published) -> None:
         self._database, self._vault, self._published = database, vault, published
 
-    async def make(self, given: NewConnection, owner: PrincipalId) -> ConnectionId:
-        """Make a connection for its owner, who is a user or an application."""
+    async def make(
+        self, given: NewConnection, owner: PrincipalId, *, by: PrincipalId | None = None
+    ) -> ConnectionId:
+        """Make a connection for its owner, who is a user or an application.
+
+        ``by``: who makes it, if not its owner: for an application, whoever `may_stand_in`. They
+        keep *can edit*, as a share that everybody sees who sees the connection.
+
+        Raises:
+            AccessDenied: ``by`` may not make it for the owner.
+        """
         async with self._database.transaction() as transaction:
             who = await principal(transaction, owner)
             if not who.kind.acts:
                 raise Refused(f"{who.name} is a {who.kind}: connections belong to those who act")
+            maker = owner if by is None else by
+            if maker != owner:
+                _require_stand_in(await principal(transaction, maker), who)
             id = ConnectionId(
                 await registry.insert(
                     transaction,
@@ -56,14 +73,25 @@ class Connections:
                         "account": given.account,
                         "connectionstatus": "Connected" if given.connected else "Unauthenticated",
                         "settings": dict(given.settings),
+                        "credentials": given.way,
                         "ownerid": owner,
                         "owneridtype": "systemuser",
                     },
-                    by=owner,
+                    by=maker,
                 )
             )
             await self._vault.seal(transaction, id, given.secrets)
+            if maker != owner:
+                await _share(transaction, id, maker, ConnectionRole.CAN_EDIT, by=maker)
+            made: JsonObject = {"connector": given.connector, "owner": who.name}
+            await note(transaction, Act.CONNECTION_MADE, id, by=maker, after=made)
             return id
+
+    async def may_stand_in(self, by: PrincipalId) -> bool:
+        """Whether somebody may make connections for applications: an administrator, or who may act
+        on behalf of others."""
+        async with self._database.connection() as connection:
+            return _may_stand_in(await principal(connection, by))
 
     async def named(self, bindings: Mapping[str, Json]) -> dict[str, ConnectionId]:
         """Find connections by id, account or ``connector/account``, for references by name."""
@@ -86,8 +114,9 @@ class Connections:
             permit = await connection_permit(transaction, by, ConnectionAction.EDIT, id)
             permit.to(ConnectionAction.EDIT)
             await self._vault.seal(transaction, id, secrets)
-            connected = {"connectionstatus": "Connected"}
+            connected = {"connectionstatus": "Connected", "statusreason": None}
             await registry.update(transaction, "connectioninstance", id, connected, by=by)
+            await note(transaction, Act.CONNECTION_RENEWED, id, by=by)
 
     async def seal_again(self) -> int:
         """Seal every secret with the newest key; answers how many were sealed with another."""
@@ -100,12 +129,16 @@ class Connections:
         async with self._database.transaction() as transaction:
             permit = await connection_permit(transaction, by, ConnectionAction.SHARE, id)
             permit.to(ConnectionAction.SHARE)
-            other = await principal(transaction, holder)
-            kind = "securitygroup" if other.kind is PrincipalKind.GROUP else "systemuser"
-            where = {"connectioninstanceid": id, "principalid": holder}
-            await registry.delete(transaction, "connectionshare", where)
-            share = where | {"principaltype": kind, "role": _ROLES[role]}
-            await registry.insert(transaction, "connectionshare", share, by=by)
+            had = await _share(transaction, id, holder, role, by=by)
+            await note(
+                transaction,
+                Act.CONNECTION_SHARED,
+                id,
+                by=by,
+                about=holder,
+                before=None if had is None else {"role": had.value},
+                after={"role": role.value},
+            )
 
     async def unshare(self, id: ConnectionId, holder: PrincipalId, by: PrincipalId) -> bool:
         """Share a connection with somebody no more; False where it was not.
@@ -116,7 +149,10 @@ class Connections:
             permit = await connection_permit(transaction, by, ConnectionAction.SHARE, id)
             permit.to(ConnectionAction.SHARE)
             where = {"connectioninstanceid": id, "principalid": holder}
-            return await registry.delete(transaction, "connectionshare", where) > 0
+            if not await registry.delete(transaction, "connectionshare", where):
+                return False
+            await note(transaction, Act.CONNECTION_UNSHARED, id, by=by, about=holder)
+            return True
 
     async def take_back(self, id: ConnectionId, flow: FlowId, by: PrincipalId) -> int:
         """Withdraw every lend of a connection to a flow; the flow's next action stops."""
@@ -124,7 +160,12 @@ class Connections:
             permit = await connection_permit(transaction, by, ConnectionAction.EDIT, id)
             permit.to(ConnectionAction.EDIT)
             where = {"connectioninstanceid": id, "workflowid": flow}
-            return await registry.delete(transaction, "connectionlend", where)
+            gone = await registry.delete(transaction, "connectionlend", where)
+            if gone:
+                name = (await read_flow_facts(transaction, flow)).name
+                before: JsonObject = {"flow": name}
+                await note(transaction, Act.CONNECTION_TAKEN_BACK, id, by=by, before=before)
+            return gone
 
     async def delete(self, id: ConnectionId, by: PrincipalId) -> list[Moved]:
         """Delete a connection with its secrets; answers the flows that are left without it.
@@ -134,7 +175,7 @@ class Connections:
         """
         async with self._database.transaction() as transaction:
             permit = await connection_permit(transaction, by, ConnectionAction.DELETE, id)
-            permit.to(ConnectionAction.DELETE)
+            facts = permit.to(ConnectionAction.DELETE)
             where = {"connectioninstanceid": id}
             left: dict[FlowId, Moved] = {}
             for row in await registry.select(transaction, "connectionreference", where):
@@ -142,6 +183,14 @@ class Connections:
                 left |= {one.flow: one for one in await using(transaction, self._published, name)}
                 nothing = {"connectioninstanceid": None}
                 await registry.update(transaction, "connectionreference", key, nothing, by=by)
+            await note(
+                transaction,
+                Act.CONNECTION_DELETED,
+                id,
+                by=by,
+                about=facts.owner,
+                before={"connector": facts.connector, "flows": [one.name for one in left.values()]},
+            )
             for table in ("connectionshare", "connectionlend", "invokerchoice"):
                 await registry.delete(transaction, table, where)
             await self._vault.forget(transaction, id)
@@ -166,6 +215,39 @@ class Connections:
         """
         async with self._database.transaction() as transaction:
             return await point(transaction, self._published, reference, connection, by)
+
+
+async def _share(
+    transaction: Transaction,
+    id: ConnectionId,
+    holder: PrincipalId,
+    role: ConnectionRole,
+    *,
+    by: PrincipalId,
+) -> ConnectionRole | None:
+    """Share a connection; answers what it was shared for with the holder before."""
+    other = await principal(transaction, holder)
+    kind = "securitygroup" if other.kind is PrincipalKind.GROUP else "systemuser"
+    where = {"connectioninstanceid": id, "principalid": holder}
+    had = await registry.select(transaction, "connectionshare", where)
+    await registry.delete(transaction, "connectionshare", where)
+    share = where | {"principaltype": kind, "role": _ROLES[role]}
+    await registry.insert(transaction, "connectionshare", share, by=by)
+    return _ROLE_OF[had[0]["role"]] if had else None
+
+
+def _may_stand_in(maker: Principal) -> bool:
+    return maker.who.enabled and (maker.who.administrator or maker.may_act_for_others)
+
+
+def _require_stand_in(maker: Principal, owner: Principal) -> None:
+    if owner.kind is not PrincipalKind.APPLICATION:
+        raise AccessDenied(f"connections of {owner.name} are made by {owner.name} alone")
+    if not _may_stand_in(maker):
+        raise AccessDenied(
+            f"{maker.name} may not make connections for {owner.name}: that takes an administrator,"
+            " or the right to act on behalf of others"
+        )
 
 
 def _handles(row: Mapping[str, str]) -> tuple[str, str, str]:

@@ -24,6 +24,7 @@ from flowner.identity.verdict import Refusal
 from flowner.identity.world import World
 from flowner.rows import registry
 from flowner.rows.asked import was_asked
+from flowner.rows.auditing import Act, note
 from flowner.rows.facts import own_connections, read_flow_facts, read_world
 from flowner.rows.lending import read_choices
 from flowner.sdk.connector import Connector
@@ -94,17 +95,11 @@ class Consent:
             _refuse_unfit(facts, person)
             for wanted in await self._asked_for(transaction, person, of, key, for_app=for_app):
                 self._refuse_other(facts, key, wanted)
-            where = {
-                ("canvasappid" if for_app else "workflowid"): of,
-                "principalid": person,
-                "bindingkey": key,
-            }
-            await registry.delete(transaction, "invokerchoice", where)
-            choice = where | {
-                "connectorid": facts.connector,
-                "connectioninstanceid": connection,
-            }
-            await registry.insert(transaction, "invokerchoice", choice, by=person)
+            of_what = "canvasappid" if for_app else "workflowid"
+            where = {of_what: of, "principalid": person, "bindingkey": key}
+            await _choose(transaction, where, facts)
+            chosen: JsonObject = {"key": key, "account": facts.account}
+            await note(transaction, Act.CHOICE_MADE, of, by=person, about=person, after=chosen)
             flows = await self._carried(transaction, of, for_app=for_app)
             await self._sign_ins.answered(transaction, person, flows, key)
 
@@ -136,9 +131,10 @@ class Consent:
         async with self._database.transaction() as transaction:
             mine = {"principalid": person}
             gone = await registry.delete(transaction, "invokerchoice", mine | {"workflowid": of})
-            return gone + await registry.delete(
-                transaction, "invokerchoice", mine | {"canvasappid": of}
-            )
+            gone += await registry.delete(transaction, "invokerchoice", mine | {"canvasappid": of})
+            if gone:
+                await note(transaction, Act.CHOICE_WITHDRAWN, of, by=person, about=person)
+            return gone
 
     def _refuse_other(self, facts: ConnectionFacts, key: str, wanted: str) -> None:
         if facts.connector not in self._ids(wanted):
@@ -201,6 +197,18 @@ async def _require_known(
     """
     if not await was_asked(transaction, who.id, facts.id):
         require_flow(who, FlowAction.RUN, facts, within=app)
+
+
+async def _choose(
+    transaction: Transaction, where: dict[str, str], connection: ConnectionFacts
+) -> None:
+    """Put a choice in the place of the one before."""
+    await registry.delete(transaction, "invokerchoice", where)
+    choice = where | {
+        "connectorid": connection.connector,
+        "connectioninstanceid": connection.id,
+    }
+    await registry.insert(transaction, "invokerchoice", choice, by=connection.owner)
 
 
 def _asked(

@@ -21,7 +21,7 @@ from flowner.triggers.published import Published
 from flowner.values import AppId, FlowId, PrincipalId
 
 MOST_PEOPLE = 50
-"""In a matrix; of the others one is asked for by name."""
+"""On one page of a matrix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +56,12 @@ class Matrix:
     rows: tuple[Row, ...]
     actions: tuple[str, ...]
     """Those that need somebody's account, for anybody."""
-    others: int
-    """How many people more there are."""
+    people: int
+    """How many people there are on all pages, of those who are called as was asked."""
+    page: int
+    """Counted from 1."""
+    pages: int
+    """At least 1."""
 
 
 def depends_on_who(flow: Flow) -> bool:
@@ -82,19 +86,29 @@ class Foretelling:
         return foretold(await self._explain.who(flow, supposed))
 
     async def matrix(
-        self, flow: FlowId, reader: PrincipalId, asked: Sequence[PrincipalId] = ()
+        self,
+        flow: FlowId,
+        reader: PrincipalId,
+        asked: Sequence[PrincipalId] = (),
+        *,
+        text: str = "",
+        page: int = 1,
     ) -> Matrix:
         """Return the answer for everybody who may run a flow, and for those who are asked for.
 
         Each is supposed to set it off: to press it, or to change a row of their own. The facts are
-        read once for all.
+        read once for all of a page. ``text`` leaves those in whose name or mail it is; a ``page``
+        behind the last is the last.
         """
         async with self._database.connection() as connection:
             permit = await flow_permit(connection, reader, FlowAction.READ, flow)
             facts = permit.to(FlowAction.READ)
             people = await _people(connection, facts, asked)
             known = await read_principals(connection, people)
-        shown = _in_order(people, known)[:MOST_PEOPLE]
+        found = _in_order(people, known, text.casefold())
+        pages = max(1, -(-len(found) // MOST_PEOPLE))
+        page = min(page, pages)
+        shown = found[(page - 1) * MOST_PEOPLE : page * MOST_PEOPLE]
         answers = await self._explain.on(
             flow,
             [
@@ -116,7 +130,9 @@ class Foretelling:
         return Matrix(
             rows=tuple(rows),
             actions=tuple(one.name for one in version.flow.walk() if one.name in needing),
-            others=len(people) - len(shown),
+            people=len(found),
+            page=page,
+            pages=pages,
         )
 
 
@@ -167,9 +183,15 @@ async def _people(
     return found
 
 
-def _in_order(people: _Held, known: Mapping[PrincipalId, Principal]) -> list[PrincipalId]:
+def _in_order(
+    people: _Held, known: Mapping[PrincipalId, Principal], text: str
+) -> list[PrincipalId]:
     parts = [None, Part.OWNER, Part.CO_OWNER, Part.RUN_ONLY]
     return sorted(
-        (one for one in people if one in known),
+        (
+            one
+            for one in people
+            if one in known and text in f"{known[one].name} {known[one].mail}".casefold()
+        ),
         key=lambda one: (parts.index(people[one][0]), known[one].name.casefold()),
     )

@@ -1,4 +1,4 @@
-"""Signing in for a connection: OAuth 2.0, the authorization code flow with PKCE, and its refresh.
+"""Signing in for a connection: OAuth 2.0, the authorization code flow with PKCE.
 
 What one person begins in one session, nobody else and no other session ends. PKCE verifier and
 nonce are made from the state and a secret of the session: of neither is more kept than a hash.
@@ -8,39 +8,33 @@ https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
 import re
 import secrets
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from flowner.access.vocabulary import ConnectionAction, ConnectionFacts
 from flowner.clock import Clock
 from flowner.database import Database, Transaction
-from flowner.errors import AccessDenied, Code, Invalid, Refused
+from flowner.errors import AccessDenied, Code, Refused
 from flowner.flows.asking import connection_permit
-from flowner.flows.authorizing import Granted, ask_who, exchange, require_safe
+from flowner.flows.authorizing import Granted, ask_who, exchange
+from flowner.flows.refreshing import Refreshing
 from flowner.rows import connecting, registry
-from flowner.rows.facts import read_connection_facts, read_settings
-from flowner.sdk.connector import ACCESS_TOKEN, CLIENT_SECRET, AuthorizationServer, Connector
-from flowner.values import ConnectionId, JsonObject, PrincipalId, Secret
-from flowner.vault.store import Vault
+from flowner.rows.auditing import Act, note
+from flowner.sdk.connector import CLIENT_SECRET, AuthorizationServer, SignIn
+from flowner.values import ConnectionId, PrincipalId, Secret
 
 LIFE: Final = timedelta(minutes=10)
 """How long somebody may take where they sign in."""
 NOBODY: Final = "nobody yet"
 """The account of a connection for which nobody has signed in."""
-_EARLY: Final = timedelta(seconds=60)
-"""How long before its end a token is refreshed."""
-_REFRESH: Final = "refresh_token"
-_EXPIRES: Final = "expires_on"
 _CODE: Final = re.compile(r"[a-z_]{1,60}")
 
 
@@ -63,20 +57,18 @@ class Granting:
 
 
 class Grants:
-    """Signs people in for connections, and keeps the tokens valid."""
+    """Signs people in for connections; `refreshing` keeps their tokens valid."""
 
     def __init__(
         self,
         database: Database,
-        vault: Vault,
         clock: Clock,
-        connectors: Mapping[str, Connector],
+        refreshing: Refreshing,
         private: bool,
     ) -> None:
         """``private``: whether the outside may be at loopback and private addresses."""
-        self._database, self._vault, self._clock = database, vault, clock
-        self._connectors, self._private = connectors, private
-        self._refreshing: defaultdict[ConnectionId, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._database, self._clock = database, clock
+        self._refreshing, self._private = refreshing, private
 
     async def begin(
         self,
@@ -121,7 +113,7 @@ class Grants:
         state = parameters["state"]
         async with self._database.transaction() as transaction:
             facts, server = await self._permitted(transaction, began.connection, by)
-            known = await self._vault.open_alone(transaction, began.connection)
+            known = await self._refreshing.known(transaction, began.connection)
         form = {
             "grant_type": "authorization_code",
             "code": parameters["code"],
@@ -132,10 +124,10 @@ class Grants:
         nonce = _made("nonce", state, session)
         account = await ask_who(server, granted, nonce, private=self._private)
         async with self._database.transaction() as transaction:
-            known = await self._vault.open_alone(transaction, facts.id)
             facts, _ = await self._permitted(transaction, facts.id, by)
             _require_same(facts, account)
-            await self._keep(transaction, facts, known, granted, account)
+            await self._keep(transaction, facts, granted, account)
+            await note(transaction, Act.CONNECTION_RENEWED, facts.id, by=by)
         return Granting(connection=facts.id, account=account, return_to=began.return_to)
 
     async def _taken(
@@ -156,97 +148,25 @@ class Grants:
             raise _denied("you did not begin it in this browser, or it took too long: begin again")
         return began
 
-    async def fresh(self, id: ConnectionId, opened: Mapping[str, Secret]) -> Mapping[str, Secret]:
-        """Return a connection's secrets as its connector is given them, with a token that is valid.
-
-        ``opened`` are those in the vault. The token is refreshed where it is over, once, however
-        many ask; what refreshes it, the connector is not given.
-
-        Raises:
-            Refused: it cannot be refreshed; the connection is broken from now on.
-            Unavailable: the outside does not answer.
-        """
-        if ACCESS_TOKEN not in opened:
-            return opened
-        if self._is_over(opened):
-            async with self._refreshing[id], self._database.transaction() as transaction:
-                opened = await self._vault.open_alone(transaction, id)
-                if self._is_over(opened):
-                    opened = await self._refreshed(transaction, id, opened)
-        if ACCESS_TOKEN not in opened:
-            raise Refused(
-                "the sign-in of the connection has ended: its owner signs in again",
-                code=Code.INVALID_CONNECTION,
-            )
-        return {ACCESS_TOKEN: opened[ACCESS_TOKEN]}
-
-    async def _refreshed(
-        self, transaction: Transaction, id: ConnectionId, opened: Mapping[str, Secret]
-    ) -> Mapping[str, Secret]:
-        """Return the new secrets; none where there is no refreshing, and the connection broken."""
-        facts = await read_connection_facts(transaction, id)
-        server = self._server(facts, await read_settings(transaction, id))
-        refresh = opened.get(_REFRESH)
-        if refresh is not None:
-            form = {"grant_type": "refresh_token", "refresh_token": refresh.reveal()}
-            try:
-                granted = await exchange(
-                    server, form, opened.get(CLIENT_SECRET), private=self._private
-                )
-            except AccessDenied:
-                pass
-            else:
-                return await self._keep(transaction, facts, opened, granted, facts.account)
-        broken = {"connectionstatus": "Error"}
-        await registry.update(transaction, "connectioninstance", id, broken, by=facts.owner)
-        return {}
-
     async def _keep(
-        self,
-        transaction: Transaction,
-        facts: ConnectionFacts,
-        known: Mapping[str, Secret],
-        granted: Granted,
-        account: str,
-    ) -> Mapping[str, Secret]:
-        """Seal what was granted. A refresh token that is not replaced stays valid (RFC 6749, 6)."""
-        refresh = granted.refresh or known.get(_REFRESH)
-        kept = {ACCESS_TOKEN: granted.access}
-        if CLIENT_SECRET in known:
-            kept[CLIENT_SECRET] = known[CLIENT_SECRET]
-        if refresh is not None:
-            kept[_REFRESH] = refresh
-        if granted.life is not None:
-            kept[_EXPIRES] = Secret((self._clock.now() + granted.life).isoformat())
-        await self._vault.seal(transaction, facts.id, kept)
-        change = {"connectionstatus": "Connected"}
-        if facts.account != account and facts.account == NOBODY:
+        self, transaction: Transaction, facts: ConnectionFacts, granted: Granted, account: str
+    ) -> None:
+        """Seal what was granted; who signs in for the first time is whom it acts as."""
+        known = await self._refreshing.known(transaction, facts.id)
+        await self._refreshing.keep(transaction, facts, known, granted)
+        if facts.account == NOBODY:
             name = f"{facts.connector.replace('_', '-')}-{account}"
-            change |= {"account": account, "displayname": account, "name": name}
-        await registry.update(transaction, "connectioninstance", facts.id, change, by=facts.owner)
-        return kept
+            change = {"account": account, "displayname": account, "name": name}
+            await registry.update(
+                transaction, "connectioninstance", facts.id, change, by=facts.owner
+            )
 
     async def _permitted(
         self, transaction: Transaction, id: ConnectionId, by: PrincipalId
     ) -> tuple[ConnectionFacts, AuthorizationServer]:
         permit = await connection_permit(transaction, by, ConnectionAction.EDIT, id)
         facts = permit.to(ConnectionAction.EDIT)
-        return facts, self._server(facts, await read_settings(transaction, id))
-
-    def _server(self, facts: ConnectionFacts, settings: JsonObject) -> AuthorizationServer:
-        connector = self._connectors.get(facts.connector)
-        for one in connector.credentials if connector is not None else ():
-            if one.authorization is not None:
-                server = one.authorization(settings)
-                require_safe(server)
-                return server
-        raise Invalid(f"nobody signs in for a connection to `{facts.connector}`")
-
-    def _is_over(self, opened: Mapping[str, Secret]) -> bool:
-        until = opened.get(_EXPIRES)
-        if until is None:
-            return False
-        return datetime.fromisoformat(until.reveal()) <= self._clock.now() + _EARLY
+        return facts, await self._refreshing.server(transaction, facts, SignIn.OAUTH)
 
 
 def _leaving(
@@ -263,11 +183,9 @@ def _leaving(
         "code_challenge": _coded(challenge),
         "code_challenge_method": "S256",
     }
-    joint = "&" if "?" in server.authorization_url else "?"
-    return Leaving(
-        url=f"{server.authorization_url}{joint}{urlencode(asked)}",
-        host=urlsplit(server.authorization_url).netloc,
-    )
+    where = server.authorization_url or ""
+    joint = "&" if "?" in where else "?"
+    return Leaving(url=f"{where}{joint}{urlencode(asked)}", host=urlsplit(where).netloc)
 
 
 def _require_same(facts: ConnectionFacts, account: str) -> None:

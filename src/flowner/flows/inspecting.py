@@ -10,6 +10,7 @@ from flowner.access.vocabulary import FlowAction, FlowFacts
 from flowner.database import Database
 from flowner.definitions.flow import Flow
 from flowner.errors import NotFound
+from flowner.flows.apps import name_of_app
 from flowner.flows.asking import principal
 from flowner.flows.cancelling import Cancelling, children_of
 from flowner.flows.history import History
@@ -37,6 +38,8 @@ class Inspected:
     ran_as: Mark | None
     """None: it was refused before it had a principal."""
     initiator: Mark | None
+    app: str | None
+    """The name of the app that it was set off from."""
     cancelled_by: str | None
     children: tuple[RunHeader, ...]
     """Of those that may be seen."""
@@ -55,13 +58,15 @@ class Inspected:
     def ask_of(self, acting: JsonObject) -> str:
         """Return the name of who can mend a refusal: whom it names, else the flow's owner.
 
-        Nobody is sent to somebody who is not there any more.
+        Nobody is sent to somebody who is not there any more: administrators always are.
         """
         asked = acting.get("ask")
-        found = self.people.get(PrincipalId(asked)) if isinstance(asked, str) else None
-        if found is None or not found.who.enabled:
-            return self.name_of(self.facts.owner)
-        return found.name
+        named = [PrincipalId(asked)] if isinstance(asked, str) else []
+        for one in (*named, self.facts.owner):
+            found = self.people.get(one)
+            if found is not None and found.who.enabled:
+                return found.name
+        return "an administrator"
 
     def mark_of(self, acting: Json) -> Mark | None:
         """Return who acted, or would; None where no account was needed."""
@@ -107,6 +112,7 @@ class Inspecting:
             facts = await read_flow_facts(connection, flow)
             who = (await principal(connection, reader)).who
             people = await read_principals(connection, set(_named(header, record, facts)))
+            app = None if header.app is None else await name_of_app(connection, header.app)
         initiator = None if header.initiator is None else people.get(header.initiator)
         principal_ = None if header.principal is None else people.get(header.principal)
         stopped = record.cancelled_by
@@ -120,6 +126,7 @@ class Inspecting:
             if header.principal is None
             else ran_as_mark(header.rule, principal_, facts.owner),
             initiator=None if header.initiator is None else principal_mark(initiator, facts.owner),
+            app=app,
             cancelled_by=None
             if stopped is None
             else World(principals=people).name_of(PrincipalId(stopped) if stopped else None),

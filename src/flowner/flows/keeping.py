@@ -78,7 +78,8 @@ class Flows(Keeper):
             if "ownerid" in change:
                 await self._permit(asking, FlowAction.HAND_OVER, id)
                 owner = PrincipalId(str(change["ownerid"]))
-                await self.sharing.hand_over(id, owner, by, within=t)
+                actor = asking.caller.actor
+                await self.sharing.hand_over(id, owner, by, actor=actor, within=t)
                 rest.setdefault("owningbusinessunit", before["owningbusinessunit"])
             await super().change(asking, before, rest)
             republished = change.get("clientdata") is not None
@@ -96,7 +97,8 @@ class Flows(Keeper):
         id = FlowId(str(before["workflowid"]))
         async with _as_flow(id):
             await self._permit(asking, FlowAction.DELETE, id)
-            await self.deleting.clear(id, asking.caller.acting_for, within=asking.transaction)
+            by, actor = asking.caller.acting_for, asking.caller.actor
+            await self.deleting.clear(id, by, actor=actor, within=asking.transaction)
         await super().remove(asking, before)
 
     async def share(
@@ -105,15 +107,14 @@ class Flows(Keeper):
         """Share a flow's row. Whoever may write it is its co-owner, with all that one may do."""
         given = list(rights)
         await super().share(asking, id, holder, given, adds=adds)
-        flow, who, by = FlowId(id.lower()), PrincipalId(holder.lower()), asking.caller.acting_for
+        flow, who, t = FlowId(id.lower()), PrincipalId(holder.lower()), asking.transaction
+        by, actor = asking.caller.acting_for, asking.caller.actor
         async with _as_flow(flow):
             await self._permit(asking, FlowAction.SHARE, flow)
             if Right.WRITE in given:
-                await self.sharing.share(
-                    flow, who, FlowRole.CO_OWNER, by, within=asking.transaction
-                )
+                await self.sharing.share(flow, who, FlowRole.CO_OWNER, by, actor=actor, within=t)
             elif not adds:
-                await self.sharing.part(flow, who, by, within=asking.transaction)
+                await self.sharing.part(flow, who, by, actor=actor, within=t)
 
     async def unshare(self, asking: Asking, id: str, holder: str) -> None:
         """End a share of a flow's row, and co-ownership with it; what the holder may run stays."""
@@ -121,8 +122,8 @@ class Flows(Keeper):
         flow, who = FlowId(id.lower()), PrincipalId(holder.lower())
         async with _as_flow(flow):
             await self._permit(asking, FlowAction.SHARE, flow)
-            by = asking.caller.acting_for
-            await self.sharing.part(flow, who, by, within=asking.transaction)
+            by, actor = asking.caller.acting_for, asking.caller.actor
+            await self.sharing.part(flow, who, by, actor=actor, within=asking.transaction)
 
     async def _examined(self, asking: Asking, id: FlowId, name: str, data: str) -> Flow:
         try:
@@ -142,7 +143,7 @@ class Flows(Keeper):
             await self.turning.on(id, caller.acting_for, actor=caller.actor, within=t)
             return
         await self._permit(asking, FlowAction.TURN, id)
-        await self.turning.off(id, caller.acting_for, within=t)
+        await self.turning.off(id, caller.acting_for, actor=caller.actor, within=t)
 
     async def _permit(self, asking: Asking, action: FlowAction, id: FlowId) -> None:
         for one in (asking.caller.acting_for, asking.caller.actor):

@@ -10,6 +10,7 @@ from flowner.access.vocabulary import ConnectionAction, ConnectionFacts, Connect
 from flowner.database import Database, Transaction
 from flowner.errors import FlownerError, NotFound
 from flowner.flows.asking import may_know, principal
+from flowner.identity.marks import Mark, principal_mark
 from flowner.identity.world import Principal
 from flowner.rows import registry
 from flowner.rows.facts import (
@@ -56,6 +57,11 @@ class Held:
     """The logical names of the connection references that point at it."""
     settings: JsonObject | None = None
     """What is no secret; of one that is opened by who may change it."""
+
+    @property
+    def mark(self) -> Mark:
+        """How its owner is shown."""
+        return principal_mark(self.owner, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

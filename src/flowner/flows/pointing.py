@@ -13,9 +13,11 @@ from flowner.flows.asking import connection_permit, principal
 from flowner.flows.turning import record_lends
 from flowner.identity.world import Lend
 from flowner.rows import registry
-from flowner.rows.facts import read_flow_facts, read_world
+from flowner.rows.auditing import Act, note
+from flowner.rows.callers import Caller
+from flowner.rows.facts import read_connection_facts, read_flow_facts, read_world
 from flowner.triggers.published import Published
-from flowner.values import ConnectionId, FlowId, PrincipalId
+from flowner.values import ConnectionId, FlowId, JsonObject, PrincipalId
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,13 @@ async def point(
     reference: str,
     connection: ConnectionId,
     by: PrincipalId,
+    *,
+    actor: PrincipalId | None = None,
 ) -> list[Moved]:
     """Point a reference at another connection; answers the flows that move with it.
 
     ``by`` owns the reference, or is an administrator, and owns or may use the connection, which
-    they thereby lend to every flow that is on and moves.
+    they thereby lend to every flow that is on and moves. ``actor``: who does it for them.
     """
     row = await _reference(transaction, reference)
     who = (await principal(transaction, by)).who
@@ -54,6 +58,10 @@ async def point(
     key = str(row["connectionreferenceid"])
     await registry.update(transaction, "connectionreference", key, change, by=by)
     moved = await using(transaction, published, reference)
+    before: JsonObject = {"account": await _account(transaction, row["connectioninstanceid"])}
+    after: JsonObject = {"account": to.account, "flows": [one.name for one in moved]}
+    acting = Caller(by, actor)
+    await note(transaction, Act.REFERENCE_POINTED, key, by=acting, before=before, after=after)
     for one in moved:
         await _lend(transaction, published, one.flow, (reference, connection), by)
     return moved
@@ -93,6 +101,13 @@ async def _lend(
         and binding.source is Source.EMBEDDED
     ]
     await record_lends(transaction, facts, lends, world.lends, by)
+
+
+async def _account(transaction: Transaction, connection: object) -> str | None:
+    """Return whose account a reference pointed at; None: at nothing."""
+    if connection is None:
+        return None
+    return (await read_connection_facts(transaction, ConnectionId(str(connection)))).account
 
 
 async def _reference(transaction: Transaction, name: str) -> dict[str, Any]:

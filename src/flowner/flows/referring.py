@@ -14,6 +14,7 @@ from flowner.flows.asking import connection_permit
 from flowner.flows.pointing import point, using
 from flowner.rows import registry
 from flowner.rows.asking import Asking
+from flowner.rows.auditing import Act, note
 from flowner.rows.keeping import Keeper, Row
 from flowner.rows.writing import read_back
 from flowner.triggers.published import Published
@@ -59,6 +60,14 @@ class References(Keeper):
             return document
         if to is not None:
             return await self._point(asking, document, to)
+        key = str(before["connectionreferenceid"])
+        await note(
+            asking.transaction,
+            Act.REFERENCE_POINTED,
+            key,
+            by=asking.caller,
+            after={"account": None},
+        )
         return await super().change(asking, before, {"connectioninstanceid": None})
 
     async def remove(self, asking: Asking, before: Mapping[str, Any]) -> None:
@@ -68,6 +77,8 @@ class References(Keeper):
         if flows:
             raise Refused(f"{len(flows)} flows use the reference `{name}`",
                           code=Code.ROW_REFERENCED)  # fmt: skip
+        key = str(before["connectionreferenceid"])
+        await note(asking.transaction, Act.REFERENCE_DELETED, key, by=asking.caller)
         await super().remove(asking, before)
 
     async def _point(
@@ -78,7 +89,8 @@ class References(Keeper):
         if caller.actor is not None:
             # Acting for somebody is no leave to use what is theirs.
             await connection_permit(t, caller.actor, ConnectionAction.USE, connection)
-        await point(t, self.published, name, connection, caller.acting_for)
+        by, actor = caller.acting_for, caller.actor
+        await point(t, self.published, name, connection, by, actor=actor)
         return await read_back(asking, str(document["connectionreferenceid"]))
 
 

@@ -33,6 +33,7 @@ def header_json(header: RunHeader, names: Mapping[PrincipalId, str]) -> JsonObje
         "ended": header.ended.isoformat() if header.ended else None,
         "code": header.code,
         "error": header.error,
+        "app": header.app,
         "parent": str(header.parent) if header.parent else None,
         "plan": header.plan_hash,
     }

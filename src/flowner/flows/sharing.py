@@ -11,6 +11,8 @@ from flowner.errors import Code, Refused
 from flowner.flows.asking import flow_permit, future_owner, principal
 from flowner.identity.world import PrincipalKind
 from flowner.rows import registry
+from flowner.rows.auditing import Act, note
+from flowner.rows.callers import Caller
 from flowner.triggers.published import Published
 from flowner.triggers.registration import register
 from flowner.values import FlowId, PrincipalId
@@ -33,9 +35,10 @@ class Sharing:
         role: FlowRole,
         by: PrincipalId,
         *,
+        actor: PrincipalId | None = None,
         within: Transaction | None = None,
     ) -> None:
-        """Share a flow with a user or a security group.
+        """Share a flow with a user or a security group; ``actor``: who does it for ``by``.
 
         Run-only is for instant flows; an application can be no co-owner (it can be the owner).
         """
@@ -54,7 +57,15 @@ class Sharing:
             ):
                 raise Refused(f"{other.name} is a {other.kind}, which cannot be {role} of a flow")
             kind = "securitygroup" if other.kind is PrincipalKind.GROUP else "systemuser"
-            await _put(transaction, flow_id, holder, (kind, role), by)
+            if await _put(transaction, flow_id, holder, (kind, role), by):
+                await note(
+                    transaction,
+                    Act.FLOW_SHARED,
+                    flow_id,
+                    by=Caller(by, actor),
+                    about=holder,
+                    after={"role": role.value},
+                )
 
     async def unshare(self, flow_id: FlowId, holder: PrincipalId, by: PrincipalId) -> bool:
         """Take every share of a flow from a holder; False when there was none."""
@@ -63,16 +74,33 @@ class Sharing:
             permit.to(FlowAction.SHARE)
             where = {"workflowid": flow_id, "principalid": holder}
             await _forget_row(transaction, flow_id, holder)
-            return await registry.delete(transaction, "flowshare", where) > 0
+            if not await registry.delete(transaction, "flowshare", where):
+                return False
+            await note(transaction, Act.FLOW_UNSHARED, flow_id, by=by, about=holder)
+            return True
 
     async def part(
-        self, flow_id: FlowId, holder: PrincipalId, by: PrincipalId, *, within: Transaction
+        self,
+        flow_id: FlowId,
+        holder: PrincipalId,
+        by: PrincipalId,
+        *,
+        actor: PrincipalId | None = None,
+        within: Transaction,
     ) -> None:
         """Let a co-owner be one no more; what they may run stays."""
         permit = await flow_permit(within, by, FlowAction.SHARE, flow_id)
         permit.to(FlowAction.SHARE)
         held = {"workflowid": flow_id, "principalid": holder, "role": _ROLES[FlowRole.CO_OWNER]}
-        await registry.delete(within, "flowshare", held)
+        if await registry.delete(within, "flowshare", held):
+            await note(
+                within,
+                Act.FLOW_UNSHARED,
+                flow_id,
+                by=Caller(by, actor),
+                about=holder,
+                before={"role": FlowRole.CO_OWNER.value},
+            )
 
     async def hand_over(
         self,
@@ -80,6 +108,7 @@ class Sharing:
         to: PrincipalId,
         by: PrincipalId,
         *,
+        actor: PrincipalId | None = None,
         within: Transaction | None = None,
     ) -> None:
         """Make somebody else the primary owner; the former one becomes co-owner.
@@ -89,10 +118,19 @@ class Sharing:
         async with self._database.transaction(within) as transaction:
             permit = await flow_permit(transaction, by, FlowAction.HAND_OVER, flow_id)
             facts = permit.to(FlowAction.HAND_OVER)
-            await future_owner(transaction, to)
+            owner = await future_owner(transaction, to)
             former = await principal(transaction, facts.owner)
             owned = {"ownerid": to, "owneridtype": "systemuser"}
             await registry.update(transaction, "workflow", flow_id, owned, by=by)
+            await note(
+                transaction,
+                Act.FLOW_HANDED_OVER,
+                flow_id,
+                by=Caller(by, actor),
+                about=to,
+                before={"owner": former.name},
+                after={"owner": owner.name},
+            )
             mine = {"workflowid": flow_id, "principalid": to}
             await registry.delete(transaction, "flowshare", mine)
             await _forget_row(transaction, flow_id, to)
@@ -110,15 +148,18 @@ async def _put(
     holder: PrincipalId,
     held: tuple[str, FlowRole],
     by: PrincipalId,
-) -> None:
+) -> bool:
+    """Share a flow; False where it was shared so before."""
     kind, role = held
     share = {"workflowid": flow_id, "principalid": holder, "role": _ROLES[role]}
-    if not await registry.select(transaction, "flowshare", share):
+    known = await registry.select(transaction, "flowshare", share)
+    if not known:
         await registry.insert(transaction, "flowshare", share | {"principaltype": kind}, by=by)
     if role is FlowRole.CO_OWNER:
         await _forget_row(transaction, flow_id, holder)
         row = {"tablename": "workflow", "rowid": flow_id, "principalid": holder}
         await registry.insert(transaction, "rowshare", row | {"accessmask": OF_CO_OWNERS}, by=by)
+    return not known
 
 
 async def _forget_row(transaction: Transaction, flow_id: FlowId, holder: PrincipalId) -> None:

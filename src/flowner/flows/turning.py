@@ -17,6 +17,8 @@ from flowner.flows.asking import flow_permit, principal
 from flowner.identity.activation import Activation, activate
 from flowner.identity.world import Lend
 from flowner.rows import registry
+from flowner.rows.auditing import Act, note
+from flowner.rows.callers import Caller
 from flowner.rows.catalogue import logical_name
 from flowner.rows.facts import read_world
 from flowner.rows.standing import Standings
@@ -54,16 +56,28 @@ class Turning:
                 also = await flow_permit(transaction, actor, FlowAction.TURN, flow_id)
                 await _lends(transaction, version, also.to(FlowAction.TURN), actor)
             await registry.update(transaction, "workflow", flow_id, ON, by=by)
+            if not facts.on:
+                on = {"version": facts.version}
+                await note(
+                    transaction, Act.FLOW_TURNED_ON, flow_id, by=Caller(by, actor), after={**on}
+                )
             await set_listening(transaction, version, facts, by, self._clock.now())
 
     async def off(
-        self, flow_id: FlowId, by: PrincipalId, *, within: Transaction | None = None
+        self,
+        flow_id: FlowId,
+        by: PrincipalId,
+        *,
+        actor: PrincipalId | None = None,
+        within: Transaction | None = None,
     ) -> None:
         """Turn a flow off: nothing starts it any more; runs that are under way go on."""
         async with self._database.transaction(within) as transaction:
             permit = await flow_permit(transaction, by, FlowAction.TURN, flow_id)
-            permit.to(FlowAction.TURN)
+            facts = permit.to(FlowAction.TURN)
             await registry.update(transaction, "workflow", flow_id, OFF, by=by)
+            if facts.on:
+                await note(transaction, Act.FLOW_TURNED_OFF, flow_id, by=Caller(by, actor))
             await unregister(transaction, flow_id)
 
 
@@ -107,8 +121,12 @@ async def record_lends(
     standing: frozenset[Lend],
     by: PrincipalId,
 ) -> None:
-    """Write down what is lent, unless the same is lent to this version already."""
+    """Write down what is lent, unless the same is lent to this version already.
+
+    The audit is told of leave that is new: that it goes on with another version, it is not.
+    """
     known = set(standing)
+    given = {(lend.connection, lend.by) for lend in standing}
     for binding, lend in lends:
         if lend in known:
             continue
@@ -125,6 +143,15 @@ async def record_lends(
             },
             by=by,
         )
+        if (lend.connection, lend.by) not in given:
+            given.add((lend.connection, lend.by))
+            await note(
+                transaction,
+                Act.CONNECTION_LENT,
+                lend.connection,
+                by=by,
+                after={"flow": facts.name, "version": facts.version},
+            )
 
 
 def _refuse(answer: Activation) -> None:

@@ -219,8 +219,9 @@ def _unusable(connection: ConnectionFacts, world: World) -> Refusal | None:
     if not connection.connected:
         return Refusal(
             code=Code.INVALID_CONNECTION,
-            message=f"the connection {connection.account} is broken;"
-            f" {owner.name} has to sign in again",
+            message=f"the connection {connection.account} is broken"
+            + (f" ({connection.reason})" if connection.reason else "")
+            + f"; {owner.name} has to sign in again",
             ask=connection.owner,
         )
     return None

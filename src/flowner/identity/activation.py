@@ -9,6 +9,7 @@ from flowner.access.vocabulary import ConnectionAction, ConnectionFacts, FlowFac
 from flowner.definitions.flow import Binding, Flow, RunAs, Source
 from flowner.errors import Code
 from flowner.identity.acting import ROW_CONNECTORS, bound_connection, standing_lend
+from flowner.identity.mending import mendable
 from flowner.identity.verdict import Refusal
 from flowner.identity.world import Lend, Principal, World
 
@@ -50,7 +51,10 @@ def activate(flow: Flow, facts: FlowFacts, by: Principal, world: World) -> Activ
             lends.append((binding, given))
         elif standing_lend(facts, connection, world) is None:
             refusals.append(_refuse(binding, connection, by, world))
-    return Activation(lends=tuple(lends) if not refusals else (), refusals=tuple(refusals))
+    return Activation(
+        lends=tuple(lends) if not refusals else (),
+        refusals=tuple(mendable(one, facts, world) for one in refusals),
+    )
 
 
 def _give(facts: FlowFacts, connection: ConnectionFacts, by: Principal) -> Lend | None:
@@ -61,11 +65,18 @@ def _give(facts: FlowFacts, connection: ConnectionFacts, by: Principal) -> Lend 
 
 def _refuse(binding: Binding, connection: ConnectionFacts, by: Principal, world: World) -> Refusal:
     owner = world.name_of(connection.owner)
+    known = world.principals.get(connection.owner)
+    is_there = known is not None and known.who.enabled
+    mend = (
+        f"ask {owner} to turn the flow on or to share the connection, or use another one"
+        if is_there
+        else f"{owner} is disabled: use another connection"
+    )
     return Refusal(
         code=Code.CONNECTION_AUTHORIZATION_FAILED,
         message=f"{by.name} cannot turn this flow on: the connection {connection.account}"
         f" (`{binding.key}`, {binding.connector}) is {owner}'s and not shared with {by.name};"
-        f" ask {owner} to turn the flow on or to share the connection, or use another one",
+        f" {mend}",
         ask=connection.owner,
     )
 

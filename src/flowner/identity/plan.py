@@ -12,9 +12,11 @@ from flowner.definitions.flow import Action, Flow, FlowKind
 from flowner.errors import Code
 from flowner.identity.acting import decide_acting
 from flowner.identity.cause import CalledByParent, Cause, Pressed, Resubmitted, initiator_of
+from flowner.identity.mending import mendable
 from flowner.identity.running import decide_running, prove_running
 from flowner.identity.verdict import Acting, Plan, Refusal, RunRule
 from flowner.identity.world import World
+from flowner.values import PrincipalId
 
 
 def plan(flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> Plan | Refusal:
@@ -25,14 +27,14 @@ def plan(flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> Plan | Ref
     """
     running = decide_running(flow, facts, cause, world)
     if isinstance(running, Refusal):
-        return running
+        return mendable(running, facts, world)
     return Plan(
         flow=facts.id,
         version=facts.version,
         initiator=initiator_of(cause),
         running=running,
         actions={
-            action.name: decide_acting(flow, facts, action, running.principal, world)
+            action.name: _acting(flow, facts, action, running.principal, world)
             for action in flow.walk()
         },
         app=cause.app if isinstance(cause, Pressed | Resubmitted) else None,
@@ -51,11 +53,19 @@ def prove(
     """
     running = prove_running(made.running, world)
     if isinstance(running, Refusal):
-        return running
+        return mendable(running, facts, world)
     instant = flow.trigger.flow_kind is FlowKind.INSTANT
     if instant and made.running.rule in (RunRule.INSTANT_INVOKER, RunRule.RESUBMIT_ORIGINAL):
         who = world.principals[running.principal].who
         leave = decide_flow(who, FlowAction.RUN, facts, within=made.app)
         if isinstance(leave, Denied):
-            return Refusal(code=Code.ACCESS_DENIED, message=leave.because, ask=facts.owner)
-    return decide_acting(flow, facts, action, running.principal, world)
+            refusal = Refusal(code=Code.ACCESS_DENIED, message=leave.because, ask=facts.owner)
+            return mendable(refusal, facts, world)
+    return _acting(flow, facts, action, running.principal, world)
+
+
+def _acting(
+    flow: Flow, facts: FlowFacts, action: Action, running: PrincipalId, world: World
+) -> Acting | Refusal:
+    found = decide_acting(flow, facts, action, running, world)
+    return mendable(found, facts, world) if isinstance(found, Refusal) else found

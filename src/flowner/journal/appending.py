@@ -1,4 +1,5 @@
-"""Appending: entries, status, wake, accounts and snapshot of many runs, in one statement.
+"""Appending: entries, action records, status, wake, accounts and snapshot of many runs, in one
+statement.
 
 With them goes what a run tells another, its parent: no run ends without its parent hearing of it.
 
@@ -77,6 +78,21 @@ WITH batch AS (
     SELECT e.* FROM unnest(%(e_run)b, %(e_seq)b, %(e_at)b,
         %(e_kind)b, %(e_path)b, %(e_data)b)
         AS e(run, seq, at, kind, path, data) JOIN held USING (run)
+), recorded AS (
+    INSERT INTO journal.action (run, seq, at, path, flow, initiator, principal, run_rule, fallback,
+        acting, actor, account, connection, reference, lender, rule, connector, operation, status,
+        code, attempt, refused, planned)
+    SELECT x.run, x.seq, x.at, x.path, r.flow, r.initiator, r.principal, r.rule,
+        r.fallback IS NOT NULL, x.acting::uuid, x.actor::uuid, x.account, x.connection::uuid,
+        x.reference, x.lender::uuid, x.rule, x.connector, x.operation, x.status, x.code, x.attempt,
+        x.refused, x.planned
+    FROM unnest(%(x_run)b, %(x_seq)b, %(x_at)b, %(x_path)b, %(x_acting)b, %(x_actor)b,
+        %(x_account)b, %(x_connection)b, %(x_reference)b, %(x_lender)b, %(x_rule)b,
+        %(x_connector)b, %(x_operation)b, %(x_status)b, %(x_code)b, %(x_attempt)b, %(x_refused)b,
+        %(x_planned)b)
+        AS x(run, seq, at, path, acting, actor, account, connection, reference, lender, rule,
+            connector, operation, status, code, attempt, refused, planned)
+    JOIN held USING (run) JOIN journal.run r ON r.id = x.run
 ), accounts AS (
     SELECT a.run, array_agg(DISTINCT a.account) AS used
     FROM unnest(%(a_run)b, %(a_account)b) AS a(run, account) GROUP BY a.run
@@ -141,7 +157,7 @@ def _columns(group: Sequence[Append]) -> dict[str, Column]:
     entries = [entry for one in group for entry in one.entries]
     accounts = [(one.run, account) for one in group for account in one.accounts]
     messages = [(one.run, *told) for one in group for told in one.tells]
-    return {
+    return _recorded(group) | {
         "run": int8s(one.run for one in group),
         "owner": texts(one.owner for one in group),
         "expected": int4s(one.expected for one in group),
@@ -165,4 +181,35 @@ def _columns(group: Sequence[Append]) -> dict[str, Column]:
         "m_run": int8s(run for run, *_ in messages),
         "m_whom": int8s(whom for _, whom, _ in messages),
         "m_message": blobs(message for *_, message in messages),
+    }
+
+
+def _recorded(group: Sequence[Append]) -> dict[str, Column]:
+    """Return the columns of the action records, each with its entry's place in the journal."""
+    found = [
+        (one.run, one.expected + at, entry, entry.record)
+        for one in group
+        for at, entry in enumerate(one.entries)
+        if entry.record is not None
+    ]
+    records = [record for *_, record in found]
+    return {
+        "x_run": int8s(run for run, *_ in found),
+        "x_seq": int4s(seq for _, seq, *_ in found),
+        "x_at": moments(entry.at for _, _, entry, _ in found),
+        "x_path": texts(entry.path for _, _, entry, _ in found),
+        "x_acting": texts(one.acting for one in records),
+        "x_actor": texts(one.actor for one in records),
+        "x_account": texts(one.account for one in records),
+        "x_connection": texts(one.connection for one in records),
+        "x_reference": texts(one.reference for one in records),
+        "x_lender": texts(one.lender for one in records),
+        "x_rule": texts(one.rule for one in records),
+        "x_connector": texts(one.connector for one in records),
+        "x_operation": texts(one.operation for one in records),
+        "x_status": texts(one.status for one in records),
+        "x_code": texts(one.code for one in records),
+        "x_attempt": int4s(one.attempt for one in records),
+        "x_refused": bools(one.refused for one in records),
+        "x_planned": bools(one.planned for one in records),
     }

@@ -1,4 +1,7 @@
-"""Creating: headers, first entries and wakes of many runs, in one statement."""
+"""Creating: headers, first entries and wakes of many runs, in one statement.
+
+A run that is refused before it has a principal is an action record too: somebody tried.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,12 @@ WITH batch AS (
     FROM batch WHERE ended IS NULL
 ), queued AS (
     INSERT INTO journal.queue (flow, run) SELECT flow::uuid, id FROM batch WHERE queued
+), refused AS (
+    INSERT INTO journal.action (run, seq, at, path, flow, initiator, fallback, status, code,
+        attempt, refused, planned)
+    SELECT id, 0, started, '', flow::uuid, initiator::uuid, false, status, coalesce(code, ''), 1,
+        true, true
+    FROM batch WHERE principal IS NULL AND ended IS NOT NULL
 ), written AS (
     INSERT INTO journal.entry (run, seq, at, kind, path, data)
     SELECT * FROM unnest(%(e_run)b, %(e_seq)b, %(e_at)b, %(e_kind)b, %(e_path)b, %(e_data)b)

@@ -9,6 +9,30 @@ from flowner.values import AppId, FlowId, JsonObject, PrincipalId, RunId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRecord:
+    """What can be searched of one call that an action made, or was refused."""
+
+    acting: str | None
+    """The principal whose name it was made in; None: it was refused before it had one."""
+    actor: str | None
+    """Who acted for them."""
+    account: str | None
+    connection: str | None
+    reference: str | None
+    lender: str | None
+    rule: str | None
+    connector: str | None
+    operation: str | None
+    status: str
+    """How the attempt ended; ``Waiting``: the outside took it and answers later."""
+    code: str
+    attempt: int
+    refused: bool
+    planned: bool
+    """Whether it acted as was decided before the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One fact of one run."""
 
@@ -16,6 +40,8 @@ class Entry:
     path: str
     data: bytes
     at: datetime
+    record: ActionRecord | None = None
+    """Set where the fact is a call: it is written beside the entry, to be searched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

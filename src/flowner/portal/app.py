@@ -23,6 +23,8 @@ from flowner.portal.pages import (
     administering,
     approvals,
     apps,
+    audit,
+    bundles,
     choosing,
     connections,
     consents,
@@ -40,21 +42,22 @@ from flowner.portal.pages import (
     sign_in,
     versions,
     who,
+    writing,
 )
 from flowner.portal.problems import our_fault, problem
 from flowner.portal.rooms import Rooms
+from flowner.portal.sandbox import PORTAL_POLICY
 from flowner.portal.visiting import SignInNeeded, back_to, is_secure, require_same_site
 
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none';"
-    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": PORTAL_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-"""No script and no style but our files': nothing that is shown can run."""
+"""A page that frames another's says so in headers of its own (`portal/sandbox.py`)."""
 
 
 def build(rooms: Rooms) -> ASGIApp:
@@ -86,9 +89,11 @@ def _routes() -> Sequence[BaseRoute]:
         *versions.routes,
         *designer.routes,
         *adding.routes,
+        *writing.routes,
         *choosing.routes,
         *apps.routes,
         *approvals.routes,
+        *bundles.routes,
         *connections.routes,
         *consents.routes,
         *panes.routes,
@@ -98,6 +103,7 @@ def _routes() -> Sequence[BaseRoute]:
         *run.routes,
         *who.routes,
         *administering.routes,
+        *audit.routes,
         *ownership.routes,
     ]
 

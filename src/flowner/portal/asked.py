@@ -20,6 +20,15 @@ def person_in(text: str) -> PrincipalId | None:
         raise Invalid("people are named by their ids") from None
 
 
+def is_id(text: str) -> bool:
+    """Whether a text is an id, not a name."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 def run_in(text: str) -> RunId:
     """Return the run that an address names; `NotFound` for what cannot be one."""
     if not text.isdecimal() or int(text) > _LARGEST:

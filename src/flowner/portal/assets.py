@@ -47,6 +47,11 @@ def address_of(name: str) -> str:
     raise KeyError(name)
 
 
+def content_of(name: str) -> bytes:
+    """Return a file as it is."""
+    return assets()[address_of(name)].plain
+
+
 @cache
 def _all() -> tuple[tuple[str, Asset, str], ...]:
     found: list[tuple[str, bytes]] = []

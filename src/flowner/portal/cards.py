@@ -111,6 +111,24 @@ def key_of(name: str) -> str:
     return hashlib.sha256(name.casefold().encode()).hexdigest()[:12]
 
 
+def connector_of(flow: Flow, node: Action | Trigger) -> str:
+    """Return the connector that an action or trigger asks, by its id; '' for none."""
+    if node.call is None:
+        return ""
+    binding = flow.bindings.get(node.call.binding)
+    return node.call.connector or (binding.connector if binding else "")
+
+
+def face_of(flow: Flow, node: Action | Trigger) -> tuple[str, str]:
+    """Return the glyph of an action or trigger, and the style that colours it."""
+    if isinstance(node, Trigger):
+        return _TRIGGER_GLYPHS[node.flow_kind.value], node.flow_kind.value
+    step = palette.step_of(node)
+    glyph = _GLYPHS.get(step.group, "braces_variable") if step else "plug_connected"
+    style = connector_of(flow, node) or (step.group.name.lower() if step else "other")
+    return "arrow_repeat_all" if node.type in _LOOPS else glyph, style
+
+
 def draw(
     flow: Flow,
     facts: FlowFacts,
@@ -136,13 +154,14 @@ class _Pen:
 
     def drawing(self) -> Drawing:
         trigger = self._flow.trigger
+        glyph, style = face_of(self._flow, trigger)
         card = Card(
             key=key_of(trigger.name),
             name=trigger.name,
             title=title_of(trigger.name),
             kind=self._kind(trigger),
-            glyph=_TRIGGER_GLYPHS[trigger.flow_kind.value],
-            style=trigger.flow_kind.value,
+            glyph=glyph,
+            style=style,
             is_trigger=True,
             mark=card_mark(self._flow, self._facts, trigger, self._world),
             problems=self._problems(trigger),
@@ -150,16 +169,14 @@ class _Pen:
         return Drawing(trigger=card, trunk=self._limb("", "actions", self._flow.actions))
 
     def _card(self, action: Action) -> Card:
-        step = palette.step_of(action)
-        connector = self._connector(action)
-        glyph = _GLYPHS.get(step.group, "braces_variable") if step else "plug_connected"
+        glyph, style = face_of(self._flow, action)
         return Card(
             key=key_of(action.name),
             name=action.name,
             title=title_of(action.name),
             kind=self._kind(action),
-            glyph="arrow_repeat_all" if action.type in _LOOPS else glyph,
-            style=connector or (step.group.name.lower() if step else "other"),
+            glyph=glyph,
+            style=style,
             mark=card_mark(self._flow, self._facts, action, self._world),
             problems=self._problems(action),
             unusual=_unusual(action),
@@ -207,16 +224,11 @@ class _Pen:
             return step.title
         if node.call is None:
             return node.type
-        connector = self._connectors.get(self._connector(node))
+        id = connector_of(self._flow, node)
+        connector = self._connectors.get(id)
         operation = connector.operations.get(node.call.operation) if connector else None
         title = operation.title if operation else node.call.operation or "Call"
-        return f"{connector.title if connector else self._connector(node)} · {title}"
-
-    def _connector(self, node: Action | Trigger) -> str:
-        if node.call is None:
-            return ""
-        binding = self._flow.bindings.get(node.call.binding)
-        return node.call.connector or (binding.connector if binding else "")
+        return f"{connector.title if connector else id} · {title}"
 
     def _problems(self, node: Action | Trigger) -> tuple[str, ...]:
         inner = ("actions", "else", "cases", "default")

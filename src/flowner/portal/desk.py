@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import HTMLResponse, Response
 
@@ -22,9 +23,10 @@ from flowner.flows.drafting import Draft
 from flowner.identity.marks import running_mark
 from flowner.portal.cards import Card, Drawing, draw
 from flowner.portal.filling import columns_form, fields_of
+from flowner.portal.pills import Pills
 from flowner.portal.problems import sentence
 from flowner.portal.rendering import page
-from flowner.portal.visiting import Form, Visit
+from flowner.portal.visiting import Form, Visit, go
 from flowner.sdk.connector import Connector, Operation
 from flowner.values import FlowId, JsonObject
 
@@ -55,20 +57,38 @@ async def desk_of(visit: Visit, draft: Draft) -> Desk:
 
 async def panel(visit: Visit, desk: Desk, name: str, *, wrong: str = "") -> HTMLResponse:
     """Render the panel of a card; ``wrong`` is shown on top of it."""
-    context = await panel_context(visit, desk, name)
+    context = await panel_context(visit, desk, name) | {"wrong": wrong}
+    if not visit.is_partial:
+        return whole_page(visit, desk, context)
+    return page(visit, "parts/panel.html", desk=desk, draft=desk.draft, **context)
+
+
+def whole_page(visit: Visit, desk: Desk, context: dict[str, Any]) -> HTMLResponse:
+    """Render the designer, with what the panel's template needs in ``context``."""
     return page(
-        visit, "parts/panel.html", desk=desk, draft=desk.draft, **(context | {"wrong": wrong})
+        visit,
+        "designer.html",
+        desk=desk,
+        draft=desk.draft,
+        drawing=desk.drawing,
+        running=running_mark(desk.draft.flow, desk.draft.facts, desk.world),
+        **context,
     )
 
 
-async def panel_context(visit: Visit, desk: Desk, name: str) -> dict[str, Any]:
-    """Return what the panel's template needs: ``card`` is None where there is no such card."""
+async def panel_context(
+    visit: Visit, desk: Desk, name: str, tab: str | None = None
+) -> dict[str, Any]:
+    """Return what the panel's template needs: ``card`` is None where there is no such card.
+
+    ``tab`` None: the one that the address names.
+    """
     card = desk.card(name)
     if card is None:
         return {"card": None}
     node = node_of(desk.draft.flow, name)
     connector, operation = operation_of(visit, desk.draft.flow, node)
-    tab = visit.query("tab", "parameters")
+    tab = tab or visit.query("tab", "parameters")
     found: dict[str, Any] = {
         "card": card,
         "node": node,
@@ -78,6 +98,7 @@ async def panel_context(visit: Visit, desk: Desk, name: str) -> dict[str, Any]:
         "comparisons": COMPARISONS,
         "input_kinds": list(InputKind),
         "fields": fields_of(node, operation),
+        "pills": Pills(desk.draft.flow, visit.rooms.connectors),
         "columns": columns_form(operation),
         "connector": connector,
         "operation": operation,
@@ -145,7 +166,7 @@ async def edited(
     visit: Visit, form: Form, label: str, change: Callable[[Flow], Flow], *, select: str = ""
 ) -> Response:
     """Do an edit, and answer what has changed of the page; what is wrong is said in the panel."""
-    seen = form.text("seen")
+    seen = form.text("seen") or form.text("drawn")
     before = await desk_of(visit, await visit.rooms.drafting.open(flow_of(visit), visit.me))
     name = form.text("card")
     try:
@@ -159,14 +180,19 @@ async def edited(
     return await changed(visit, before, draft, select or name)
 
 
-async def changed(visit: Visit, before: Desk, draft: Draft, select: str) -> Response:
+async def changed(
+    visit: Visit, before: Desk, draft: Draft, select: str, tab: str | None = None
+) -> Response:
     """Answer the panel, and of the tree what is not as it was: single cards, or all of it."""
+    if not visit.is_partial:
+        shown = {"card": select, "tab": tab or visit.query("tab", "parameters")}
+        return go(f"/flows/{draft.id}/edit?{urlencode(shown)}")
     desk = await desk_of(visit, draft)
     old, new = before.drawing, desk.drawing
     whole = _shape(old) != _shape(new)
     known = {card.key: card for card in old.cards()}
     cards = [] if whole else [one for one in new.cards() if _own(known[one.key]) != _own(one)]
-    context = await panel_context(visit, desk, select) if select else {"card": None}
+    context = await panel_context(visit, desk, select, tab) if select else {"card": None}
     return page(
         visit,
         "parts/changed.html",

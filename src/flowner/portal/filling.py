@@ -12,17 +12,13 @@ from dataclasses import dataclass
 
 from flowner.definitions import forms, palette
 from flowner.definitions.asking import Input, InputKind, inputs_of, schema_of
-from flowner.definitions.comparing import (
-    COMPARISONS,
-    Compared,
-    Comparison,
-    compared,
-    expression_of,
-)
+from flowner.definitions.comparing import Joined, read_condition, write_condition
 from flowner.definitions.flow import Action, Flow, Trigger
 from flowner.definitions.forms import Field, Kind
 from flowner.definitions.steps import with_member, without_member
 from flowner.errors import Invalid
+from flowner.portal.conditions import coded, condition_changed, condition_filled, meant
+from flowner.portal.newlines import as_sent, kept
 from flowner.sdk.connector import Lookup, Operation, ParameterForm
 from flowner.values import Json, JsonObject
 
@@ -36,6 +32,9 @@ _TYPES = {
 }
 
 
+_PILLS = (Kind.TEXT, Kind.VALUE, Kind.LIST, Kind.CHOICE, Kind.CODE, Kind.NUMBER)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """One field, as it is filled in now."""
@@ -44,11 +43,22 @@ class Shown:
     id: str
     """Its name in the form: the path."""
     text: str
-    lookup: Lookup = Lookup.NOTHING
-    rows: Compared | None = None
-    """A condition, where it can be filled in as rows."""
+    offers: str = ""
+    """Where the list comes from that its value can be chosen from."""
+    separator: str = ""
+    """What stands between several values of that list; '' for one alone."""
+    table: str = ""
+    """Which field of the form names the table whose columns are offered."""
+    condition: Joined | None = None
+    """A condition, where it is no formula and can be filled in as rows and groups."""
     asked: tuple[Input, ...] | None = None
     """What an instant flow asks for, where the field is that."""
+
+    @property
+    def has_pills(self) -> bool:
+        """Whether its expressions are shown as pills: it holds a text, and no code."""
+        is_json = self.field.kind is Kind.VALUE and isinstance(meant(self.text), dict | list)
+        return self.field.kind in _PILLS and not is_json
 
     @property
     def is_long(self) -> bool:
@@ -64,7 +74,9 @@ def fields_of(node: Action | Trigger, operation: Operation | None) -> tuple[Show
     """
     step = palette.step_of(node)
     if step is not None:
-        return tuple(_shown(node.source, field) for field in step.fields)
+        return tuple(
+            _shown(node.source, field, *_LOOKED_UP.get(field.path, ())) for field in step.fields
+        )
     if node.call is None:
         return (_shown(node.source, Field(path=("inputs",), title="Inputs", kind=Kind.VALUE)),)
     if node.call.legacy:
@@ -72,7 +84,7 @@ def fields_of(node: Action | Trigger, operation: Operation | None) -> tuple[Show
     known = operation.parameters if operation else ()
     ordered = sorted(known, key=lambda form: not form.required)
     found = [
-        _shown(node.source, _field_of(form), form.lookup)
+        _shown(node.source, _field_of(form), form.lookup, form.separator)
         for form in ordered
         if form.lookup is not Lookup.COLUMNS
     ]
@@ -106,7 +118,7 @@ def filled(
     """
     for one in shown:
         text = given.get(one.id)
-        if text is None or text == one.text:
+        if text is None or as_sent(text) == as_sent(one.text):
             value = _of_rows(one, rows)
             if value is not None:
                 flow = with_member(flow, name, one.field.path, value)
@@ -114,12 +126,41 @@ def filled(
         if text == "" and not one.field.required:
             flow = without_member(flow, name, one.field.path)
         else:
-            flow = with_member(flow, name, one.field.path, read_text(one.field, text, one.id))
+            value = read_text(one.field, kept(one.text, text), one.id)
+            flow = with_member(flow, name, one.field.path, value)
     return flow
 
 
 def _of_rows(one: Shown, given: Mapping[str, str]) -> Json:
     """Return what the rows of a field say; None where they say what they said before."""
+    if one.condition is not None:
+        parts = {
+            name.removeprefix(f"{one.id}:"): text
+            for name, text in given.items()
+            if name.startswith(f"{one.id}:")
+        }
+        value = write_condition(condition_filled(one.condition, parts))
+        # Not by ==: to Python, 1 and True are the same.
+        return None if written(value) == one.text else value
+    return _of_questions(one, given)
+
+
+def changed_condition(flow: Flow, name: str, shown: tuple[Shown, ...], change: str) -> Flow:
+    """Return the flow with a change made to the rows of a condition: ``add-row 0.1 expression``.
+
+    The place of the outermost group is ``-``.
+    """
+    done, _, rest = change.partition(" ")
+    place, _, id = rest.partition(" ")
+    one = next((one for one in shown if one.id == id and one.condition is not None), None)
+    if one is None or one.condition is None:
+        raise Invalid("there is no such condition any more: look at the card again")
+    value = write_condition(condition_changed(one.condition, done, place.removeprefix("-")))
+    return with_member(flow, name, one.field.path, value)
+
+
+def _of_questions(one: Shown, given: Mapping[str, str]) -> Json:
+    """Return the schema that an instant flow's questions say; None where they are as before."""
     parts: dict[int, dict[str, str]] = {}
     for name, text in given.items():
         id, _, rest = name.rpartition(f"{one.id}:")
@@ -127,15 +168,6 @@ def _of_rows(one: Shown, given: Mapping[str, str]) -> Json:
         if not id and number.isdecimal():
             parts.setdefault(int(number), {})[part] = text
     listed = [parts[number] for number in sorted(parts)]
-    if one.rows is not None and listed:
-        rows = tuple(
-            Comparison(_value(row.get("left", "")), row["how"], _value(row.get("right", "")))
-            for row in listed
-            if row.get("how") in COMPARISONS and (row.get("left") or row.get("right"))
-        )
-        joined = given.get(f"{one.id}:joined", one.rows.joined)
-        same = rows == one.rows.rows and (joined == one.rows.joined or len(rows) < 2)
-        return None if same or not rows else expression_of(rows, joined)
     if one.asked is not None and listed:
         asked = tuple(_input(row) for row in listed if row.get("title"))
         before = json.loads(one.text) if one.text.startswith("{") else None
@@ -161,7 +193,7 @@ def read_text(field: Field, text: str, id: str) -> Json:
         case Kind.TEXT | Kind.CHOICE:
             return text
         case Kind.LIST:
-            return _value(text)
+            return meant(text)
         case Kind.NUMBER | Kind.CODE:
             if text.lstrip("-").isdecimal():
                 return int(text)
@@ -169,7 +201,7 @@ def read_text(field: Field, text: str, id: str) -> Json:
                 return text
             raise Invalid(f"*{field.title}* is a number, not `{text[:40]}`", pointer=id)
         case Kind.VALUE | Kind.CONDITION:
-            return _value(text)
+            return meant(text)
         case Kind.JSON | Kind.SCHEMA | Kind.INPUTS:
             if text.startswith("@"):
                 return text
@@ -178,25 +210,49 @@ def read_text(field: Field, text: str, id: str) -> Json:
 
 def written(value: Json) -> str:
     """Return a value as a field shows it: texts as they are, anything else as JSON."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return "" if value is None else coded(value)
 
 
-def _shown(source: JsonObject, field: Field, lookup: Lookup = Lookup.NOTHING) -> Shown:
-    id = "/".join(token.replace("~", "~0").replace("/", "~1") for token in field.path)
+def _shown(
+    source: JsonObject, field: Field, lookup: Lookup = Lookup.NOTHING, separator: str = ""
+) -> Shown:
+    id = _id_of(field.path)
     value = forms.read(source, field)
-    rows = compared(value) if field.kind is Kind.CONDITION else None
     return Shown(
         field=field,
         id=id,
         text=written(value),
-        lookup=lookup,
-        rows=rows if rows is not None and rows.rows else None,
+        offers=_ROW_OFFERS.get(id, _OFFERS.get(lookup, "")),
+        separator=separator,
+        table=_TABLES.get(id, _id_of((*_PARAMETERS, "entityName"))),
+        condition=read_condition(value) if field.kind is Kind.CONDITION else None,
         asked=inputs_of(value) if field.kind is Kind.INPUTS else None,
     )
+
+
+def _id_of(path: tuple[str, ...]) -> str:
+    return "/".join(token.replace("~", "~0").replace("/", "~1") for token in path)
+
+
+_PARAMETERS = ("inputs", "parameters")
+_ROW_TABLE = (*_PARAMETERS, "subscriptionRequest/entityname")
+_ROW_COLUMNS = (*_PARAMETERS, "subscriptionRequest/filteringattributes")
+_LOOKED_UP: Mapping[tuple[str, ...], tuple[Lookup, str]] = {
+    _ROW_TABLE: (Lookup.TABLES, ""),
+    _ROW_COLUMNS: (Lookup.COLUMN_NAMES, ","),
+}
+"""What a row trigger offers: its form is no connector's."""
+_OFFERS: Mapping[Lookup, str] = {
+    Lookup.TABLES: "/choices/tables",
+    Lookup.PEOPLE: "/people?kinds=user,service%20account&as=upn",
+    Lookup.COLUMN_NAMES: "/choices/columns?as=read",
+}
+_ROW_OFFERS = {
+    _id_of(_ROW_TABLE): "/choices/tables?as=named",
+    _id_of(_ROW_COLUMNS): "/choices/columns?as=named",
+}
+"""A row trigger names tables and columns as the catalogue does, and not as the Web API."""
+_TABLES = {_id_of(_ROW_COLUMNS): _id_of(_ROW_TABLE)}
 
 
 def _field_of(form: ParameterForm) -> Field:
@@ -209,17 +265,6 @@ def _field_of(form: ParameterForm) -> Field:
         choices=form.choices,
         help=form.description,
     )
-
-
-def _value(text: str) -> Json:
-    """Read JSON where a text is some; else it is the text itself."""
-    if text.startswith("@") or not text:
-        return text
-    try:
-        found: Json = json.loads(text)
-    except ValueError:
-        return text
-    return found
 
 
 def _json(title: str, text: str, id: str) -> Json:

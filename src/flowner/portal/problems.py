@@ -35,9 +35,7 @@ async def problem(request: Request, error: Exception, *, status: int | None = No
     """
     if not isinstance(error, FlownerError):
         raise error
-    usual, title = next(
-        (found for kind, found in _STATUS.items() if isinstance(error, kind)), (400, "Not possible")
-    )
+    usual, title = kind_of(error)
     status = status or usual
     said = {"title": title, "message": sentence(error.message), "code": error.code.value}
     try:
@@ -50,6 +48,12 @@ async def problem(request: Request, error: Exception, *, status: int | None = No
         answer.headers["HX-Reswap"] = "beforeend"
         return answer
     return page(visit, "problem.html", status=status, **said)
+
+
+def kind_of(error: FlownerError) -> tuple[int, str]:
+    """Return the HTTP status of an error's kind, and what people call the kind."""
+    kinds = (found for kind, found in _STATUS.items() if isinstance(error, kind))
+    return next(kinds, (400, "Not possible"))
 
 
 async def our_fault(request: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 
 from flowner.approvals.markdown import to_html
 from flowner.portal.assets import address_of
+from flowner.portal.conditions import coded, said
 from flowner.portal.visiting import Visit, theme_of
 from flowner.values import Json
 
@@ -76,7 +77,10 @@ def _templates() -> Environment:
         "pretty": pretty,
         "pair": lambda text: (text, text),
         "named": lambda one: (one.id, one.name),
-        "plain": lambda value: value if isinstance(value, str) else json.dumps(value),
+        "combine": lambda values, more: {**values, **more},
+        "plain": said,
+        "coded": coded,
+        "numbers": lambda place: ".".join(str(int(one) + 1) for one in place.split(".")),
         "query": lambda values: urlencode({k: v for k, v in values.items() if v not in (None, "")}),
         "segment": lambda text: quote(str(text), safe=""),
         "count": counted,

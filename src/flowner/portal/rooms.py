@@ -19,8 +19,11 @@ from flowner.engine.replies import Replies
 from flowner.flows.administering import Administering
 from flowner.flows.apps import Apps
 from flowner.flows.audience import Audience
+from flowner.flows.auditing import Auditing
+from flowner.flows.bundles import Bundles
 from flowner.flows.cancelling import Cancelling
 from flowner.flows.choices import Choices
+from flowner.flows.clients import Clients
 from flowner.flows.connections import Connections
 from flowner.flows.consent import Consent
 from flowner.flows.drafting import Drafting
@@ -67,8 +70,10 @@ class Rooms:
     turning: Turning
     sharing: Sharing
     audience: Audience
+    auditing: Auditing
     connections: Connections
     grants: Grants
+    clients: Clients
     keyring: Keyring
     consent: Consent
     sign_ins: SignInsAsked
@@ -76,6 +81,7 @@ class Rooms:
     answers: Answers
     links: Links
     apps: Apps
+    bundles: Bundles
     publishing: Publishing
     drafting: Drafting
     wiring: Wiring
@@ -95,5 +101,7 @@ class Rooms:
     """Whether the links in mails about approvals need nobody to sign in."""
     is_demo: bool
     """Whether anybody may choose whom to sign in as. True on loopback, in the demo, alone."""
+    sign: Callable[[str], str]
+    """Returns our signature of a text: 64 hexadecimal digits."""
     address_of: Callable[[FlowId], str]
     """The signed address of a flow's HTTP trigger."""

@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID
 
 from starlette.datastructures import FormData, UploadFile
@@ -65,6 +65,12 @@ class Visit:
         """Say whether a page of this session sent a form."""
         given = form.text("form_token") or self.request.headers.get("x-form-token") or ""
         return hmac.compare_digest(given.encode(), self.form_token.encode())
+
+    @property
+    def there(self) -> dict[str, str]:
+        """What the address says that the browser shows, of which a part is asked for."""
+        current = self.request.headers.get("hx-current-url", "")
+        return {name: values[0] for name, values in parse_qs(urlsplit(current).query).items()}
 
     @property
     def is_partial(self) -> bool:
@@ -195,9 +201,13 @@ def require_same_site(request: Request, rooms: Rooms) -> None:
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise AccessDenied("this was sent by a page of another site")
     origin = request.headers.get("origin")
-    ours = (request.headers.get("host"), urlsplit(rooms.base()).netloc)
-    if origin is not None and urlsplit(origin).netloc not in ours:
+    if origin is not None and urlsplit(origin).netloc not in hosts_of(request, rooms):
         raise AccessDenied("this was sent by a page of another site")
+
+
+def hosts_of(request: Request, rooms: Rooms) -> tuple[str, str]:
+    """Return our hosts, with their ports: what the request calls us, and what we are called."""
+    return request.headers.get("host", ""), urlsplit(rooms.base()).netloc
 
 
 def cookie_name(request: Request) -> str:

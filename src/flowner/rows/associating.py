@@ -11,6 +11,7 @@ from flowner.database import Transaction
 from flowner.errors import AccessDenied, Code, Conflict, NotFound, Refused
 from flowner.rows.asking import Asking, guid
 from flowner.rows.associations import Association
+from flowner.rows.auditing import Act, note
 from flowner.rows.holders import require_administrator_left, require_holder, require_unit
 from flowner.rows.relating import require_association
 from flowner.values import PrincipalId
@@ -37,6 +38,8 @@ async def associate(
     if done.rowcount == 0 and not again:
         raise Conflict("cannot insert duplicate key: the two rows are related so already",
                        code=Code.ROW_DUPLICATE)  # fmt: skip
+    if done.rowcount:
+        await _note(asking, one, pair, made=True)
 
 
 async def disassociate(asking: Asking, one: Association, id: str, other: str) -> None:
@@ -52,6 +55,15 @@ async def disassociate(asking: Asking, one: Association, id: str, other: str) ->
         raise NotFound("the two rows are not related so", code=Code.ROW_NOT_FOUND)
     if one.kept_in in ("roleassignment", "teammembership"):
         await require_administrator_left(asking.transaction)
+    await _note(asking, one, {one.here: mine, one.there: theirs}, made=False)
+
+
+async def _note(asking: Asking, one: Association, pair: dict[str, str], *, made: bool) -> None:
+    """Note that a role was given or taken; of other pairs there is nothing to audit."""
+    if one.kept_in == "roleassignment":
+        act = Act.ROLE_GIVEN if made else Act.ROLE_TAKEN
+        about = pair["principalid"]
+        await note(asking.transaction, act, pair["roleid"], by=asking.caller, about=about)
 
 
 async def _pair(asking: Asking, one: Association, id: str, other: str) -> tuple[str, str]:

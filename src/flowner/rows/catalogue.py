@@ -11,7 +11,7 @@ from psycopg.sql import Composable
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
 from flowner.rows.associations import Association, read_associations
-from flowner.rows.describing import Described, Relation, described, key_of
+from flowner.rows.describing import Described, Key, Relation, described, key_of
 from flowner.rows.relations import (
     guessed_relations,
     read_described,
@@ -101,8 +101,8 @@ class Table:
     description: str = ""
     described: Mapping[str, Described] = field(default_factory=dict)
     """What was said of some columns when they were made."""
-    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Columns of each alternate key, by its schema name."""
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    """Alternate keys by schema name, whether they are active or not."""
     outgoing: tuple[Relation, ...] = ()
     """From lookups of this table."""
     incoming: tuple[Relation, ...] = ()
@@ -209,13 +209,15 @@ class Catalogue:
 
     database: Database
     _by_name: dict[str, Table] = field(default_factory=dict)
+    _changes: int = 1
+    """Changes that we know of, and how many of them were known when the tables were last read."""
+    _seen: int = 0
 
     async def table(self, name: str, transaction: Transaction) -> Table:
         """Return a table by logical or set name; `NotFound` when there is none."""
-        found = self._by_name.get(name)
+        found = self._by_name.get(name) if self._seen == self._changes else None
         if found is None:
-            self._by_name = await _read(transaction)
-            found = self._by_name.get(name)
+            found = (await self._renewed(transaction)).get(name)
         if found is None:
             raise NotFound(f"there is no table `{name}`")
         return found
@@ -226,8 +228,9 @@ class Catalogue:
 
     async def tables(self, transaction: Transaction) -> list[Table]:
         """Return every table, by logical name."""
-        self._by_name = self._by_name or await _read(transaction)
-        found = {table.name: table for table in self._by_name.values()}
+        is_new = self._seen == self._changes
+        known = self._by_name if is_new else await self._renewed(transaction)
+        found = {table.name: table for table in known.values()}
         return [found[name] for name in sorted(found)]
 
     @property
@@ -236,8 +239,21 @@ class Catalogue:
         return self._by_name
 
     def forget(self) -> None:
-        """Read again: somebody changed a table."""
-        self._by_name = {}
+        """Read again when next asked: somebody changed a table."""
+        self._changes += 1
+
+    async def follow(self) -> None:
+        """Forget, for ever, whenever a table was changed by whatever process."""
+        async for _ in self.database.listen("flowner_catalogue"):
+            self.forget()
+
+    async def _renewed(self, transaction: Transaction) -> Mapping[str, Table]:
+        # A change that we hear of while we read may not be in what we read.
+        changes = self._changes
+        found = await _read(transaction)
+        if changes >= self._seen:
+            self._by_name, self._seen = found, changes
+        return found
 
 
 async def logical_name(transaction: Transaction, name: str) -> str:
@@ -284,7 +300,7 @@ def _table(
     row: Mapping[str, Any],
     columns: Mapping[str, Type],
     said: Mapping[str, Described],
-    keys: Mapping[str, tuple[str, ...]],
+    keys: Mapping[str, Key],
     relations: Sequence[Relation],
 ) -> Table:
     name = row["name"]

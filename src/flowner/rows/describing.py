@@ -91,7 +91,7 @@ _JOB: Final = {
         0: "Waiting For Resources", 10: "Waiting", 20: "In Progress", 21: "Pausing",
         22: "Canceling", 30: "Succeeded", 31: "Failed", 32: "Canceled",
     },
-    "operationtype": {13: "Bulk Delete"},
+    "operationtype": {13: "Bulk Delete", 63: "EntityKey Index Creation"},
 }  # fmt: skip
 """Of jobs. Source:
 https://learn.microsoft.com/power-apps/developer/data-platform/reference/entities/asyncoperation"""
@@ -135,6 +135,26 @@ class Relation:
     collection: str
     """From the row pointed at to those that point at it."""
     cascade: Mapping[str, str] = field(default_factory=dict)
+
+
+class KeyState(StrEnum):
+    """How far the index of an alternate key has come (``EntityKeyIndexStatus``)."""
+
+    PENDING = "Pending"
+    IN_PROGRESS = "InProgress"
+    ACTIVE = "Active"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """An alternate key. Only one that is active finds rows."""
+
+    columns: tuple[str, ...]
+    display_name: str
+    state: KeyState
+    reason: str = ""
+    """Why it failed: no value of any row."""
 
 
 def key_of(table: str) -> str:

@@ -71,7 +71,7 @@ FROM rows.connectionlend WHERE workflowid = %s AND withdrawnon IS NULL
 
 _CONNECTIONS = """
 SELECT c.connectioninstanceid::text AS id, c.connectorid AS connector, c.ownerid::text AS owner,
-       c.account, c.connectionstatus AS status,
+       c.account, c.connectionstatus AS status, c.statusreason AS reason, c.credentials AS way,
        coalesce((SELECT json_agg(json_build_array(s.principalid, s.role))
                  FROM rows.connectionshare s
                  WHERE s.connectioninstanceid = c.connectioninstanceid), '[]') AS shares
@@ -133,6 +133,19 @@ async def read_all_flow_facts(transaction: Transaction) -> list[FlowFacts]:
     return [_flow_facts(row) for row in await _all(transaction, _FLOW, (None, None))]
 
 
+async def read_flow_owners(
+    transaction: Transaction, flows: Iterable[FlowId]
+) -> dict[FlowId, PrincipalId]:
+    """Read who owns each of these flows that there still is: 1 query."""
+    rows = await _all(
+        transaction,
+        "SELECT workflowid::text AS id, ownerid::text AS owner FROM rows.workflow"
+        " WHERE workflowid = ANY(%s::uuid[])",
+        (sorted(flows),),
+    )
+    return {FlowId(row["id"]): PrincipalId(row["owner"]) for row in rows}
+
+
 async def read_common_world(
     transaction: Transaction, people: Iterable[PrincipalId], references: Iterable[str]
 ) -> World:
@@ -192,7 +205,9 @@ async def read_world(
         }
     )
     connections = await _all(transaction, _CONNECTIONS, (wanted, wanted))
-    everyone = {*asked, *(row["owner"] for row in connections), *(row["by"] for row in lends)}
+    co_owners = {one.holder for one in facts.shares if one.role is FlowRole.CO_OWNER}
+    owners = {row["owner"] for row in connections}
+    everyone = {*asked, *co_owners, *owners, *(row["by"] for row in lends)}
     return World(
         principals=await read_principals(transaction, everyone),
         references={row["name"].lower(): _reference(row) for row in pointers},
@@ -297,6 +312,8 @@ def _connection_facts(row: Mapping[str, Any]) -> ConnectionFacts:
         owner=PrincipalId(row["owner"]),
         account=row["account"],
         connected=row["status"] == "Connected",
+        reason=row["reason"] or "",
+        way=row["way"],
         shares=frozenset(
             ConnectionShare(PrincipalId(holder), _CONNECTION_ROLES[role])
             for holder, role in row["shares"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -11,10 +12,14 @@ from flowner.rows.callers import Caller
 from flowner.rows.privileges import business_unit_of
 
 BULK_DELETE: Final = 13
+KEY_INDEX: Final = 63
 COMPLETED: Final = 3
 """The ``statecode`` of a job that has ended."""
 SUCCEEDED: Final = 30
 """The ``statuscode`` of one that has done what it could."""
+FAILED: Final = 31
+_AHEAD: Final = 0
+"""The ``statecode`` and ``statuscode`` of a job that has not begun: *Ready*."""
 
 
 async def keep_job(
@@ -30,14 +35,7 @@ async def keep_job(
 
     ``job`` is its kind, its name and the table that it was about.
     """
-    kind, name, table = job
     row = {
-        "name": name,
-        "operationtype": kind,
-        "primaryentitytype": table,
-        "ownerid": caller.acting_for,
-        "owningbusinessunit": await business_unit_of(transaction, caller.acting_for),
-        "createdonbehalfby": caller.actor,
         "statecode": COMPLETED,
         "statuscode": SUCCEEDED,
         "startedon": started,
@@ -45,4 +43,36 @@ async def keep_job(
         "message": message,
         "friendlymessage": message,
     }
-    return await registry.insert(transaction, "asyncoperation", row, by=caller.acting_for)
+    return await _insert(transaction, caller, job, row)
+
+
+async def begin_job(transaction: Transaction, caller: Caller, job: tuple[int, str, str]) -> str:
+    """Keep a job that lies ahead, in its owner's name; answers its id. ``job``: see `keep_job`."""
+    row = {"statecode": _AHEAD, "statuscode": _AHEAD}
+    return await _insert(transaction, caller, job, row)
+
+
+async def end_job(transaction: Transaction, id: str, *, failed: bool, message: str) -> None:
+    """Say of a job what came of it."""
+    await transaction.execute(
+        "UPDATE rows.asyncoperation SET statecode = %s, statuscode = %s, message = %s,"
+        " friendlymessage = %s, startedon = createdon, completedon = clock_timestamp(),"
+        " modifiedon = clock_timestamp() WHERE asyncoperationid = %s",
+        (COMPLETED, FAILED if failed else SUCCEEDED, message, message, id),
+    )
+
+
+async def _insert(
+    transaction: Transaction, caller: Caller, job: tuple[int, str, str], row: Mapping[str, object]
+) -> str:
+    kind, name, table = job
+    said = {
+        "name": name,
+        "operationtype": kind,
+        "primaryentitytype": table,
+        "ownerid": caller.acting_for,
+        "owningbusinessunit": await business_unit_of(transaction, caller.acting_for),
+        "createdonbehalfby": caller.actor,
+        **row,
+    }
+    return await registry.insert(transaction, "asyncoperation", said, by=caller.acting_for)

@@ -35,13 +35,18 @@ SELECT first.* FROM unnest(%({values})s::uuid[]) AS one(id) CROSS JOIN LATERAL
   (SELECT {named} FROM rows.{table} r WHERE r.{column} = one.id AND {where}
    ORDER BY {order} LIMIT {most}) first
 """
-_OF_SHARES: Final = """
-(SELECT {named} FROM (SELECT DISTINCT s.rowid FROM rows.rowshare s
+SHARED: Final = """
+(SELECT DISTINCT s.rowid FROM rows.rowshare s
    WHERE s.principalid = ANY(%(sharers)s::uuid[]) AND s.tablename = %(table)s
      AND (s.accessmask | s.inheritedmask) & %(mask)s <> 0) shared
- JOIN rows.{table} r ON r.{key} = shared.rowid WHERE {where} ORDER BY {order} LIMIT {most})
 """
-_EACH: Final = {"owners": "ownerid", "units": "owningbusinessunit"}
+"""The ids of the rows that are shared, each once."""
+_OF_SHARES: Final = """
+(SELECT {named} FROM {shared} JOIN rows.{table} r ON r.{key} = shared.rowid
+ WHERE {where} ORDER BY {order} LIMIT {most})
+"""
+EACH: Final = {"owners": "ownerid", "units": "owningbusinessunit"}
+"""The columns that ways in are found by, each with an index of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,7 @@ def listing_statement(
     at = _armed(asking, listing.served, chosen)
     if at is None:
         return _walk(asking, listing, around), {}
-    return _arms(asking, listing, around, at), _values(asking.ways(Right.READ)[at], asking.table)
+    return _arms(asking, listing, around, at), values_of(asking.ways(Right.READ)[at], asking.table)
 
 
 def common(
@@ -95,7 +100,7 @@ def common(
     if len(asking.standings) > 1 or _armed(asking, served, None) is None:
         return None
     (ways,) = asking.ways(Right.READ)
-    return ("arms", bool(ways.owners), bool(ways.units)), _values(ways, asking.table)
+    return ("arms", bool(ways.owners), bool(ways.units)), values_of(ways, asking.table)
 
 
 def _armed(asking: Asking, served: Served, chosen: Shape | None) -> int | None:
@@ -128,12 +133,10 @@ def _walk(asking: Asking, listing: Listing, around: Around) -> sql.Composed:
 
 def _arms(asking: Asking, listing: Listing, around: Around, at: int) -> sql.Composed:
     ways, table = asking.ways(Right.READ)[at], asking.table
-    others = [one for place, one in enumerate(asking.standings) if place != at]
-    law = together(others, table.name, Right.READ, owned=table.owned)
     parts: dict[str, sql.Composable] = {
         "table": sql.Identifier(table.name),
         "key": sql.Identifier(table.key),
-        "where": sql.SQL("{} AND {}").format(listing.where, compile_predicate(law, table, around)),
+        "where": sql.SQL("{} AND {}").format(listing.where, law_of_others(asking, at, around)),
         "named": sql.SQL(", ").join(
             sql.SQL("{} AS {}").format(one.value, _name(place))
             for place, one in enumerate(listing.places)
@@ -143,10 +146,10 @@ def _arms(asking: Asking, listing: Listing, around: Around, at: int) -> sql.Comp
     }
     arms: list[sql.Composable] = [
         sql.SQL(_OF_EACH).format(values=sql.SQL(kind), column=sql.Identifier(column), **parts)
-        for kind, column in _EACH.items()
+        for kind, column in EACH.items()
         if getattr(ways, kind)
     ]
-    arms.append(sql.SQL(_OF_SHARES).format(**parts))
+    arms.append(sql.SQL(_OF_SHARES).format(shared=sql.SQL(SHARED), **parts))
     found = [sql.SQL("found.{}").format(_name(place)) for place in range(len(listing.places))]
     merged = [one.direction_of(_name(place)) for place, one in enumerate(listing.places)]
     return sql.SQL(_ARMS).format(
@@ -162,7 +165,16 @@ def _arms(asking: Asking, listing: Listing, around: Around, at: int) -> sql.Comp
     )
 
 
-def _values(ways: Ways, table: Table) -> dict[str, object]:
+def law_of_others(asking: Asking, at: int, around: Around) -> sql.Composable:
+    """Return the law for all in whose name is asked but the one whose ways in are followed."""
+    table = asking.table
+    others = [one for place, one in enumerate(asking.standings) if place != at]
+    law = together(others, table.name, Right.READ, owned=table.owned)
+    return compile_predicate(law, table, around)
+
+
+def values_of(ways: Ways, table: Table) -> dict[str, object]:
+    """Return the values that statements of arms speak of."""
     return {
         "owners": sorted(ways.owners),
         "units": sorted(ways.units),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from psycopg import errors, sql
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from flowner.database import Database, Transaction
-from flowner.errors import Code, Conflict, Invalid, NotFound, Refused
+from flowner.errors import Code, Conflict, Refused
+from flowner.rows.altering import Altering
 from flowner.rows.associations import Association, read_associations
 from flowner.rows.catalogue import STAMPS, SYSTEM_TABLES, Catalogue, Table
 from flowner.rows.describing import STORED_AS, Described, Kind, Option, Relation
-from flowner.rows.metadata import add_statement, check_name, create
+from flowner.rows.keys import Keys
+from flowner.rows.metadata import add_statement, check_name, create, require_own
 from flowner.rows.pictures import beside
 from flowner.rows.securing import secure, secure_no_more
 
@@ -27,7 +28,6 @@ CREATE TABLE rows.{table} (
 )
 """
 _EVERYWHERE: Final = frozenset({"ownerid", "statecode", "statuscode"})
-_INDEXED: Final = {Kind.LOOKUP, Kind.CUSTOMER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,8 @@ class Making:
     """Changes tables. Whoever calls this administers the environment; doors ask before."""
 
     def __init__(self, database: Database, catalogue: Catalogue) -> None:
-        self._database, self._catalogue = database, catalogue
+        self._altering = Altering(database, catalogue)
+        self.keys = Keys(self._altering)
 
     async def create_table(self, new: NewTable) -> None:
         """Make a table. `Conflict` when there is one of its name."""
@@ -59,7 +60,7 @@ class Making:
             check_name(given)
         if name in SYSTEM_TABLES or new.set_name in SYSTEM_TABLES.values():
             raise Conflict(f"there is a table `{name}` already", code=Code.ROW_DUPLICATE)
-        async with self._changing() as t:
+        async with self._altering.saying() as t:
             await create(t, name, owned=new.owned)
             await t.execute(
                 "INSERT INTO rows.tablemetadata (logicalname, entitysetname, displayname,"
@@ -73,16 +74,14 @@ class Making:
 
     async def drop_table(self, table: Table) -> None:
         """Remove a table and its rows. `Refused` while another table points at it."""
-        _own(table)
+        require_own(table)
         others = [one for one in table.incoming if one.referencing != table.name]
         if others:
             raise Refused(
                 f"`{others[0].referencing}` points at `{table.name}` by `{others[0].attribute}`"
             )
-        async with self._changing() as t:
-            for one in table.associations:
-                await _drop_pairs(t, one)
-            await t.execute(sql.SQL("DROP TABLE rows.{}").format(sql.Identifier(table.name)))
+
+        async def drop(t: Transaction) -> None:
             for kept in ("filecontent", "rowshare", "trackedtable", "trackedchange"):
                 await t.execute(
                     sql.SQL("DELETE FROM rows.{} WHERE tablename = %s").format(
@@ -94,94 +93,56 @@ class Making:
             await t.execute(
                 "DELETE FROM rows.relationshipmetadata WHERE referenced = %s", (table.name,)
             )
+            for one in table.associations:
+                await _drop_pairs(t, one)
             await t.execute("DELETE FROM rows.tablemetadata WHERE logicalname = %s", (table.name,))
+            await t.execute(sql.SQL("DROP TABLE rows.{}").format(sql.Identifier(table.name)))
+
+        await self._altering.change(table.name, drop, table.name)
 
     async def add_column(self, table: Table, column: str, about: Described) -> None:
         """Add a column, empty in every row; no row is rewritten."""
-        _own(table)
+        require_own(table)
         check_name(column)
-        async with self._changing() as t:
+
+        async def add(t: Transaction) -> None:
             await _add_column(t, table.name, column, about)
+
+        await self._altering.change(table.name, add, table.name)
 
     async def drop_column(self, table: Table, column: str) -> None:
         """Remove a column. `Refused` for one that every table has, or a key needs."""
-        _own(table)
+        require_own(table)
         if column not in table.described or column == table.primary_name:
             raise Refused(f"the column `{column}` of `{table.name}` cannot be removed")
         if "AttributeOf" in table.described[column].details:
             raise Refused(f"the column `{column}` goes with the image that it is of")
-        if any(column in columns for columns in table.keys.values()):
+        if any(column in key.columns for key in table.keys.values()):
             raise Refused(f"an alternate key of `{table.name}` needs the column `{column}`")
-        async with self._changing() as t:
-            is_image = table.described[column].kind is Kind.IMAGE
-            dropped = [column, *(beside(column, table.described[column]) if is_image else ())]
+        about = table.described[column]
+        dropped = [column, *(beside(column, about) if about.kind is Kind.IMAGE else ())]
+
+        async def drop(t: Transaction) -> None:
+            await _forget_columns(t, table.name, dropped)
             for one in dropped:
                 await t.execute(
                     sql.SQL("ALTER TABLE rows.{} DROP COLUMN {}").format(
                         sql.Identifier(table.name), sql.Identifier(one)
                     )
                 )
-            await t.execute(
-                "DELETE FROM rows.columnmetadata WHERE tablename = %s AND columnname = ANY(%s)",
-                (table.name, dropped),
-            )
-            await secure_no_more(t, table.name, dropped)
-            # Thumbnails, and files of which not all has come, are kept under longer names.
-            await t.execute(
-                "DELETE FROM rows.filecontent WHERE tablename = %s"
-                " AND split_part(columnname, ' ', 1) = %s",
-                (table.name, column),
-            )
-            await t.execute(
-                "DELETE FROM rows.relationshipmetadata WHERE referencing = %s AND attribute = %s",
-                (table.name, column),
-            )
 
-    async def add_key(
-        self, table: Table, schema_name: str, columns: Sequence[str], display_name: str
-    ) -> None:
-        """Make an alternate key: a unique index. `Conflict` when rows are there twice already."""
-        _own(table)
-        check_name(schema_name.lower())
-        for column in columns:
-            if column not in table.columns:
-                raise Invalid(f"there is no column `{column}` on the table `{table.name}`")
-        if not columns:
-            raise Invalid("a key has one column at least")
-        name = f"{table.name}_{schema_name.lower()}"[-63:]
-        async with self._changing() as t:
-            await t.execute(
-                sql.SQL("CREATE UNIQUE INDEX {} ON rows.{} ({})").format(
-                    sql.Identifier(name),
-                    sql.Identifier(table.name),
-                    sql.SQL(", ").join(sql.Identifier(column) for column in columns),
-                )
-            )
-            await t.execute(
-                "INSERT INTO rows.keymetadata (tablename, name, schemaname, displayname,"
-                " columnnames) VALUES (%s, %s, %s, %s, %s)",
-                (table.name, schema_name.lower(), schema_name, display_name, list(columns)),
-            )
-
-    async def drop_key(self, table: Table, schema_name: str) -> None:
-        """Remove an alternate key."""
-        _own(table)
-        name = f"{table.name}_{schema_name.lower()}"[-63:]
-        async with self._changing() as t:
-            await t.execute(sql.SQL("DROP INDEX rows.{}").format(sql.Identifier(name)))
-            await t.execute(
-                "DELETE FROM rows.keymetadata WHERE tablename = %s AND name = %s",
-                (table.name, schema_name.lower()),
-            )
+        await self._altering.change(table.name, drop, table.name)
 
     async def relate(self, table: Table, lookup: Described, relations: Sequence[Relation]) -> None:
-        """Add a lookup, with a relationship to each table that it may point into."""
-        _own(table)
+        """Add a lookup, with a relationship to each table that it may point into.
+
+        It can be used at return. Its index is there as well, or takes longer than is waited for.
+        """
+        require_own(table)
         column = relations[0].attribute
         check_name(column)
-        async with self._changing() as t:
-            if column not in table.columns:
-                await _add_column(t, table.name, column, lookup)
+
+        async def add(t: Transaction) -> None:
             for one in relations:
                 await t.execute(
                     "INSERT INTO rows.relationshipmetadata (name, schemaname, referencing,"
@@ -190,12 +151,18 @@ class Making:
                     (one.schema_name.lower(), one.schema_name, one.referencing, one.attribute,
                      one.referenced, one.navigation, one.collection, Jsonb(dict(one.cascade))),
                 )  # fmt: skip
+            if column not in table.columns:
+                await _add_column(t, table.name, column, lookup)
+
+        await self._altering.change(table.name, add, table.name)
+        await self.keys.settled(table.name)
 
     async def associate(self, one: Association) -> None:
         """Relate two tables many to many, with a table of their pairs; a pair ends with a row."""
         for given in (one.intersect, one.schema_name, one.navigation, one.back):
             check_name(given.lower())
-        async with self._changing() as t:
+
+        async def make(t: Transaction) -> None:
             known = await read_associations(t)
             if one.schema_name.lower() in {
                 other.schema_name for sides in known.values() for other in sides if other.is_system
@@ -222,20 +189,27 @@ class Making:
                  [one.here, one.there], [one.navigation, one.back]),
             )  # fmt: skip
 
+        own = {one.table, one.other} - SYSTEM_TABLES.keys()
+        await self._altering.change(one.intersect, make, *own)
+
     async def part(self, one: Association) -> None:
         """Remove a relationship of many to many, with every pair."""
         if one.is_system:
             raise Refused(f"`{one.schema_name}` is kept by the server and cannot be removed")
-        async with self._changing() as t:
+
+        async def drop(t: Transaction) -> None:
             await _drop_pairs(t, one)
+
+        own = {one.table, one.other} - SYSTEM_TABLES.keys()
+        await self._altering.change(one.intersect, drop, *own)
 
     async def unrelate(self, relation: Relation, table: Table) -> None:
         """Remove a relationship from one row to many; with the last one its lookup goes, too."""
         if len(table.targets(relation.attribute)) == 1:
             await self.drop_column(table, relation.attribute)
             return
-        _own(table)
-        async with self._changing() as t:
+        require_own(table)
+        async with self._altering.saying() as t:
             done = await t.execute(
                 "DELETE FROM rows.relationshipmetadata WHERE name = %s AND referencing = %s",
                 (relation.schema_name.lower(), relation.referencing),
@@ -247,8 +221,8 @@ class Making:
         self, table: Table, *, display_name: str, collection_name: str, description: str
     ) -> None:
         """Call a table otherwise, for people."""
-        _own(table)
-        async with self._changing() as t:
+        require_own(table)
+        async with self._altering.saying() as t:
             await t.execute(
                 "UPDATE rows.tablemetadata SET displayname = %s, collectionname = %s,"
                 " description = %s WHERE logicalname = %s",
@@ -257,10 +231,10 @@ class Making:
 
     async def describe_column(self, table: Table, column: str, about: Described) -> None:
         """Say other things of a column. `Refused` for one that every table has."""
-        _own(table)
+        require_own(table)
         if column in STAMPS or column in _EVERYWHERE or column == table.key:
             raise Refused(f"the column `{column}` is kept by the server and cannot be changed")
-        async with self._changing() as t:
+        async with self._altering.saying() as t:
             await t.execute(
                 "DELETE FROM rows.columnmetadata WHERE tablename = %s AND columnname = %s",
                 (table.name, column),
@@ -269,7 +243,7 @@ class Making:
 
     async def carry(self, relation: Relation) -> None:
         """Let a relationship that somebody made carry other things on."""
-        async with self._changing() as t:
+        async with self._altering.saying() as t:
             done = await t.execute(
                 "UPDATE rows.relationshipmetadata SET cascade = %s WHERE name = %s"
                 " AND referencing = %s",
@@ -286,7 +260,7 @@ class Making:
         options: Sequence[Option] | None = None,
     ) -> None:
         """Call a global choice otherwise, or give it other options; None: as they are."""
-        async with self._changing() as t:
+        async with self._altering.saying() as t:
             await t.execute(
                 "UPDATE rows.choicemetadata SET displayname = coalesce(%s, displayname),"
                 " options = coalesce(%s, options) WHERE name = %s",
@@ -296,7 +270,7 @@ class Making:
     async def add_choice(self, name: str, display_name: str, options: Sequence[Option]) -> None:
         """Make a global choice, which columns of any table may take their options from."""
         check_name(name.lower())
-        async with self._changing() as t:
+        async with self._altering.saying() as t:
             await t.execute(
                 "INSERT INTO rows.choicemetadata (name, displayname, options) VALUES (%s, %s, %s)",
                 (name.lower(), display_name, _options(options)),
@@ -312,28 +286,6 @@ class Making:
             )
             for row in await found.fetchall()
         }
-
-    @asynccontextmanager
-    async def _changing(self) -> AsyncIterator[Transaction]:
-        try:
-            async with self._database.transaction() as transaction:
-                yield transaction
-        except (errors.DuplicateTable, errors.DuplicateColumn, errors.UniqueViolation) as error:
-            raise Conflict(
-                "there is one of this name already, or rows have the same key",
-                code=Code.ROW_DUPLICATE,
-            ) from error
-        except (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedObject) as error:
-            raise NotFound("the table has been changed meanwhile") from error
-        except (errors.ProgrammingError, errors.OperationalError) as error:
-            raise Refused("the table cannot be changed so") from error
-        finally:
-            self._catalogue.forget()
-
-
-def _own(table: Table) -> None:
-    if table.is_system:
-        raise Refused(f"the table `{table.name}` is kept by the server and cannot be changed")
 
 
 def _options(options: Sequence[Option]) -> Jsonb:
@@ -362,14 +314,26 @@ async def _add_column(t: Transaction, table: str, column: str, about: Described)
     if about.kind is Kind.IMAGE:
         for name, one in beside(column, about).items():
             await _add_column(t, table, name, one)
-    await t.execute(add_statement(table, column, STORED_AS[about.kind]))
-    if about.kind in _INDEXED:
-        await t.execute(
-            sql.SQL("CREATE INDEX ON rows.{} ({})").format(
-                sql.Identifier(table), sql.Identifier(column)
-            )
-        )
+    # Said first: the lock on the table, which shuts everybody out, is held as short as can be.
     await _describe(t, table, column, about)
+    await t.execute(add_statement(table, column, STORED_AS[about.kind]))
+
+
+async def _forget_columns(t: Transaction, table: str, columns: Sequence[str]) -> None:
+    await t.execute(
+        "DELETE FROM rows.columnmetadata WHERE tablename = %s AND columnname = ANY(%s)",
+        (table, columns),
+    )
+    await secure_no_more(t, table, columns)
+    # Thumbnails, and files of which not all has come, are kept under longer names.
+    await t.execute(
+        "DELETE FROM rows.filecontent WHERE tablename = %s AND split_part(columnname, ' ', 1) = %s",
+        (table, columns[0]),
+    )
+    await t.execute(
+        "DELETE FROM rows.relationshipmetadata WHERE referencing = %s AND attribute = %s",
+        (table, columns[0]),
+    )
 
 
 async def _describe(t: Transaction, table: str, column: str, about: Described) -> None:

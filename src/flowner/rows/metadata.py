@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from psycopg import errors, sql
 
 from flowner.database import Database, Transaction
-from flowner.errors import Conflict, Invalid
-from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Type
+from flowner.errors import Conflict, Invalid, Refused
+from flowner.rows.altering import Altering, briefly
+from flowner.rows.catalogue import SYSTEM_TABLES, Catalogue, Table, Type
+from flowner.rows.indexing import build, lookup_index, unindexed
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,58}")
 
@@ -50,6 +52,7 @@ class Metadata:
 
     def __init__(self, database: Database, catalogue: Catalogue) -> None:
         self._database, self._catalogue = database, catalogue
+        self._altering = Altering(database, catalogue)
 
     async def create_table(
         self,
@@ -78,7 +81,7 @@ class Metadata:
             async with self._database.transaction() as transaction:
                 await create(transaction, name, owned=owned)
                 for column, type in {primary_name: Type.TEXT, **types}.items():
-                    await transaction.execute(add_statement(name, column, type))
+                    await _add_column(transaction, name, column, type)
                 await transaction.execute(
                     "INSERT INTO rows.tablemetadata (logicalname, entitysetname, displayname,"
                     " primaryname) VALUES (%s, %s, %s, %s)",
@@ -95,17 +98,28 @@ class Metadata:
         """Add a column, empty in every row; no row is rewritten."""
         check_name(table)
         check_name(column)
+
+        async def add(t: Transaction) -> None:
+            await t.execute(
+                "UPDATE rows.tablemetadata SET logicalname = logicalname WHERE logicalname = %s",
+                (table,),
+            )
+            await t.execute(add_statement(table, column, type))
+
         try:
-            async with self._database.transaction() as transaction:
-                await transaction.execute(add_statement(table, column, type))
-                await transaction.execute(
-                    "UPDATE rows.tablemetadata SET logicalname = logicalname"
-                    " WHERE logicalname = %s",
-                    (table,),
-                )
-        except errors.DuplicateColumn:
+            async with self._altering.turn(table) as connection:
+                await briefly(connection, add, table)
+                for index in await unindexed(connection, table):
+                    await build(connection, index)
+        except Conflict:
             raise Conflict(f"`{table}` has a column `{column}` already") from None
-        self._catalogue.forget()
+
+
+async def _add_column(t: Transaction, table: str, column: str, type: Type) -> None:
+    """Add a column to a table that nobody else knows yet."""
+    await t.execute(add_statement(table, column, type))
+    if type is Type.LOOKUP:
+        await t.execute(lookup_index(table, column).statement(beside_others=False))
 
 
 def add_statement(table: str, column: str, type: Type) -> sql.Composed:
@@ -113,6 +127,12 @@ def add_statement(table: str, column: str, type: Type) -> sql.Composed:
     return sql.SQL("ALTER TABLE rows.{} ADD COLUMN {} {}").format(
         sql.Identifier(table), sql.Identifier(column), sql.SQL(type.value)
     )
+
+
+def require_own(table: Table) -> None:
+    """Refuse to change a table of the server's own."""
+    if table.is_system:
+        raise Refused(f"the table `{table.name}` is kept by the server and cannot be changed")
 
 
 def _type(column: str, given: Type | str) -> Type:

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from flowner.database import Transaction
 from flowner.errors import Invalid
 from flowner.rows import registry
+from flowner.rows.auditing import Act, note
 from flowner.rows.holders import require_other_administrator
 from flowner.rows.identities import GUID
 from flowner.rows.passwords import delete_password
@@ -61,6 +62,31 @@ _GROUPS_BY: Final = {
     "displayName": " AND lower(g.name) = lower(%(value)s)",
     "externalId": " AND p.externalid = %(value)s",
 }
+_BOTH_SORTED: Final = {
+    "externalid": "p.externalid",
+    "meta.created": "{row}.createdon",
+    "meta.lastmodified": "{row}.modifiedon",
+}
+_PEOPLE_SORTED: Final = {
+    "id": "u.systemuserid",
+    "username": "lower(u.domainname)",
+    "displayname": "lower(u.fullname)",
+    "name.givenname": "lower(u.firstname)",
+    "name.familyname": "lower(u.lastname)",
+    "title": "lower(u.title)",
+    "emails": "lower(u.internalemailaddress)",
+    "emails.value": "lower(u.internalemailaddress)",
+    "active": "NOT u.isdisabled",
+    **{name: column.format(row="u") for name, column in _BOTH_SORTED.items()},
+}
+_GROUPS_SORTED: Final = {
+    "id": "g.securitygroupid",
+    "displayname": "lower(g.name)",
+    **{name: column.format(row="g") for name, column in _BOTH_SORTED.items()},
+}
+PEOPLE_SORTS: Final = frozenset(_PEOPLE_SORTED)
+GROUP_SORTS: Final = frozenset(_GROUPS_SORTED)
+"""What people and groups are sorted by: attributes, lower case."""
 _KINDS = """
 SELECT systemuserid::text AS id, 'systemuser' AS kind FROM rows.systemuser
 WHERE systemuserid = ANY(%(ids)s::uuid[])
@@ -80,6 +106,10 @@ class Wanted:
     count: int = 1
     members: bool = True
     """Whether the members of groups are wanted, too."""
+    sort: str | None = None
+    """One of `PEOPLE_SORTS` or `GROUP_SORTS`; who has no value comes last. None: by id."""
+    descending: bool = False
+    """The other way round: who has no value comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +145,21 @@ Row = Mapping[str, Any]
 async def find_people(transaction: Transaction, wanted: Wanted) -> tuple[int, list[Row]]:
     """Return how many there are, and a page of them: 2 queries."""
     found = _PEOPLE + (_PEOPLE_BY[wanted.attribute] if wanted.attribute else "")
-    return await _page(transaction, _PERSON, found, " ORDER BY u.systemuserid", wanted)
+    order = _order(_PEOPLE_SORTED, wanted)
+    return await _page(transaction, _PERSON, found, f"{order}u.systemuserid", wanted)
 
 
 async def find_groups(transaction: Transaction, wanted: Wanted) -> tuple[int, list[Row]]:
     """Return how many there are, and a page of them: 2 queries."""
     found = _GROUPS + (_GROUPS_BY[wanted.attribute] if wanted.attribute else "")
-    return await _page(transaction, _GROUP, found, " ORDER BY g.securitygroupid", wanted)
+    order = _order(_GROUPS_SORTED, wanted)
+    return await _page(transaction, _GROUP, found, f"{order}g.securitygroupid", wanted)
+
+
+def _order(sorts: Mapping[str, str], wanted: Wanted) -> str:
+    # PostgreSQL puts what has no value last, and first where it goes down, as RFC 7644 has it.
+    first = "" if wanted.sort is None else sorts[wanted.sort]
+    return f" ORDER BY {first}{' DESC' if wanted.descending else ''}, " if first else " ORDER BY "
 
 
 async def _page(
@@ -150,6 +188,8 @@ async def insert_person(transaction: Transaction, said: PersonSaid, by: Principa
     held = {"roleid": BASIC_USER, "principalid": id}
     await registry.insert(transaction, "roleassignment", held, by=by)
     await _remember(transaction, id, "user", said.external_id, said.said)
+    await note(transaction, Act.PERSON_ADDED, id, by=by, about=id)
+    await note(transaction, Act.ROLE_GIVEN, BASIC_USER, by=by, about=id)
     return id
 
 
@@ -159,7 +199,11 @@ async def update_person(
     """Change a person. `Refused` where that would disable the only administrator."""
     if not said.active:
         await require_other_administrator(transaction, PrincipalId(id))
+    (before,) = await registry.select(transaction, "systemuser", {"systemuserid": id})
     await registry.update(transaction, "systemuser", id, _person_columns(said), by=by)
+    if before["isdisabled"] == said.active:
+        act = Act.PERSON_ENABLED if said.active else Act.PERSON_DISABLED
+        await note(transaction, act, id, by=by, about=id)
     await _remember(transaction, id, "user", said.external_id, said.said)
 
 
@@ -171,6 +215,7 @@ async def remove_person(
     The row stays, for what it is named in. The UPN may be given to somebody else, who is not them.
     """
     await require_other_administrator(transaction, PrincipalId(id))
+    await note(transaction, Act.PERSON_REMOVED, id, by=by, about=id)
     values = {"isdisabled": True, "domainname": f"{upn}#removed-{id}"}
     await registry.update(transaction, "systemuser", id, values, by=by)
     await registry.delete(transaction, "groupmembership", {"memberid": id})
@@ -197,8 +242,9 @@ async def update_group(
     await _keep_members(transaction, row["id"], before, said.members, by)
 
 
-async def remove_group(transaction: Transaction, id: str) -> None:
+async def remove_group(transaction: Transaction, id: str, by: PrincipalId) -> None:
     """Let a group be no more; what came through it ends at once."""
+    await note(transaction, Act.GROUP_DELETED, id, by=by)
     await transaction.execute(
         "UPDATE rows.team SET securitygroupid = NULL WHERE securitygroupid = %s", (id,)
     )
@@ -246,9 +292,11 @@ async def _keep_members(
             raise Invalid("a group cannot be in itself")
         row = {"securitygroupid": group, "memberid": member, "membertype": kind}
         await registry.insert(transaction, "groupmembership", row, by=by)
+        await note(transaction, Act.GROUP_JOINED, group, by=by, about=member)
     for member in sorted(before - after):
         where = {"securitygroupid": group, "memberid": member}
         await registry.delete(transaction, "groupmembership", where)
+        await note(transaction, Act.GROUP_LEFT, group, by=by, about=member)
 
 
 async def kinds_of(transaction: Transaction, ids: Sequence[str]) -> dict[str, str]:

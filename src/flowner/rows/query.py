@@ -15,6 +15,7 @@ from flowner.odata.syntax import TRUE, Column, Order, Predicate
 from flowner.rows.asking import Asking
 from flowner.rows.catalogue import Table
 from flowner.rows.compiling import Around, column_of, columns_of, compared, compile_predicate
+from flowner.rows.counting import counting_statement
 from flowner.rows.listing import Listing, listing_statement, served
 from flowner.rows.ordering import Place
 
@@ -73,16 +74,10 @@ class Query:
         )
         return listing_statement(asking, listing, around)
 
-    def counting(self, law: Predicate) -> sql.Composed:
-        """Return the statement that counts, up to `MOST`."""
-        return sql.SQL(
-            "SELECT count(*) AS count FROM (SELECT FROM rows.{} r WHERE {} AND {} LIMIT {}) one"
-        ).format(
-            sql.Identifier(self.table.name),
-            compile_predicate(self.wanted, self.table),
-            compile_predicate(law, self.table),
-            sql.Literal(MOST),
-        )
+    def counting(self, asking: Asking) -> tuple[sql.Composed, Mapping[str, object]]:
+        """Return the statement that counts, up to `MOST`, with its values."""
+        wanted = compile_predicate(self.wanted, self.table)
+        return counting_statement(asking, wanted, MOST, Around())
 
 
 def read_query(options: Mapping[str, str], table: Table) -> Query:

@@ -20,6 +20,7 @@ from flowner.rows.associations import Association
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table
 from flowner.rows.compiling import Around, columns_of, compile_path, compile_predicate, quoted
+from flowner.rows.counting import among, counting_statement
 from flowner.rows.grouping import MOST_GROUPED, Group, aggregate, grouping, plain
 from flowner.rows.listing import Listing, common, listing_statement, served
 from flowner.rows.ordering import Place, after, after_values
@@ -149,8 +150,8 @@ class Reading:
     ) -> Page:
         count = last = None
         if asked.counts:
-            where = self.where(asking, asked.wanted, wanted.around)
-            count = await _count(asking, where, MOST)
+            where = self._wanted(asking, asked.wanted, wanted.around)
+            count = await _count(asking, where, MOST, wanted.around)
         if len(found) > asked.size > 0:
             last = tuple(found[asked.size - 1][f"@{at}"] for at in range(wanted.places))
         return Page(rows=all_shown(found[: asked.size], asking.table), last=last, count=count)
@@ -167,8 +168,8 @@ class Reading:
         """Return how many rows there are for the caller, up to ``most``."""
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
-            where = self.where(asking, wanted, self.around(asking))
-            return await _count(asking, where, most)
+            around = self.around(asking)
+            return await _count(asking, self._wanted(asking, wanted, around), most, around)
 
     async def those(
         self,
@@ -236,8 +237,8 @@ class Reading:
         async with self._store.asking(caller, table, within) as asking:
             require_privilege(asking.standings, asking.table.name, Right.READ)
             around = self.around(asking)
-            where = self.where(asking, group.wanted, around)
-            if await _count(asking, where, MOST_GROUPED + 1) > MOST_GROUPED:
+            wanted = self._wanted(asking, group.wanted, around)
+            if await _count(asking, wanted, MOST_GROUPED + 1, around) > MOST_GROUPED:
                 raise Invalid(
                     "the maximum record limit is exceeded: reduce the number of records",
                     code=Code.AGGREGATE_LIMIT,
@@ -245,18 +246,19 @@ class Reading:
             keys = [compile_path(path, asking.table, around)[0] for path, _ in group.by]
             named = [name for _, name in group.by] + [name for *_, name in group.aggregates]
             values = [*keys, *(aggregate(one, asking.table, around) for one in group.aggregates)]
+            found, bound = among(asking, wanted, MOST_GROUPED, around)
             statement = sql.SQL("SELECT {} FROM rows.{} r WHERE {} {}").format(
                 sql.SQL(", ").join(
                     sql.SQL("{} AS {}").format(value, sql.Identifier(f"{at}"))
                     for at, value in enumerate(values)
                 ),
                 sql.Identifier(asking.table.name),
-                where,
+                found,
                 grouping(len(keys)),
             )
             return [
                 {name: plain(row[f"{at}"]) for at, name in enumerate(named)}
-                for row in await fetch_rows(within, statement)
+                for row in await fetch_rows(within, statement, bound)
             ]
 
     async def exists(self, table: Table, id: str, within: Transaction) -> bool:
@@ -341,11 +343,9 @@ async def _by_place(
     return grouped
 
 
-async def _count(asking: Asking, where: sql.Composable, most: int | None) -> int:
-    statement = sql.SQL(
-        "SELECT count(*) AS count FROM (SELECT FROM rows.{} r WHERE {} LIMIT {}) one"
-    ).format(sql.Identifier(asking.table.name), where, sql.Literal(most))
-    return int((await fetch_rows(asking.transaction, statement))[0]["count"])
+async def _count(asking: Asking, wanted: sql.Composable, most: int | None, around: Around) -> int:
+    statement, values = counting_statement(asking, wanted, most, around)
+    return int((await fetch_rows(asking.transaction, statement, values))[0]["count"])
 
 
 async def fetch_rows(

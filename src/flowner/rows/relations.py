@@ -7,7 +7,7 @@ from typing import Final
 
 from flowner.access.cascades import Cascade, Relationship
 from flowner.database import Transaction
-from flowner.rows.describing import Described, Kind, Option, Relation, key_of
+from flowner.rows.describing import Described, Key, KeyState, Kind, Option, Relation, key_of
 from flowner.rows.types import Type
 
 _USUAL: Final = {
@@ -48,14 +48,17 @@ async def read_described(transaction: Transaction) -> dict[str, dict[str, Descri
     return said
 
 
-async def read_keys(transaction: Transaction) -> dict[str, dict[str, tuple[str, ...]]]:
+async def read_keys(transaction: Transaction) -> dict[str, dict[str, Key]]:
     """Return the alternate keys by table and schema name."""
-    found = await transaction.execute(
-        "SELECT tablename, schemaname, columnnames FROM rows.keymetadata ORDER BY name"
-    )
-    keys: dict[str, dict[str, tuple[str, ...]]] = {}
+    found = await transaction.execute("SELECT * FROM rows.keymetadata ORDER BY name")
+    keys: dict[str, dict[str, Key]] = {}
     for row in await found.fetchall():
-        keys.setdefault(row["tablename"], {})[row["schemaname"]] = tuple(row["columnnames"])
+        keys.setdefault(row["tablename"], {})[row["schemaname"]] = Key(
+            columns=tuple(row["columnnames"]),
+            display_name=row["displayname"],
+            state=KeyState(row["state"]),
+            reason=row["reason"] or "",
+        )
     return keys
 
 

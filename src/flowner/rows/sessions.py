@@ -23,13 +23,14 @@ async def insert_session(
     *,
     now: datetime,
     expires: datetime,
+    issuer: str | None,
 ) -> None:
-    """Keep a session, and forget those that have ended."""
+    """Keep a session, and forget those that have ended. ``issuer``: who proved who they are."""
     await transaction.execute("DELETE FROM rows.websession WHERE expireson < %s", (now,))
     await transaction.execute(
-        "INSERT INTO rows.websession (sessionhash, principalid, begunon, seenon, expireson)"
-        " VALUES (%s, %s, %s, %s, %s)",
-        (hashed, principal, now, now, expires),
+        "INSERT INTO rows.websession (sessionhash, principalid, begunon, seenon, expireson, issuer)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        (hashed, principal, now, now, expires, issuer),
     )
 
 
@@ -50,6 +51,10 @@ async def delete_sessions_of(transaction: Transaction, principal: PrincipalId) -
     await transaction.execute("DELETE FROM rows.websession WHERE principalid = %s", (principal,))
 
 
-async def delete_session(transaction: Transaction, hashed: bytes) -> None:
-    """End a session."""
-    await transaction.execute("DELETE FROM rows.websession WHERE sessionhash = %s", (hashed,))
+async def delete_session(transaction: Transaction, hashed: bytes) -> str | None:
+    """End a session; answers the issuer who proved whose it is, if one did."""
+    done = await transaction.execute(
+        "DELETE FROM rows.websession WHERE sessionhash = %s RETURNING issuer", (hashed,)
+    )
+    row = await done.fetchone()
+    return None if row is None else row["issuer"]

@@ -182,9 +182,7 @@ class Store:
                 "value": value,
             }
             if query.counts:
-                counted = await (
-                    await execute(asking, query.counting(asking.law(Right.READ)), [])
-                ).fetchone()
+                counted = await (await execute(asking, *query.counting(asking))).fetchone()
                 answer["@odata.count"] = counted["count"]
             if len(rows) > query.page and query.goes_on:
                 answer["@odata.nextLink"] = query.next_link

@@ -58,7 +58,7 @@ def answer(turn: Turn, path: str, outcome: Outcome, acting: Json) -> None:
             attempt=calling.attempt,
             until=until,
             code=calls.answered(outcome).code,
-            message=outcome.message if isinstance(outcome, Transient) else "",
+            message=calls.said(outcome, node.secure),
             acting=acting,
         )
     )

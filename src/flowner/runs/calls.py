@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -27,6 +27,8 @@ CHANGESET: Final = "ExecuteChangeset"
 """The operation that carries out a Changeset's requests, all or none of them."""
 _BUILT_IN: Final = {"Http": "http", "HttpWebhook": "http", "Workflow": "workflow"}
 _LEGACY: Final = ("method", "path", "queries", "headers", "body")
+_LONGEST_SAID: Final = 2000
+"""Characters kept of what the outside says of an attempt."""
 _WAITING: Final = frozenset({"OpenApiConnectionWebhook", "ApiConnectionWebhook", "HttpWebhook"})
 
 
@@ -156,6 +158,20 @@ def answered(outcome: Success | Failure | Transient) -> Result:
             )
         case _:
             assert_never(outcome)
+
+
+def said(outcome: Success | Failure | Transient, secure: Sequence[str]) -> str:
+    """Return in words why an attempt failed: the server's, or what the outside answered with.
+
+    What the outside answered stays unsaid where the action's outputs are not to be seen.
+    """
+    if isinstance(outcome, Transient) and outcome.message:
+        return outcome.message
+    if "outputs" in secure or not isinstance(outcome.body, dict):
+        return ""
+    error = outcome.body.get("error")
+    message = error.get("message") if isinstance(error, dict) else None
+    return message[:_LONGEST_SAID] if isinstance(message, str) else ""
 
 
 def _outputs(status: int, outcome: Success | Failure | Transient) -> JsonObject:

@@ -7,7 +7,7 @@ the same state, at every prefix. Folding an event costs the same however long th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -43,6 +43,13 @@ from flowner.runs.status import block_status, worse
 from flowner.runs.variables import change
 
 CANCELLED: Final = "RunCancelled"
+
+
+def _taken(acting: Any) -> Any:
+    """Return who acted in a call that was taken; what it sent is told with the taking alone."""
+    if not isinstance(acting, dict):
+        return acting
+    return {name: value for name, value in acting.items() if name != "sent"}
 
 
 class Folding:
@@ -91,7 +98,7 @@ class Folding:
                 calling.poll, calling.due = event.poll, calling.due or event.due
             case Waiting():
                 calling = state.calls[event.path]
-                calling.waiting, calling.acting = True, event.acting
+                calling.waiting, calling.acting = True, _taken(event.acting)
                 calling.reason, calling.late = event.reason, event.late
                 calling.patience = event.due
             case RunCancelled():

@@ -129,11 +129,14 @@ class Run:
         calls = self._state.calls.items()
         return tuple(path for path, call in calls if call.until is None and not call.waiting)
 
-    def waiting(self, path: str) -> Json:
-        """Return who acted in a call that waits; None where nobody is known, or it waits not."""
+    def waiting(self, path: str) -> tuple[Json, Json]:
+        """Return what an open call was asked, and who acted in it; None where nobody is known."""
         calling = self._state.calls.get(path)
-        acting: Json = None if calling is None else calling.acting
-        return acting
+        if calling is None:
+            return None, None
+        inputs: Json = calling.inputs if isinstance(calling.inputs, dict) else {}
+        acting: Json = calling.acting
+        return inputs, acting
 
     def variable(self, name: str) -> Json:
         """Return a variable's value. Raises `KeyError`."""

@@ -38,7 +38,9 @@ class Lookup(Enum):
     PEOPLE = auto()
     """People of the directory, by UPN."""
     COLUMNS = auto()
-    """The columns of the table that the parameter before names, each filled in by itself."""
+    """The columns of the table that ``entityName`` names, each filled in by itself."""
+    COLUMN_NAMES = auto()
+    """Names of columns of the table that ``entityName`` names, to read them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ class ParameterForm:
     choices: tuple[str, ...] = ()
     """The values there are; none: any."""
     lookup: Lookup = Lookup.NOTHING
+    separator: str = ""
+    """What stands between the values, where several can be chosen from the look-up."""
 
 
 class SignIn(Enum):
@@ -64,23 +68,36 @@ class SignIn(Enum):
     """They give what the outside asks for: user and password, or a key."""
     OAUTH = auto()
     """They sign in where the outside asks them to: OAuth 2.0, code with PKCE."""
+    CLIENT_CREDENTIALS = auto()
+    """Nobody signs in: they give what an application is known by, and the connection acts as the
+    application. OAuth 2.0, client credentials."""
 
 
 ACCESS_TOKEN: Final = "access_token"  # noqa: S105 - a name
-"""What `OperationContext.credential` calls the token of a connection that was signed in for. It is
-valid: it is refreshed before the call where it is not."""
+"""What `OperationContext.credential` calls the token of a connection by OAuth 2.0. It is valid: it
+is fetched before the call where it is not. Where the outside answers 401 all the same, the call is
+made once more with another."""
 CLIENT_SECRET: Final = "client_secret"  # noqa: S105 - a name
-"""The secret by which this server is known where people sign in; optional."""
+"""The secret by which this server is known where people sign in, which is optional, or by which an
+application is known. It is the name of no other secret."""
+
+ISSUER: Final = "issuer"
+"""The setting that names who issues tokens, in place of the token endpoint."""
+TOKEN_URL: Final = "tokenUrl"  # noqa: S105 - a name
+"""The setting that is the token endpoint; filled in where an issuer says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationServer:
-    """Where one signs in for a connection, and as which client of it: OAuth 2.0."""
+    """Where tokens for a connection come from, and for which client of it: OAuth 2.0."""
 
-    authorization_url: str
     token_url: str
     client_id: str
+    authorization_url: str | None = None
+    """Where people sign in; None: nobody does."""
     scopes: tuple[str, ...] = ()
+    resource: str | None = None
+    """What the token is for, where scopes do not say it (RFC 8707)."""
     userinfo_url: str | None = None
     """Where it says who has signed in, if its id tokens do not say enough."""
 
@@ -97,7 +114,7 @@ class Credentials:
     secrets: tuple[ParameterForm, ...] = ()
     """What goes to the vault."""
     authorization: Callable[[Mapping[str, Json]], AuthorizationServer] | None = None
-    """Where to sign in, by the settings; with `SignIn.OAUTH`."""
+    """Where tokens come from, by the settings; with OAuth 2.0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +154,13 @@ class Connector:
     """Maps an answer's body and the parameters it came for to those of the next page; None: that
     was the last. Used where the flow's author asked for more rows than one answer holds."""
     operations: dict[str, Operation] = field(default_factory=dict)
+
+    def way(self, id: str | None) -> Credentials | None:
+        """Return the way of this id to make a connection; for None or '' the first.
+
+        None: there is none.
+        """
+        return next((one for one in self.credentials if not id or one.id == id), None)
 
     def operation(
         self,

@@ -17,6 +17,7 @@ from flowner.database import Database, Transaction
 from flowner.errors import Code, FlownerError, Invalid, NotFound
 from flowner.values import PrincipalId
 from flowner.webapi.addresses import within_service
+from flowner.webapi.calls import opening
 from flowner.webapi.problems import problem
 from flowner.webapi.requests import MOST_IN_BATCH_URL, Answer, Request
 
@@ -71,7 +72,9 @@ async def _carry_out(
     answers: list[tuple[str | None, Answer]] = []
     id: str | None = None
     try:
-        async with database.transaction() as transaction:
+        # One request by itself is opened as if it had come alone.
+        alone = database.transaction() if part.is_set else opening(database, part.requests[0][1])
+        async with alone as transaction:
             for id, one in part.requests:
                 answer = await opened(_resolved(one, made), person, transaction, made)
                 answers.append((id, answer))

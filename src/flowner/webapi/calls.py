@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote
 
 from flowner.clock import Clock
-from flowner.database import Transaction
+from flowner.database import Database, Transaction
 from flowner.errors import AccessDenied, Code, Invalid, NotFound
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table
 from flowner.rows.compiling import compared
+from flowner.rows.keys import require_active
 from flowner.rows.making import Making
 from flowner.rows.privileges import may_act_for_others, user_by
 from flowner.rows.reading import Reading
@@ -18,6 +22,15 @@ from flowner.values import Json, PrincipalId
 from flowner.webapi.addresses import Segment
 from flowner.webapi.csdl import Description
 from flowner.webapi.requests import Answer, Preferences, Request
+
+CHANGING: Final = frozenset(
+    {
+        "EntityDefinitions", "RelationshipDefinitions", "GlobalOptionSetDefinitions",
+        "CreateEntities", "CreateCustomerRelationships", "ReactivateEntityKey",
+        "InsertOptionValue", "UpdateOptionValue", "DeleteOptionValue", "OrderOption",
+    }
+)  # fmt: skip
+"""Addresses at which tables are changed, by transactions of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +98,9 @@ class Call:
             return guid, {}
         columns = {name: table.column(name) for name in given}
         wanted = {column for column in columns.values() if column is not None}
-        if None in columns.values() or all(wanted != set(key) for key in table.keys.values()):
+        if None in columns.values() or all(
+            wanted != set(key.columns) for key in table.keys.values()
+        ):
             raise Invalid(
                 f"the specified key attributes are not a defined key for the {table.name} entity",
                 code=Code.ROW_KEY_UNKNOWN,
@@ -97,8 +112,22 @@ class Call:
         async with self.rooms.store.asking(self.caller, table.name, self.transaction) as asking:
             for column in predicate:
                 compared(column, asking.table)
+        # Asked afterwards: why a key failed tells something of a secured column's values.
+        require_active(table, wanted)
         found = await self.rooms.reading.keyed(table, predicate, self.transaction)
         return found, {**predicate}
+
+
+def opening(database: Database, request: Request) -> AbstractAsyncContextManager[Transaction]:
+    """Return what a request is answered with: a transaction, where it may write rows.
+
+    What only reads needs none: each statement sees what is committed anyway. What changes tables
+    has none open either: indexes wait for the transactions that are, and would wait for this one.
+    """
+    first = unquote(request.path.strip("/").partition("/")[0]).partition("(")[0]
+    if request.method == "GET" or first in CHANGING:
+        return database.connection()
+    return database.transaction()
 
 
 def need(table: Table, id: str | None) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from flowner.errors import AccessDenied, Code, Invalid
+from flowner.errors import AccessDenied, Code, Invalid, NotFound
 from flowner.rows.catalogue import Table
 from flowner.rows.describing import Described, Kind, Option, metadata_id
 from flowner.rows.making import NewTable
 from flowner.rows.privileges import administers
 from flowner.values import Json, JsonObject
+from flowner.webapi.addresses import Segment
 from flowner.webapi.calls import Call
 from flowner.webapi.labels import SPACE
+from flowner.webapi.parameters import read_parameters
 from flowner.webapi.requests import Answer
 from flowner.webapi.shaping import context
 
@@ -83,14 +85,15 @@ async def drop_column(call: Call, table: Table, column: str) -> Answer:
 
 
 async def create_key(call: Call, table: Table) -> Answer:
-    """Answer ``POST EntityDefinitions(…)/Keys``."""
+    """Answer ``POST EntityDefinitions(…)/Keys``: its state says then how far its index has come."""
     await require_administrator(call)
     body = call.request.json()
     name, columns = text_of(body, "SchemaName"), body.get("KeyAttributes")
     if not isinstance(columns, list) or not all(isinstance(one, str) for one in columns):
         raise Invalid("`KeyAttributes` is a list of columns", code=Code.BAD_BODY)
     listed = [str(one).lower() for one in columns]
-    await call.rooms.making.add_key(table, name, listed, label_of(body.get("DisplayName"), name))
+    names = name, label_of(body.get("DisplayName"), name)
+    await call.rooms.making.keys.add(table, names, listed, call.caller)
     id = metadata_id(table.name, "key", name.lower())
     return made(call, f"EntityDefinitions(LogicalName='{table.name}')/Keys({id})")
 
@@ -98,8 +101,27 @@ async def create_key(call: Call, table: Table) -> Answer:
 async def drop_key(call: Call, table: Table, name: str) -> Answer:
     """Answer ``DELETE EntityDefinitions(…)/Keys(…)``."""
     await require_administrator(call)
-    await call.rooms.making.drop_key(table, name)
+    await call.rooms.making.keys.drop(table, name)
     return Answer(status=204)
+
+
+async def reactivate_key(call: Call, segment: Segment) -> Answer:
+    """Answer ``ReactivateEntityKey``: build the index of a key that failed, once more.
+
+    Source: https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/reactivateentitykey
+    """
+    read_parameters(call, segment, frozenset())
+    await require_administrator(call)
+    body = call.request.json()
+    table = await call.named(text_of(body, "EntityLogicalName"))
+    name = text_of(body, "EntityKeyLogicalName").lower()
+    for schema_name in table.keys:
+        if schema_name.lower() == name:
+            await call.rooms.making.keys.reactivate(table, schema_name, call.caller)
+            return Answer(status=204)
+    raise NotFound(
+        f"the table `{table.name}` has no alternate key `{name[:60]}`", code=Code.ROW_NOT_FOUND
+    )
 
 
 async def create_choice(call: Call) -> Answer:

@@ -201,14 +201,15 @@ def has_options(kind: Kind) -> bool:
 
 def show_key(table: Table, schema_name: str) -> JsonObject:
     """Return an alternate key."""
+    key = table.keys[schema_name]
     return {
         "MetadataId": metadata_id(table.name, "key", schema_name.lower()),
         "LogicalName": schema_name.lower(),
         "SchemaName": schema_name,
         "EntityLogicalName": table.name,
-        "DisplayName": label(schema_name),
-        "KeyAttributes": [*table.keys[schema_name]],
-        "EntityKeyIndexStatus": "Active",
+        "DisplayName": label(key.display_name),
+        "KeyAttributes": [*key.columns],
+        "EntityKeyIndexStatus": key.state.value,
         "IsManaged": False,
         "IsSecondaryKey": False,
         "IntroducedVersion": "1.0",

@@ -6,7 +6,15 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from flowner.rows.catalogue import Table
-from flowner.webapi import associating, giving, holding, overview, redefining, sharing
+from flowner.webapi import (
+    associating,
+    defining,
+    giving,
+    holding,
+    overview,
+    redefining,
+    sharing,
+)
 from flowner.webapi.addresses import Segment
 from flowner.webapi.calls import Call
 from flowner.webapi.requests import Answer
@@ -23,6 +31,7 @@ UNBOUND: Final[dict[str, tuple[str, _Unbound]]] = {
     "InsertOptionValue": ("POST", redefining.insert_option),
     "UpdateOptionValue": ("POST", redefining.update_option),
     "DeleteOptionValue": ("POST", redefining.delete_option),
+    "ReactivateEntityKey": ("POST", defining.reactivate_key),
     "OrderOption": ("POST", redefining.order_options),
     "RetrieveVersion": ("GET", overview.version),
     "RetrieveCurrentOrganization": ("GET", overview.organization),

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -18,7 +18,7 @@ from flowner.rows.refusing import telling
 from flowner.values import JsonObject, PrincipalId
 from flowner.webapi import actions, batch, definitions, files, lists, operations, rows, tracking
 from flowner.webapi.addresses import Segment, read_path
-from flowner.webapi.calls import Call, Rooms, caller_of, no_method
+from flowner.webapi.calls import Call, Rooms, caller_of, no_method, opening
 from flowner.webapi.parameters import read_parameters
 from flowner.webapi.problems import fault, problem
 from flowner.webapi.requests import MOST_IN_URL, Answer, Request
@@ -58,10 +58,7 @@ class WebApi:
                 )
             if request.path.strip("/") == "$batch":
                 return await batch.answer_batch(self.database, self._opened, request, person)
-            # What only reads needs no transaction: each statement sees what is committed anyway.
-            reads = request.method == "GET"
-            opened = self.database.connection() if reads else self.database.transaction()
-            async with opened as transaction:
+            async with opening(self.database, request) as transaction:
                 return await self._opened(request, person, transaction, None)
         except FlownerError as error:
             return problem(error)
@@ -86,25 +83,26 @@ class WebApi:
 
         Links in it are relative to the service. Raises what goes wrong.
         """
+        request = Request(
+            method=own.method,
+            service="",
+            path=own.path,
+            query=urlencode(own.options, quote_via=quote),
+            headers=own.headers,
+            body=own.body if isinstance(own.body, bytes) else json.dumps(own.body).encode(),
+        )
         async with AsyncExitStack() as stack:
             transaction = within
             if transaction is None:
-                transaction = await stack.enter_async_context(self.database.transaction())
-            path = own.path
+                transaction = await stack.enter_async_context(opening(self.database, request))
             if own.table is not None:
                 found = await self._rooms.store.catalogue.table(own.table, transaction)
-                path = f"{found.set_name}{path}"
-            request = Request(
-                method=own.method,
-                service="",
-                path=path,
-                query=urlencode(own.options, quote_via=quote),
-                headers=own.headers,
-                body=own.body if isinstance(own.body, bytes) else json.dumps(own.body).encode(),
-            )
-            answer = await self._answered(request, caller, transaction, None)
+                request = replace(request, path=f"{found.set_name}{own.path}")
+            # What is part of a transaction changes no tables, as in a change set.
+            made: dict[str, str] | None = None if within is None else {}
+            answer = await self._answered(request, caller, transaction, made)
             if answer.status == 405:
-                raise Refused(f"`{own.method}` is not offered at `{path}`")
+                raise Refused(f"`{own.method}` is not offered at `{request.path}`")
             return answer
 
     async def _answered(

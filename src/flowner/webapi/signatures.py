@@ -72,6 +72,7 @@ SIGNATURES: Final = (
     _action("UpdateOptionValue", Value="Edm.Int32", MergeLabels="Edm.Boolean", **_OPTION),
     _action("DeleteOptionValue", Value="Edm.Int32", **_CHOICE),
     _action("OrderOption", Values="Collection(Edm.Int32)", **_CHOICE),
+    _action("ReactivateEntityKey", EntityLogicalName=_TEXT, EntityKeyLogicalName=_TEXT),
     _action("PublishXml", ParameterXml=_TEXT),
     _action("PublishAllXml"),
     _action("BulkDelete", "mscrm.BulkDeleteResponse", JobName=_TEXT,

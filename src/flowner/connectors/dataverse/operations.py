@@ -44,7 +44,9 @@ _ITEM: Final = ParameterForm(
     description="each column as `item/name`",
     lookup=Lookup.COLUMNS,
 )
-_SELECT: Final = ParameterForm(name="$select", title="Select columns")
+_SELECT: Final = ParameterForm(
+    name="$select", title="Select columns", lookup=Lookup.COLUMN_NAMES, separator=","
+)
 _EXPAND: Final = ParameterForm(name="$expand", title="Expand query")
 _PARTITION: Final = ParameterForm(
     name="partitionId", title="Partition ID", description="passed over: no table has partitions"
@@ -60,7 +62,7 @@ _RELATIONSHIP: Final = ParameterForm(
 _QUERY: Final = (
     _SELECT,
     ParameterForm(name="$filter", title="Filter rows"),
-    ParameterForm(name="$orderby", title="Sort by"),
+    ParameterForm(name="$orderby", title="Sort by", lookup=Lookup.COLUMN_NAMES, separator=","),
     _EXPAND,
     ParameterForm(name="fetchXml", title="Fetch XML query"),
     ParameterForm(name="$apply", title="Aggregate transformation"),

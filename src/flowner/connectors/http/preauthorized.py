@@ -1,4 +1,5 @@
-"""HTTP with a connection: one web service, asked with the token of whoever signed in for it.
+"""HTTP with a connection: one web service, asked with the token of whoever signed in for it, or of
+an application.
 
 The token goes to the service of the connection's base address, and to nobody else.
 """
@@ -15,6 +16,8 @@ from flowner.connectors.http.operations import send
 from flowner.sdk.connector import (
     ACCESS_TOKEN,
     CLIENT_SECRET,
+    ISSUER,
+    TOKEN_URL,
     AuthorizationServer,
     Connector,
     Credentials,
@@ -28,6 +31,15 @@ from flowner.values import Json, JsonObject
 _METHODS: Final = ("GET", "PUT", "POST", "PATCH", "DELETE")
 
 
+def _of_the_application(settings: Mapping[str, Json]) -> AuthorizationServer:
+    return AuthorizationServer(
+        token_url=str(settings.get("tokenUrl", "")),
+        client_id=str(settings.get("clientId", "")),
+        scopes=tuple(str(settings.get("scopes") or "").split()),
+        resource=str(settings.get("resource", "")) or None,
+    )
+
+
 def _authorization(settings: Mapping[str, Json]) -> AuthorizationServer:
     return AuthorizationServer(
         authorization_url=str(settings.get("authorizationUrl", "")),
@@ -38,24 +50,27 @@ def _authorization(settings: Mapping[str, Json]) -> AuthorizationServer:
     )
 
 
+_BASE: Final = ParameterForm(
+    name="baseResourceUrl",
+    title="Base address",
+    required=True,
+    description="the token is sent to addresses below it, and nowhere else",
+)
+_TOKENS: Final = "Where tokens are issued"
+
 connector: Final = Connector(
     ids=("shared_webcontents",),
     title="HTTP with sign-in",
-    summary="Asks one web service, as whoever signed in for the connection.",
+    summary="Asks one web service, as whoever signed in for the connection, or as an application.",
     credentials=(
         Credentials(
             id="oauth",
             title="Sign in",
             sign_in=SignIn.OAUTH,
             settings=(
-                ParameterForm(
-                    name="baseResourceUrl",
-                    title="Base address",
-                    required=True,
-                    description="the token is sent to addresses below it, and nowhere else",
-                ),
+                _BASE,
                 ParameterForm(name="authorizationUrl", title="Where to sign in", required=True),
-                ParameterForm(name="tokenUrl", title="Where tokens are issued", required=True),
+                ParameterForm(name="tokenUrl", title=_TOKENS, required=True),
                 ParameterForm(
                     name="userinfoUrl",
                     title="Who signed in",
@@ -75,6 +90,44 @@ connector: Final = Connector(
             ),
             secrets=(ParameterForm(name=CLIENT_SECRET, title="Client secret", type="password"),),
             authorization=_authorization,
+        ),
+        Credentials(
+            id="client-credentials",
+            title="As an application",
+            sign_in=SignIn.CLIENT_CREDENTIALS,
+            settings=(
+                _BASE,
+                ParameterForm(
+                    name=ISSUER,
+                    title="Issuer",
+                    description="says where tokens are issued, if you leave that empty",
+                ),
+                ParameterForm(
+                    name=TOKEN_URL,
+                    title=_TOKENS,
+                    description="the token endpoint, if you leave the issuer empty",
+                ),
+                ParameterForm(
+                    name="clientId",
+                    title="Client id",
+                    required=True,
+                    description="what the application is registered as there",
+                ),
+                ParameterForm(
+                    name="scopes", title="Scopes", description="with spaces between, if any"
+                ),
+                ParameterForm(
+                    name="resource",
+                    title="Resource",
+                    description="where the token endpoint asks what the token is for",
+                ),
+            ),
+            secrets=(
+                ParameterForm(
+                    name=CLIENT_SECRET, title="Client secret", type="password", required=True
+                ),
+            ),
+            authorization=_of_the_application,
         ),
     ),
 )

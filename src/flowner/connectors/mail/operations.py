@@ -58,6 +58,7 @@ def _forms(prefix: str, *, sender: str = "From") -> tuple[ParameterForm, ...]:
             required=True,
             description=lists,
             lookup=Lookup.PEOPLE,
+            separator=";",
         ),
         ParameterForm(name=f"{prefix}/Subject", title="Subject", required=True),
         ParameterForm(name=f"{prefix}/Body", title="Body", type="html", required=True),
@@ -66,8 +67,16 @@ def _forms(prefix: str, *, sender: str = "From") -> tuple[ParameterForm, ...]:
             title="From (send as)",
             description="the connection's account, or a sender named in its `sendAs`",
         ),
-        ParameterForm(name=f"{prefix}/Cc", title="Cc", description=lists),
-        ParameterForm(name=f"{prefix}/Bcc", title="Bcc", description=lists),
+        *(
+            ParameterForm(
+                name=f"{prefix}/{copy}",
+                title=copy,
+                description=lists,
+                lookup=Lookup.PEOPLE,
+                separator=";",
+            )
+            for copy in ("Cc", "Bcc")
+        ),
         ParameterForm(name=f"{prefix}/ReplyTo", title="Reply to", description=lists),
         ParameterForm(
             name=f"{prefix}/Importance", title="Importance", choices=("Low", "Normal", "High")

@@ -1,8 +1,6 @@
-"""Actions and triggers that are put into a draft, and what the designer offers of them."""
+"""Actions and triggers that are put into a draft, and which the designer offers."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from starlette.responses import Response
 
@@ -12,11 +10,7 @@ from flowner.definitions.flow import Flow
 from flowner.definitions.rewiring import with_binding_added
 from flowner.definitions.row_triggers import ROW_TRIGGER
 from flowner.definitions.steps import Block, Place
-from flowner.definitions.visible import visible
 from flowner.errors import Invalid
-from flowner.expressions.catalogue import CATALOGUE
-from flowner.expressions.errors import ExpressionError
-from flowner.expressions.walking import trees
 from flowner.portal.desk import (
     edited,
     flow_of,
@@ -150,44 +144,8 @@ async def _offers(visit: Visit) -> Response:
                 place=dict(visit.request.query_params))  # fmt: skip
 
 
-async def _tokens(visit: Visit) -> Response:
-    """Answer what can be inserted into a field: dynamic content and functions."""
-    draft = await visit.rooms.drafting.open(flow_of(visit), visit.me)
-    name, text = visit.query("card"), visit.query("text").casefold()
-    answers = {
-        (id, operation.id): operation.answers
-        for id, connector in visit.rooms.connectors.items()
-        for operation in connector.operations.values()
-    }
-    is_trigger = name.casefold() == draft.flow.trigger.name.casefold()
-    tokens = () if is_trigger else visible(draft.flow, name or None, answers)
-    groups: dict[str, list[Any]] = {}
-    for token in tokens:
-        if text in f"{token.source} {token.title}".casefold():
-            groups.setdefault(token.source, []).append(token)
-    functions = sorted(
-        (one for one in CATALOGUE.values() if text in f"{one.name} {one.summary}".casefold()),
-        key=lambda one: (not one.name.casefold().startswith(text), one.name),
-    )
-    return page(visit, "parts/tokens.html", groups=groups, functions=functions[:60])
-
-
-async def _formula(visit: Visit, form: Form) -> Response:
-    """Answer what is wrong with the formulas of a text: nothing where they can be read."""
-    text = form.text("text")
-    wrong = ""
-    if "@" in text:
-        try:
-            trees(text)
-        except ExpressionError as error:
-            wrong = error.message
-    return page(visit, "parts/formula.html", wrong=wrong)
-
-
 routes = [
     get("/flows/{flow:uuid}/edit/offers", _offers),
-    get("/flows/{flow:uuid}/edit/tokens", _tokens),
     post("/flows/{flow:uuid}/edit/add", _add),
     post("/flows/{flow:uuid}/edit/trigger", _trigger),
-    post("/flows/{flow:uuid}/edit/formula", _formula),
 ]

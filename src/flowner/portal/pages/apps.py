@@ -24,6 +24,8 @@ async def _make(visit: Visit, form: Form) -> Response:
 async def _open(visit: Visit) -> Response:
     app = AppId(visit.path("app"))
     opened = await visit.rooms.apps.open(app, visit.me)
+    if opened.bundle and not opened.mine and visit.query("view") != "forms":
+        return go(f"/apps/{app}/open")
     asked = await visit.rooms.consent.asked(visit.me, app, for_app=True)
     if not all(one.is_settled for one in asked) and not opened.mine:
         return go(f"/apps/{app}/consent?next={quote(f'/apps/{app}')}")

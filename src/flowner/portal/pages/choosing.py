@@ -9,12 +9,18 @@ from flowner.portal.visiting import Visit, get
 
 
 async def _tables(visit: Visit) -> Response:
-    found = await visit.rooms.choices.tables(visit.query("text"))
+    named = visit.query("as") == "named"
+    found = await visit.rooms.choices.tables(visit.query("text"), named=named)
     return page(visit, "parts/choices.html", choices=found)
 
 
 async def _columns(visit: Visit) -> Response:
-    found = await visit.rooms.choices.columns(visit.query("table"), visit.query("text"))
+    table, text, spelled = (visit.query(name) for name in ("table", "text", "as"))
+    choices = visit.rooms.choices
+    if spelled:
+        found = await choices.column_names(table, text, named=spelled == "named")
+    else:
+        found = await choices.columns(table, text)
     return page(visit, "parts/choices.html", choices=found)
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from flowner.access.vocabulary import ConnectionRole
+from flowner.directory.roster import Known
 from flowner.errors import Invalid, NotFound
 from flowner.flows.authorizing import require_safe
 from flowner.flows.connections import NewConnection
 from flowner.flows.granting import NOBODY
+from flowner.identity.world import PrincipalKind
 from flowner.portal.rendering import page
 from flowner.portal.visiting import Form, Visit, get, go, local, post
 from flowner.sdk.connector import Connector, Credentials, ParameterForm, SignIn
 from flowner.values import ConnectionId, Json, PrincipalId, Secret
+
+_MOST_APPLICATIONS: Final = 200
 
 
 async def _list(visit: Visit) -> Response:
@@ -92,42 +98,63 @@ async def _open(visit: Visit) -> Response:
         one=held,
         may={action.name for action in held.may},
         connector=connector,
-        credentials=_fitting(connector),
+        credentials=None if connector is None else connector.way(held.facts.way),
         roles=list(ConnectionRole),
         lent=lent,
         titles=_titles(visit),
     )
 
 
-def _fitting(connector: Connector | None) -> Credentials | None:
-    return connector.credentials[0] if connector and connector.credentials else None
+def _way(connector: Connector | None, wanted: str, id: str) -> tuple[Connector, Credentials]:
+    found = None if connector is None else connector.way(wanted)
+    if connector is None or found is None:
+        raise NotFound(f"there is no connector `{id[:60]}` to make a connection for, or not so")
+    return connector, found
 
 
 async def _new(visit: Visit) -> Response:
     chosen = visit.query("connector")
     connector = visit.rooms.connectors.get(chosen)
-    if chosen and (connector is None or not connector.credentials):
-        raise NotFound(f"there is no connector `{chosen[:60]}` to make a connection for")
+    credentials = _way(connector, visit.query("way"), chosen)[1] if chosen else None
+    next = local(visit.query("next", "/connections"))
     return page(
         visit,
         "connection_new.html",
         offered=_offered(visit),
         connector=connector,
         connector_id=chosen,
-        credentials=_fitting(connector),
+        credentials=credentials,
+        ways=_ways(connector, chosen, next),
+        applications=await _applications(visit, credentials),
         back=_back_address(visit),
-        next=local(visit.query("next", "/connections")),
+        next=next,
     )
+
+
+def _ways(connector: Connector | None, chosen: str, next: str) -> list[tuple[str, str, str]]:
+    """Return the ways to make a connection as tabs, where there are several."""
+    ways = connector.credentials if connector is not None else ()
+    at = f"/connections/new?connector={quote(chosen)}&next={quote(next)}&way="
+    return [(one.id, one.title, at + quote(one.id)) for one in ways] if len(ways) > 1 else []
+
+
+async def _applications(visit: Visit, credentials: Credentials | None) -> list[Known]:
+    """Return the applications that whoever is here may make a connection for."""
+    if credentials is None or credentials.sign_in is not SignIn.CLIENT_CREDENTIALS:
+        return []
+    if not await visit.rooms.connections.may_stand_in(visit.me):
+        return []
+    kinds = frozenset({PrincipalKind.APPLICATION})
+    return await visit.rooms.roster.search("", kinds=kinds, limit=_MOST_APPLICATIONS)
 
 
 async def _make(visit: Visit, form: Form) -> Response:
     id = form.needed("connector", "Connector")
-    connector = visit.rooms.connectors.get(id)
-    credentials = _fitting(connector)
-    if connector is None or credentials is None:
-        raise NotFound(f"there is no connector `{id[:60]}` to make a connection for")
+    connector, credentials = _way(visit.rooms.connectors.get(id), form.text("way"), id)
     if credentials.sign_in is SignIn.OAUTH:
-        return await _make_and_leave(visit, form, connector)
+        return await _make_and_leave(visit, form, connector, credentials)
+    if credentials.sign_in is SignIn.CLIENT_CREDENTIALS:
+        return await _make_for_application(visit, form, connector, credentials)
     account = form.text("account")
     if credentials.sign_in is SignIn.OWN_IDENTITY:
         account = account or visit.visitor.upn
@@ -138,6 +165,7 @@ async def _make(visit: Visit, form: Form) -> Response:
         account=account,
         settings=_settings(form, credentials.settings),
         secrets=_secrets(form, credentials.secrets),
+        way=credentials.id,
     )
     made = await visit.rooms.connections.make(given, visit.me)
     there = local(form.text("next", "/connections"))
@@ -147,9 +175,34 @@ async def _make(visit: Visit, form: Form) -> Response:
     )
 
 
-async def _make_and_leave(visit: Visit, form: Form, connector: Connector) -> Response:
+async def _make_for_application(
+    visit: Visit, form: Form, connector: Connector, credentials: Credentials
+) -> Response:
+    """Make a connection that acts as an application: its own, or whose account it is alone."""
+    owner, name = visit.me, form.text("account")
+    if form.text("owner"):
+        known = await visit.rooms.roster.person(PrincipalId(form.guid("owner", "Owner")))
+        owner, name = known.id, name or known.name
+    if not name:
+        raise Invalid("fill in *Account*: it is what the outside sees", pointer="/account")
+    given = NewConnection(
+        connector=connector.ids[0],
+        account=name,
+        settings=_settings(form, credentials.settings),
+        secrets=_secrets(form, credentials.secrets),
+    )
+    made = await visit.rooms.clients.make(given, credentials, owner, by=visit.me)
+    there = local(form.text("next", "/connections"))
+    return go(
+        f"/connections/{made}" if there == "/connections" else there,
+        said=f"A token was issued: the connection acts as {name}.",
+    )
+
+
+async def _make_and_leave(
+    visit: Visit, form: Form, connector: Connector, credentials: Credentials
+) -> Response:
     """Make a connection that acts as nobody, and let its owner sign in for it."""
-    credentials = connector.credentials[0]
     settings = _settings(form, credentials.settings)
     if credentials.authorization is not None:
         require_safe(credentials.authorization(settings))
@@ -159,6 +212,7 @@ async def _make_and_leave(visit: Visit, form: Form, connector: Connector) -> Res
         settings=settings,
         secrets=_secrets(form, credentials.secrets),
         connected=False,
+        way=credentials.id,
     )
     made = await visit.rooms.connections.make(given, visit.me)
     return await _leave(visit, made, local(form.text("next", "/connections")))
@@ -224,12 +278,23 @@ def _secrets(form: Form, forms: Iterable[ParameterForm]) -> dict[str, Secret]:
 async def _renew(visit: Visit, form: Form) -> Response:
     id = ConnectionId(visit.path("connection"))
     held = await visit.rooms.keyring.open(id, visit.me)
-    credentials = _fitting(visit.rooms.connectors.get(held.facts.connector))
+    connector = visit.rooms.connectors.get(held.facts.connector)
+    credentials = None if connector is None else connector.way(held.facts.way)
     if credentials is not None and credentials.sign_in is SignIn.OAUTH:
         raise Invalid("this connection has no secret to give: sign in for it again")
     secrets = _secrets(form, credentials.secrets if credentials else ())
+    if credentials is not None and credentials.sign_in is SignIn.CLIENT_CREDENTIALS:
+        await visit.rooms.clients.mend(id, secrets, visit.me)
+        return go(f"/connections/{id}", said="A token was issued for the new secret.")
     await visit.rooms.connections.renew(id, secrets, visit.me)
     return go(f"/connections/{id}", said="It is connected again.")
+
+
+async def _test(visit: Visit, form: Form) -> Response:
+    del form
+    id = ConnectionId(visit.path("connection"))
+    await visit.rooms.clients.test(id, visit.me)
+    return go(f"/connections/{id}", said="It works: a token was issued just now.")
 
 
 async def _share(visit: Visit, form: Form) -> Response:
@@ -264,6 +329,7 @@ routes = [
     post("/connections/new", _make),
     get("/connections/{connection:uuid}", _open),
     post("/connections/{connection:uuid}/renew", _renew),
+    post("/connections/{connection:uuid}/test", _test),
     post("/connections/{connection:uuid}/sign-in", _sign_in),
     post("/connections/{connection:uuid}/share", _share),
     post("/connections/{connection:uuid}/unshare", _unshare),

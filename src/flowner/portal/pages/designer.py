@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from flowner.identity.marks import running_mark
 from flowner.portal.desk import (
     changed,
     desk_of,
     flow_of,
     panel,
     panel_context,
+    whole_page,
 )
 from flowner.portal.pages.edits import edits
 from flowner.portal.rendering import page
@@ -23,15 +23,8 @@ async def _open(visit: Visit) -> Response:
     name = visit.query("card")
     if visit.is_partial:
         return await panel(visit, desk, name)
-    context = await panel_context(visit, desk, name) if name else {"card": None}
-    return page(
-        visit,
-        "designer.html",
-        desk=desk,
-        draft=draft,
-        drawing=desk.drawing,
-        running=running_mark(draft.flow, draft.facts, desk.world),
-        **context,
+    return whole_page(
+        visit, desk, await panel_context(visit, desk, name) if name else {"card": None}
     )
 
 
@@ -40,7 +33,8 @@ async def _undo(visit: Visit, form: Form) -> Response:
     again = form.text("which") == "redo"
     doing = visit.rooms.drafting.redo if again else visit.rooms.drafting.undo
     draft = await doing(flow_of(visit), visit.me)
-    return await changed(visit, before, draft, "")
+    # What is open stays open, as far as it is there: it may have been made by what is undone.
+    return await changed(visit, before, draft, visit.there.get("card", ""), visit.there.get("tab"))
 
 
 async def _discard(visit: Visit, form: Form) -> Response:

@@ -23,7 +23,7 @@ from flowner.portal.desk import (
     operation_of,
     panel,
 )
-from flowner.portal.filling import columns_form, fields_of, filled
+from flowner.portal.filling import changed_condition, columns_form, fields_of, filled
 from flowner.portal.pages.adding import ROWS, place_of
 from flowner.portal.problems import sentence
 from flowner.portal.visiting import Form, Visit
@@ -39,6 +39,10 @@ async def _parameters(visit: Visit, form: Form) -> Response:
         _, operation = operation_of(visit, flow, node)
         added = form.text("new-column")
         flow = filled(flow, name, fields_of(node, operation), given, form.pairs("row:"))
+        if form.has("change"):
+            flow = changed_condition(
+                flow, name, fields_of(node_of(flow, name), operation), form.text("change")
+            )
         columns = columns_form(operation)
         if added and columns is not None:
             path = ("inputs", "parameters", f"{columns.name}/{added}")

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from flowner.access.vocabulary import FlowAction
 from flowner.definitions.rewiring import sharers
+from flowner.flows.history import Asked
 from flowner.identity.activation import used_bindings
 from flowner.identity.marks import binding_mark
 from flowner.portal.rendering import page
@@ -21,8 +22,8 @@ _SHOWN = 20
 async def _details(visit: Visit) -> Response:
     flow = FlowId(visit.path("flow"))
     opened = await visit.rooms.portfolio.open(flow, visit.me)
-    runs = await visit.rooms.history.runs(visit.me, flow=flow, limit=_SHOWN)
-    since = (visit.rooms.clock.now() - _DAYS).isoformat()
+    since = visit.rooms.clock.now() - _DAYS
+    wanted = Asked(flow=flow, since=since, limit=_SHOWN)
     may = {action.name for action in opened.listed.may}
     shared = None
     if FlowAction.READ in opened.listed.may:
@@ -34,7 +35,7 @@ async def _details(visit: Visit) -> Response:
         one=opened.listed,
         flow=opened.flow,
         may=may,
-        runs=[run for run in runs if str(run["started"]) >= since],
+        runs=(await visit.rooms.history.page(visit.me, wanted)).runs,
         bindings=[
             (
                 binding,

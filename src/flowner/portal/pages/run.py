@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -26,7 +26,7 @@ async def _inspect(visit: Visit) -> Response:
     card, iteration = visit.query("card"), visit.query("iteration")
     is_live = visit.is_partial and visit.query("live") == "yes"
     if visit.is_partial and not iteration:
-        there = _there(visit)
+        there = visit.there
         card = there.get("card", "") if is_live else card
         iteration = there.get("iteration", "")
     sheet = Sheet(seen, visit.rooms.connectors, card, iteration)
@@ -41,12 +41,6 @@ async def _inspect(visit: Visit) -> Response:
 async def _open(visit: Visit) -> Inspected:
     run, flow = run_in(visit.path("run")), FlowId(visit.path("flow"))
     return await visit.rooms.inspecting.open(run, visit.me, flow=flow)
-
-
-def _there(visit: Visit) -> dict[str, str]:
-    """Return what the address says that the browser shows."""
-    current = visit.request.headers.get("hx-current-url", "")
-    return {name: values[0] for name, values in parse_qs(urlsplit(current).query).items()}
 
 
 def _address(sheet: Sheet) -> str:
@@ -93,7 +87,7 @@ def _whom_to_ask(seen: Inspected) -> str:
         acting = record.acting
         if isinstance(acting, dict) and acting.get("refused"):
             return seen.ask_of(acting)
-    return "" if seen.header.principal is not None else seen.name_of(seen.facts.owner)
+    return "" if seen.header.principal is not None else seen.ask_of({})
 
 
 async def _cancel(visit: Visit, form: Form) -> Response:

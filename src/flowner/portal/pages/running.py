@@ -14,6 +14,7 @@ from flowner.errors import Invalid
 from flowner.flows.running import Press
 from flowner.portal.rendering import page
 from flowner.portal.visiting import Form, Visit, get, go, local, post
+from flowner.runs.commands import Reply
 from flowner.values import AppId, ConnectionId, FlowId, Json, JsonObject, RunId
 
 _PATIENCE = 20.0
@@ -71,20 +72,23 @@ async def pressed(visit: Visit, form: Form, flow: FlowId, app: AppId | None = No
             inputs[one.key] = value
         elif one.required:
             raise Invalid(f"fill in *{one.title}*", pointer=f"/{one.key}")
-    run = visit.rooms.running.fresh_run()
-    with visit.rooms.replies.expect(run) as (reply, end):
-        await visit.rooms.running.press(
-            Press(flow=flow, by=visit.me, inputs=inputs, app=app), run=run, answers=True
-        )
-        waiting: list[asyncio.Future[Any]] = [reply, end]
-        await asyncio.wait(waiting, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        said = reply.result() if reply.done() and not reply.cancelled() else None
-    record = await _record(visit, run)
+    run, said = await heard(visit, Press(flow=flow, by=visit.me, inputs=inputs, app=app), _PATIENCE)
+    record = await record_of(visit, run)
     record["reply"] = None if said is None else {"status": said.status, "body": said.body}
     return record
 
 
-async def _record(visit: Visit, run: RunId) -> JsonObject:
+async def heard(visit: Visit, press: Press, seconds: float) -> tuple[RunId, Reply | None]:
+    """Run a flow, and wait so long for what it answers; None: it ended without, or goes on."""
+    run = visit.rooms.running.fresh_run()
+    with visit.rooms.replies.expect(run) as (reply, end):
+        await visit.rooms.running.press(press, run=run, answers=True)
+        waiting: list[asyncio.Future[Any]] = [reply, end]
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return run, reply.result() if reply.done() and not reply.cancelled() else None
+
+
+async def record_of(visit: Visit, run: RunId) -> JsonObject:
     """Return a run's record: once its end is written, where it has ended."""
     record: JsonObject = {}
     for _ in range(20):

@@ -133,15 +133,17 @@ async def _from_provider(request: Request) -> Response:
         who = await rooms.openid.finish(dict(request.query_params), browser)
     except AccessDenied as error:
         return await _page(request, wrong=sentence(error.message), status=403)
-    response = await _entered(request, who.person, who.return_to)
+    response = await _entered(request, who.person, who.return_to, issuer=who.issuer)
     response.delete_cookie(_BROWSER, path="/sign-in")
     return response
 
 
-async def _entered(request: Request, person: PrincipalId, then: str) -> Response:
+async def _entered(
+    request: Request, person: PrincipalId, then: str, *, issuer: str | None = None
+) -> Response:
     rooms: Rooms = request.app.state.rooms
     await rooms.sessions.end(request.cookies.get(cookie_name(request), ""))
-    secret = await rooms.sessions.begin(person)
+    secret = await rooms.sessions.begin(person, issuer=issuer)
     response = RedirectResponse(local(then), status_code=303)
     set_cookie(response, request, secret.reveal())
     return response
@@ -163,9 +165,15 @@ async def _as_demo(rooms: Rooms, form: Form) -> PrincipalId | None:
 
 async def _sign_out(visit: Visit, form: Form) -> Response:
     del form
-    request = visit.request
-    await visit.rooms.sessions.end(request.cookies.get(cookie_name(request), ""))
-    response = RedirectResponse("/sign-in", status_code=303)
+    request, rooms = visit.request, visit.rooms
+    issuer = await rooms.sessions.end(request.cookies.get(cookie_name(request), ""))
+    leaving = None
+    if issuer is not None:
+        leaving = await rooms.openid.leaving(issuer, return_to=f"{rooms.base()}/sign-in")
+    response: Response = RedirectResponse("/sign-in", status_code=303)
+    if leaving is not None:
+        # A form may not be sent on to another site (Content-Security-Policy); a page goes there.
+        response = bare_page(request, "signed_out.html", leaving=leaving)
     drop_cookie(response, request)
     return response
 

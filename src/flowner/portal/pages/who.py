@@ -48,11 +48,20 @@ async def _who(visit: Visit) -> Response:
     matrix = None
     if depends_on_who(opened.flow):
         chosen = [one.id for one in asked if visit.query(one.name)]
-        matrix = await visit.rooms.foretelling.matrix(flow, visit.me, chosen)
+        matrix = await visit.rooms.foretelling.matrix(
+            flow, visit.me, chosen, text=visit.query("text").strip(), page=_number(visit)
+        )
     return page(
         visit, "who.html", one=opened.listed, flow=opened.flow, asked=asked, told=told,
-        matrix=matrix,
+        matrix=matrix, text=visit.query("text").strip(),
+        supposed={one.name: one.id for one in asked if visit.query(one.name)},
     )  # fmt: skip
+
+
+def _number(visit: Visit) -> int:
+    """Return which page of people an address asks for; the first where it says nothing of sense."""
+    text = visit.query("page")
+    return max(1, int(text)) if text.isdecimal() and len(text) < 7 else 1
 
 
 def _pickers(flow: Flow) -> tuple[tuple[str, str, str], ...]:

@@ -17,7 +17,17 @@ function draw() {
     return { x: (box.left - origin.left + box.width / 2) / zoom, top: (box.top - origin.top) / zoom, bottom: (box.bottom - origin.top) / zoom };
   };
   const nodes = new Map([...all.querySelectorAll("[data-node]")].map((one) => [one.dataset.node, one]));
-  const drawn = [];
+  // Everything is measured before anything is moved: the page is laid out once.
+  const pluses = new Map([...all.querySelectorAll(".plus[data-edge]")].map((one) => [one.dataset.edge, one]));
+  const holders = new Map(), drawn = [], moved = [];
+  const held = (plus) => {
+    const holder = plus.offsetParent;
+    if (!holders.has(holder)) {
+      const box = holder.getBoundingClientRect();
+      holders.set(holder, { x: (box.left - origin.left) / zoom + holder.clientLeft, y: (box.top - origin.top) / zoom + holder.clientTop });
+    }
+    return holders.get(holder);
+  };
   for (const edge of all.querySelectorAll(".edge")) {
     const to = nodes.get(edge.dataset.to);
     const from = nodes.get(edge.dataset.from || (edge.closest(".branch") ? "" : all.querySelector(".trunk").dataset.trigger));
@@ -25,15 +35,16 @@ function draw() {
     if (!to || (!from && !label)) continue;
     const a = at(from ?? label), b = at(to);
     drawn.push({ d: path(a, b), unusual: "unusual" in edge.dataset });
-    const plus = all.querySelector(`.plus[data-edge="${edge.dataset.from}>${edge.dataset.to}"]`);
-    if (plus) {
-      const holder = plus.offsetParent.getBoundingClientRect();
-      plus.style.left = `${b.x - (holder.left - origin.left) / zoom - plus.offsetParent.clientLeft}px`;
-      plus.style.top = `${b.top - 28 - (holder.top - origin.top) / zoom - plus.offsetParent.clientTop}px`;
-    }
+    const plus = pluses.get(`${edge.dataset.from}>${edge.dataset.to}`);
+    if (plus) moved.push([plus, b, held(plus)]);
   }
-  lines.setAttribute("width", all.scrollWidth);
-  lines.setAttribute("height", all.scrollHeight);
+  const width = all.scrollWidth, height = all.scrollHeight;
+  for (const [plus, b, holder] of moved) {
+    plus.style.left = `${b.x - holder.x}px`;
+    plus.style.top = `${b.top - 28 - holder.y}px`;
+  }
+  lines.setAttribute("width", width);
+  lines.setAttribute("height", height);
   lines.replaceChildren(...drawn.map(line));
   canvas.dataset.ready = "1";
 }
@@ -81,10 +92,22 @@ function shut() {
 
 new ResizeObserver(draw).observe(canvas);
 document.addEventListener("htmx:after:swap", () => { tree().style.zoom = zoom; draw(); select(); watch(); link(); });
+
+// The address says which card is open, and how: what is opened is a step of the browser's history,
+// what an edit has made of it is not.
+let isStep = false;
+document.addEventListener("htmx:before:request", (event) => { isStep = Boolean(event.target.closest?.("a[hx-get]")); });
 function link() {
-  const shown = panel.querySelector(".panel")?.dataset.address;
-  if (shown) history.replaceState(null, "", shown);
+  const opened = panel.querySelector(".panel"), shown = opened ? opened.dataset.address : base;
+  if (!shown || new URL(shown, location.href).href === location.href) return;
+  history[isStep ? "pushState" : "replaceState"](null, "", shown);
+  isStep = false;
 }
+addEventListener("popstate", () => {
+  isStep = false;
+  if (new URLSearchParams(location.search).has("card")) htmx.ajax("GET", location.href, { target: "#panel" });
+  else { panel.replaceChildren(); select(); }
+});
 document.fonts?.ready.then(draw);
 
 document.addEventListener("click", (event) => {
@@ -97,6 +120,28 @@ document.addEventListener("click", (event) => {
   if (moved) { moved.closest(".menu").hidePopover(); move(moved.dataset.move); }
   if (event.target.closest(".menu [hx-post], .menu [hx-get]")) event.target.closest(".menu").hidePopover();
 });
+
+// A card's menu is filled when it is opened: hundreds of cards have one each.
+document.addEventListener("beforetoggle", (event) => { if (event.target.matches("[data-menu]")) fill(event.target); }, true);
+function fill(menu) {
+  if (menu.children.length) return;
+  const { name, node } = menu.closest("[data-node]").dataset;
+  const items = document.getElementById("card-menu").content.cloneNode(true);
+  for (const one of items.querySelectorAll("[data-for]")) if (one.dataset.for !== menu.dataset.menu) one.remove();
+  if (!("acts" in menu.dataset)) items.querySelector('[data-tab="runs-as"]').remove();
+  const set = (one, given) => { for (const [key, value] of Object.entries(given)) one.setAttribute(key, value); };
+  for (const one of items.querySelectorAll("[data-tab]")) {
+    const address = `${base}?card=${encodeURIComponent(name)}&tab=${one.dataset.tab}`;
+    set(one, { href: address, "hx-get": address, "hx-target": "#panel" });
+  }
+  for (const one of items.querySelectorAll("[data-does]")) set(one, { "hx-post": `${base}/${one.dataset.does}`, "hx-vals": JSON.stringify({ card: name }), "hx-target": "#panel" });
+  items.querySelector('[data-does="delete"]')?.setAttribute("hx-confirm", `Delete ${menu.getAttribute("aria-label")}?`);
+  items.querySelector("[data-rename]").dataset.rename = node;
+  const move = items.querySelector("[data-move]");
+  if (move) move.dataset.move = name;
+  menu.append(items);
+  htmx.process(menu);
+}
 
 function rename(node) {
   const dialog = document.getElementById("rename");
@@ -147,7 +192,7 @@ function focusCard(head) {
   head.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input, textarea, select");
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
   const control = event.ctrlKey || event.metaKey;
   if (control && event.key === "s") { event.preventDefault(); document.getElementById("panel-form")?.requestSubmit(); }
   if (control && event.key === "0") { event.preventDefault(); setZoom("fit"); }
@@ -160,7 +205,8 @@ document.addEventListener("keydown", (event) => {
   if (!head) return;
   const node = head.closest("[data-node]");
   if (event.key === "F2") rename(node);
-  if (event.key === "Delete") node.querySelector('.menu .danger')?.click();
+  const menu = node.querySelector("[data-menu]");
+  if (event.key === "Delete" && menu) { fill(menu); menu.querySelector(".danger")?.click(); }
   if (event.key === "F10" && event.shiftKey) { event.preventDefault(); node.querySelector(".dots")?.click(); }
   if (event.key === "+" || event.key === "Insert") {
     const spots = [...document.querySelectorAll(".plus")];
@@ -179,70 +225,17 @@ document.addEventListener("keydown", (event) => {
   if (next && far(next) < Infinity) focusCard(next);
 });
 
-// Formulas: dynamic content and functions are inserted where the caret was; the server reads along.
-let field = null, reading;
-document.addEventListener("focusin", (event) => { if (event.target.matches("[data-formula]:is(input, textarea)")) field = event.target; });
+// Steps can be dragged; what is searched for narrows a list.
 function watch() {
   for (const one of document.querySelectorAll(".step")) one.draggable = Boolean(base);
 }
 document.addEventListener("input", (event) => {
   const narrowed = event.target.closest("[data-narrow]");
-  if (narrowed) {
-    const text = narrowed.value.toLowerCase();
-    for (const one of document.querySelectorAll(`${narrowed.dataset.narrow} [data-text]`)) one.hidden = !one.dataset.text.includes(text);
-    for (const one of document.querySelectorAll(`${narrowed.dataset.narrow} section`)) one.hidden = !one.querySelector("[data-text]:not([hidden])");
-  }
-  if (!event.target.matches("[data-formula]:is(input, textarea)")) return;
-  const one = event.target;
-  clearTimeout(reading);
-  reading = setTimeout(() => check(one), 300);
+  if (!narrowed) return;
+  const text = narrowed.value.toLowerCase();
+  for (const one of document.querySelectorAll(`${narrowed.dataset.narrow} [data-text]`)) one.hidden = !one.dataset.text.includes(text);
+  for (const one of document.querySelectorAll(`${narrowed.dataset.narrow} section`)) one.hidden = !one.querySelector("[data-text]:not([hidden])");
 });
-async function check(one) {
-  const answer = await fetch(`${base}/formula`, { method: "POST", headers: { "HX-Request": "true", "X-Form-Token": document.querySelector('meta[name="form-token"]').content }, body: new URLSearchParams({ text: one.value }) });
-  if (!answer.ok) return;
-  one.parentElement.querySelector(".formula-wrong")?.remove();
-  const said = (await answer.text()).trim();
-  one.setAttribute("aria-invalid", String(Boolean(said)));
-  if (said) one.insertAdjacentHTML("afterend", said);
-}
-let picker = null;
-document.addEventListener("click", async (event) => {
-  if (event.target.closest("[data-insert]")) {
-    field ??= panel.querySelector("[data-formula]:is(input, textarea)");
-    if (!field?.isConnected) field = panel.querySelector("[data-formula]:is(input, textarea)");
-    if (!field) return;
-    picker?.remove();
-    picker = document.createElement("div");
-    picker.className = "tokens";
-    picker.popover = "auto";
-    picker.innerHTML = '<div class="search"><input type="search" aria-label="Search dynamic content and functions" placeholder="Search"></div><div class="found"></div>';
-    document.body.append(picker);
-    picker.showPopover();
-    const box = panel.getBoundingClientRect();
-    picker.style.left = `${Math.min(box.right + 8, innerWidth - 396)}px`;
-    picker.style.top = `${Math.min(field.getBoundingClientRect().top, innerHeight * 0.38)}px`;
-    const fill = async () => {
-      const name = panel.querySelector(".panel").dataset.name;
-      const answer = await fetch(`${base}/tokens?${new URLSearchParams({ card: name, text: picker.querySelector("input").value })}`, { headers: { "HX-Request": "true" } });
-      picker.querySelector(".found").innerHTML = await answer.text();
-    };
-    picker.querySelector("input").addEventListener("input", fill);
-    await fill();
-    picker.querySelector("input").focus();
-  }
-  const token = event.target.closest(".token");
-  if (token && field) { insert(token.dataset.formula, "inside" in token.dataset); picker?.hidePopover(); }
-});
-function insert(formula, isCall) {
-  const before = field.value.slice(0, field.selectionStart ?? field.value.length), after = field.value.slice(field.selectionEnd ?? field.value.length);
-  const within = before.startsWith("@") && !before.startsWith("@{") || /@\{[^}]*$/.test(before);
-  const text = within ? formula : field.value.trim() === "" ? `@${formula}` : `@{${formula}}`;
-  field.value = before + text + after;
-  const caret = before.length + text.length - (isCall ? (text.endsWith("}") ? 2 : 1) : 0);
-  field.focus();
-  field.setSelectionRange(caret, caret);
-  field.dispatchEvent(new Event("input", { bubbles: true }));
-}
 watch();
 select();
 draw();

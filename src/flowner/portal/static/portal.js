@@ -20,6 +20,29 @@ document.addEventListener("htmx:finally:request", () => busy(-1));
 addEventListener("pagehide", () => busy(1));
 addEventListener("pageshow", () => { waiting = 0; busy(0); });
 
+// A form that has to be complete is sent when it is. Until then its button says that it does nothing
+// yet, and why, and stays within reach; without this, the server refuses in words.
+const missing = (form) => form.querySelector("[data-missing]") ?? [...form.querySelectorAll("select")].find((one) => !one.value);
+function complete(form) {
+  const button = form.querySelector("button.primary"), why = form.querySelector("#why-not");
+  const waits = Boolean(missing(form));
+  why.hidden = !waits;
+  if (waits) button.setAttribute("aria-describedby", why.id);
+  else button.removeAttribute("aria-describedby");
+  button.setAttribute("aria-disabled", String(waits));
+}
+document.querySelectorAll("form[data-complete]").forEach(complete);
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-complete]");
+  if (form) complete(form);
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-complete]") || !missing(event.target)) return;
+  event.preventDefault();
+  const first = missing(event.target);
+  (first.matches("select") ? first : first.closest("li").querySelector("a"))?.focus();
+}, true);
+
 // A form is sent once: its button says so until the answer is there.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
@@ -97,18 +120,24 @@ let looking, looked = 0;
 function look(field, typed) {
   const box = field.closest(".combobox");
   if (typed) box.querySelector('input[type="hidden"]')?.setAttribute("value", "");
-  if (!typed && field.value) return;
+  if (!typed && last(field, box)) return;
   clearTimeout(looking);
   const turn = ++looked;
   looking = setTimeout(async () => {
     const address = new URL(box.dataset.from, location.href);
-    address.searchParams.set("text", field.value);
+    address.searchParams.set("text", last(field, box));
+    if (box.dataset.table) address.searchParams.set("table", field.form.elements[box.dataset.table]?.value ?? "");
     const answer = await fetch(address, { headers: { "HX-Request": "true" } });
     if (!answer.ok || document.activeElement !== field || turn !== looked) return;
     const list = box.querySelector('[role="listbox"]');
     list.innerHTML = await answer.text();
     shown(field, list, true);
   }, typed ? 120 : 0);
+}
+/** Return what is being chosen: of several values, the one at the end. */
+function last(field, box) {
+  const by = box.dataset.separator;
+  return by ? field.value.slice(field.value.lastIndexOf(by) + 1).trim() : field.value;
 }
 function shown(field, list, open) {
   list.hidden = !open || !list.children.length;
@@ -119,7 +148,8 @@ function choose(field, option) {
   clearTimeout(looking);
   looking = null; // an answer that comes late opens no list
   const box = field.closest(".combobox");
-  field.value = option.dataset.label ?? option.textContent.trim();
+  const chosen = option.dataset.label ?? option.textContent.trim(), by = box.dataset.separator;
+  field.value = by ? field.value.slice(0, field.value.lastIndexOf(by) + 1) + chosen : chosen;
   const hidden = box.querySelector('input[type="hidden"]');
   if (hidden) hidden.value = option.dataset.value;
   shown(field, box.querySelector('[role="listbox"]'), false);

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0026"
-down_revision = "0020"
+revision = "0027"
+down_revision = "0026"
 
 _TABLES = {
     "approval": """idempotencykey text NOT NULL UNIQUE, workflowid uuid NOT NULL,
