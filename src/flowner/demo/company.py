@@ -35,10 +35,10 @@ FLOWS = {
     name: FlowId(f"3f0c1b52-6a0e-4d55-9b0e-0d7c5a1f{number:04d}")
     for number, name in enumerate(
         ("greet", "announce", "visit", "as_owner", "as_modifier", "as_row_owner", "summary",
-         "intake", "remind", "buy"),
+         "intake", "remind"),
         start=1,
     )
-}  # fmt: skip
+} | {"buy": FlowId("3f0c1b52-6a0e-4d55-9b0e-0d7c5a1f0020")}  # fmt: skip
 
 
 @dataclass(slots=True)
