@@ -79,10 +79,17 @@ class Code(StrEnum):
     TRIGGER_NOT_ENABLED = "WorkflowTriggerIsNotEnabled"
     TOO_MANY_RUNS = "TooManyWaitingRuns"
     OUTCOME_UNKNOWN = "OutcomeUnknown"
+    SIGN_IN_TIMED_OUT = "SignInTimedOut"
     RUN_LOST = "RunLeaseLost"
     RUN_FAILED = "RunFailed"
     NO_RESPONSE = "NoResponse"
     RESPONSE_TIMEOUT = "ResponseTimeout"
+    # approvals
+    APPROVAL_NOBODY = "InvalidApprovalCreateRequestAssignedToNoValidUsers"
+    APPROVAL_AMBIGUOUS = "GraphUserDetailByEmailMultipleFound"
+    APPROVAL_REQUESTOR = "InvalidApprovalRequestor"
+    APPROVAL_NOT_OPEN = "ApprovalSubscriptionNotAllowed"
+    APPROVAL_CLOSED = "ApprovalClosed"
     # doors
     NOT_FOUND = "NotFound"
     ACCESS_DENIED = "AccessDenied"

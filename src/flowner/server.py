@@ -12,6 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowner.approvals.answering import Answers
+from flowner.approvals.links import Links
+from flowner.approvals.posting import PostOffice
+from flowner.approvals.reading import Approvals
+from flowner.approvals.requesting import Requests
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, open_database
 from flowner.directory.applications import Applications
@@ -58,16 +63,16 @@ from flowner.flows.keeping import Flows
 from flowner.flows.listing import Listing
 from flowner.flows.portfolio import Portfolio
 from flowner.flows.publishing import Publishing
-from flowner.flows.referring import References, Values, Variables
+from flowner.flows.referring import keepers_of
 from flowner.flows.refreshing import Refreshing
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
+from flowner.flows.sign_ins_asked import SignInsAsked
 from flowner.flows.turning import Turning
 from flowner.flows.wiring import Wiring
 from flowner.journal.store import Journal, open_journal
 from flowner.journal.wakes import Wakes
-from flowner.rows.keeping import Keeper
 from flowner.rows.making import Making
 from flowner.rows.metadata import Metadata
 from flowner.rows.reading import Reading
@@ -77,6 +82,7 @@ from flowner.settings import Settings
 from flowner.telemetry.telemetry import Telemetry, open_tracing
 from flowner.telemetry.tracing import Tracing
 from flowner.triggers.clock_strikes import ClockStrikes
+from flowner.triggers.holding import HeldStarts
 from flowner.triggers.published import Published
 from flowner.triggers.row_changes import RowChanges
 from flowner.triggers.start import Starter, Taker
@@ -89,7 +95,7 @@ from flowner.webapi.service import WebApi
 
 _SERVER = ConnectionId("00000000-0000-4000-8000-0000000000c0")
 """The holder of the server's own secrets; no connection has this id."""
-CONNECTORS = ("dataverse", "http", "http.preauthorized", "mail", "people")
+CONNECTORS = ("approvals", "dataverse", "http", "http.preauthorized", "mail", "people")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +130,11 @@ class House:
     refreshing: Refreshing
     clients: Clients
     consent: Consent
+    sign_ins: SignInsAsked
+    approvals: Approvals
+    answers: Answers
+    links: Links
+    post_office: PostOffice
     apps: Apps
     bundles: Bundles
     explain: Explain
@@ -224,6 +235,7 @@ async def at_work(house: House) -> AsyncIterator[None]:
     feeding = [
         asyncio.create_task(house.row_changes.run(), name="row changes"),
         asyncio.create_task(house.clock_strikes.run(), name="clock strikes"),
+        asyncio.create_task(house.post_office.run(), name="post office"),
         asyncio.create_task(house.making.keys.run(), name="indexes"),
         asyncio.create_task(house.bulk_deletions.run(), name="bulk deletions"),
     ]
@@ -264,13 +276,7 @@ def _build(
     flows = Flows(
         published=published, turning=turning, sharing=sharing, deleting=deleting, clock=clock
     )
-    of_flows: dict[str, Keeper] = {
-        "workflow": flows,
-        "connectionreference": References(published=published),
-        "environmentvariabledefinition": Variables(),
-        "environmentvariablevalue": Values(),
-    }
-    store = Store(database, clock, {**KEEPERS, **of_flows})
+    store = Store(database, clock, {**KEEPERS, "workflow": flows, **keepers_of(published)})
     making = Making(database, store.catalogue)
     rooms = Rooms(store=store, reading=Reading(store, clock), making=making, clock=clock)
     webapi = WebApi(database, rooms)
@@ -282,6 +288,8 @@ def _build(
     history = History(database, journal)
     explain = Explain(database, facts, published)
     cancelling = Cancelling(database, journal, history)
+    sign_ins = SignInsAsked(database, journal, clock)
+    links = Links(lambda: address.base, address.sign, clock)
     replies = Replies(journal, published)
     private = settings.allow_private_addresses
     refreshing = Refreshing(database, vault, clock, connectors(), private)
@@ -297,12 +305,15 @@ def _build(
             webapi=webapi,
             vault=vault,
             refreshing=refreshing,
+            requests=Requests(database, address.approval_link),
+            sign_ins=sign_ins,
             clock=clock,
             connectors=connectors(),
             allow_private_addresses=private,
             telemetry=telemetry,
         ),
         children=Children(database=database, journal=journal, starter=starter),
+        held=HeldStarts(database, starter),
         replies=replies,
         clock=clock,
         owner=wakes.owner,
@@ -348,7 +359,11 @@ def _build(
         grants=Grants(database, clock, refreshing, private),
         refreshing=refreshing,
         clients=Clients(database, connections, refreshing, private),
-        consent=Consent(database, published, connectors()),
+        consent=Consent(database, published, connectors(), sign_ins),
+        sign_ins=sign_ins,
+        approvals=Approvals(database, address.approval_link),
+        links=links,
+        answers=Answers(database, journal, clock, address.approval_link),
         apps=Apps(database),
         bundles=Bundles(database, clock),
         explain=explain,
@@ -373,6 +388,7 @@ def _build(
         worker=worker,
         dispatcher=dispatcher,
         listing=Listing(database, published),
+        post_office=PostOffice(database, links, settings.mail),
         address=address,
         making=making,
         webapi=webapi,

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
+from flowner.approvals.relay import SCHEMES, MailRelay
 from flowner.directory.provider_file import read_provider_file
 from flowner.directory.providers import Provider
 from flowner.errors import Invalid
@@ -49,6 +51,10 @@ class Settings:
     """OpenTelemetry's name of an exporter; '' stands for OTLP."""
     allow_private_addresses: bool = False
     """Whether the HTTP connector may reach loopback and private addresses."""
+    mail: MailRelay | None = None
+    """Where letters of the server's own go out; None: it writes none."""
+    answers_without_sign_in: bool = False
+    """Whether the links in mails about approvals need nobody to sign in."""
     providers: tuple[Provider, ...] = ()
     """OpenID providers whose tokens are taken, and with whom people sign in."""
 
@@ -72,6 +78,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         public_url=(given.get("FLOWNER_PUBLIC_URL") or "").rstrip("/") or None,
         concurrency=_whole(given, "FLOWNER_CONCURRENCY", default.concurrency, 1, 1000),
         allow_private_addresses=_yes(given, "FLOWNER_ALLOW_PRIVATE_ADDRESSES"),
+        mail=_mail(given),
+        answers_without_sign_in=_yes(given, "FLOWNER_ANSWERS_WITHOUT_SIGN_IN"),
         providers=_providers(given.get("FLOWNER_PROVIDERS")),
         drain_seconds=_whole(given, "FLOWNER_DRAIN_SECONDS", default.drain_seconds, 1, 3600),
         worker_host=given.get("FLOWNER_WORKER_HOST") or default.worker_host,
@@ -100,6 +108,29 @@ def _secret(given: Mapping[str, str], name: str, file: str) -> str | None:
     if not text:
         raise Invalid(f"`{file}` is `{path}`, which is empty")
     return text
+
+
+def _mail(given: Mapping[str, str]) -> MailRelay | None:
+    address, sender = given.get("FLOWNER_MAIL_RELAY"), given.get("FLOWNER_MAIL_FROM")
+    if not address:
+        return None
+    parts = urlsplit(address)
+    if parts.scheme not in SCHEMES or not parts.hostname:
+        known = ", ".join(f"`{one}://`" for one in SCHEMES)
+        raise Invalid(
+            "`FLOWNER_MAIL_RELAY` is not the address of a mail relay: write"
+            f" `smtp://user:password@host:587`, or one that begins with {known}"
+        )
+    if not sender or "@" not in sender:
+        raise Invalid("`FLOWNER_MAIL_FROM` is missing: write the address that letters come from")
+    return MailRelay(
+        host=parts.hostname,
+        port=parts.port,
+        security=SCHEMES[parts.scheme],
+        sender=sender,
+        user=Secret(unquote(parts.username or "")),
+        password=Secret(unquote(parts.password or "")),
+    )
 
 
 def _providers(path: str | None) -> tuple[Provider, ...]:

@@ -38,6 +38,7 @@ TRUTH = [
     ("Summary for the desk", BOT, "scheduled.owner",
      {"Open_requests": BOT, "Lines": BOT, "Send_summary": OFFICE}),
     ("Intake from the website", ADA, "http.owner", {"Add_request": ADA, "Response": ADA}),
+    ("Ask before buying", BOB, "instant.invoker", {"Ask_the_desk": ADA, "Outcome": BOB}),
     ("Remind the customer", BOB, "instant.invoker", {"Send_reminder": None}),
     ("Greet a customer", None, None, {}),
 ]  # fmt: skip
@@ -65,7 +66,7 @@ def test_everybody_acted_as_they_should(reports: list[RunReport]) -> None:
 
 def test_expected_recorded_and_seen_agree(reports: list[RunReport]) -> None:
     assert [one.flow for one in reports if not one.agrees] == []
-    assert sum(action.seen is not None for one in reports for action in one.actions) == 22
+    assert sum(action.seen is not None for one in reports for action in one.actions) == 23
 
 
 def test_a_difference_would_be_noticed(reports: list[RunReport]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -13,7 +14,7 @@ from flowner.rows.callers import Caller
 from flowner.rows.seed import DELEGATE
 from flowner.values import AppId, FlowId
 from worlds import written
-from worlds.living import BUTTON, PROFILE, Living, provided
+from worlds.living import BUTTON, PATIENCE, PROFILE, Living, provided
 
 
 async def asking(living: Living, *people: str) -> FlowId:
@@ -162,26 +163,120 @@ def test_a_choice_for_an_app_counts_for_every_flow_that_it_carries(run, living, 
         )
 
 
-def test_a_row_flow_may_use_the_connection_of_who_made_the_change(run, living) -> None:
-    """Run as the modifying user: that person can be asked, and nobody else's choice does."""
+def followed(living: Living, run: Any, **more: Any) -> tuple[FlowId, Any]:
+    """Return a flow of Dora's that runs as who changes a row, and what makes Max change one."""
     house, table = living.house, f"t_{secrets.token_hex(4)}"
     run(house.metadata.create_table(table, set_name=f"{table}s", primary_name="t_name", columns={}))
     rights = {(table, right): 8 for right in ("Create", "Read", "Write")}
     role = run(house.directory.add_role(f"r {secrets.token_hex(4)}", rights))
-    dora, max_ = run(living.person("dora", DELEGATE, role)), run(living.person("max", role))
+    dora, max_ = run(living.person("dora", DELEGATE)), run(living.person("max"))
+    for person in (dora, max_):
+        run(house.directory.give_role(person, role))
     name = f"ref_{secrets.token_hex(4)}"
     references = provided() | {"rows": written.reference(written.ROWS, name)}
     bound = {name: run(living.connection("dora", written.ROWS))}
     trigger = written.row_trigger(table, run_as=1)
-    flow = run(living.flow("dora", trigger, PROFILE, references, bind=bound))
+    actions = more.pop("actions", PROFILE)
+    flow = run(living.flow("dora", trigger, actions, references, bind=bound, **more))
+
+    def change() -> None:
+        row = run(house.store.create(Caller(dora), table, {"t_name": "a"}))
+        run(house.store.update(Caller(max_), table, str(row[f"{table}id"]), {"t_name": "b"}))
+
+    return flow, change
+
+
+def parked(living: Living, run: Any, flow: FlowId) -> Any:
+    """Wait until a run of the flow waits; return its header."""
+
+    async def waits() -> Any:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for header in await living.house.journal.runs(flow=flow):
+                    if header.status == "Waiting":
+                        return header
+                await asyncio.sleep(0.01)
+
+    return run(waits())
+
+
+def test_a_row_flow_asks_who_made_the_change_and_goes_on_where_it_was(run, living, refused) -> None:
+    """Run as the modifying user: that person is asked, once, and nobody else's choice does."""
+    house = living.house
+    flow, change = followed(living, run)
+    max_, noor = run(living.person("max")), run(living.person("noor"))
     mine = run(living.connection("max"))
+    # Before a run asks them they may know nothing of the flow.
+    assert isinstance(refused(house.consent.choose(max_, flow, "people", mine)), NotFound)
+    assert isinstance(refused(house.consent.asked(max_, flow)), NotFound)
+    change()
+    header = parked(living, run, flow)
+    (asked,) = [one for one in run(house.sign_ins.of(max_)) if one.flow == flow]
+    assert (asked.run, asked.path, asked.key) == (header.id, "Me", "people")
+    assert [one.flow for one in run(house.sign_ins.of(noor))] == []
+    assert isinstance(refused(house.consent.asked(noor, flow)), NotFound)
+    run(house.consent.choose(run(living.person("dora")), flow, "people",
+                             run(living.connection("dora"))))  # fmt: skip
+    assert run(house.journal.header(header.id)).status == "Waiting"
+    assert [one.key for one in run(house.consent.asked(max_, flow)) if one.provided] == ["people"]
     run(house.consent.choose(max_, flow, "people", mine))
-    row = run(house.store.create(Caller(dora), table, {"t_name": "a"}))
-    run(house.store.update(Caller(max_), table, str(row[f"{table}id"]), {"t_name": "b"}))
-    header = run(living.ended(flow))
+    header = run(living.ended_run(header.id))
     acting = run(living.actions(header.id))["Me"].acting
     assert (header.principal, header.rule) == (max_, "automated.modifying-user")
     assert (acting["principal"], acting["connection"]) == (max_, mine)
+    assert [one.flow for one in run(house.sign_ins.of(max_))] == []
+    # The choice is kept: the next run asks nobody.
+    change()
+    runs = run(ended_runs(living, flow, 2))
+    assert {one.status for one in runs} == {"Succeeded"}
+
+
+async def ended_runs(living: Living, flow: FlowId, count: int) -> list[Any]:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = [one for one in await living.house.journal.runs(flow=flow) if one.ended]
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.01)
+
+
+def test_nobody_chose_in_time_and_the_branch_for_it_goes_on(run, living) -> None:
+    late = {"type": "Compose", "inputs": "late", "runAfter": {"Me": ["TimedOut"]}}
+    actions = {"Me": PROFILE["Me"] | {"limit": {"timeout": "PT1S"}}, "Late": late}
+    flow, change = followed(living, run, actions=actions)
+    run(living.house.consent.withdraw(run(living.person("max")), flow))
+    change()
+    header = run(living.ended(flow))
+    ends = run(living.actions(header.id))
+    assert (ends["Me"].status, ends["Me"].code) == ("TimedOut", Code.SIGN_IN_TIMED_OUT.value)
+    assert "max has no connection for `people`" in ends["Me"].error.message
+    assert ends["Me"].acting["ask"] == run(living.person("max"))
+    assert ends["Late"].outputs == "late"
+    assert [one for one in run(living.house.sign_ins.of(run(living.person("max"))))
+            if one.flow == flow] == []  # fmt: skip
+
+
+def test_an_application_cannot_be_asked(run, living) -> None:
+    """Run as names who changed the row, and that was a program: the action fails, as ever."""
+    flow, change = followed(living, run)
+
+    async def no_person() -> None:
+        async with living.house.database.transaction() as transaction:
+            change = {"accessmode": 4}
+            max_ = await living.person("max")
+            await registry.update(transaction, "systemuser", max_, change, by=None)
+
+    async def a_person() -> None:
+        async with living.house.database.transaction() as transaction:
+            change = {"accessmode": 0}
+            max_ = await living.person("max")
+            await registry.update(transaction, "systemuser", max_, change, by=None)
+
+    run(no_person())
+    change()
+    header = run(living.ended(flow))
+    assert run(living.actions(header.id))["Me"].code == Code.INVOKER_CONNECTION_OVERRIDE_FAILED
+    run(a_person())
 
 
 def test_who_may_not_run_a_flow_learns_nothing_of_it_by_choosing(run, living, refused) -> None:

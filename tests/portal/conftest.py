@@ -89,12 +89,14 @@ class _Life(threading.Thread):
             serve(house, demo="Fernwood") as address,
         ):
             company = await settle(house, mailbox)
-            async for _ in Story(house, company, address).scenes():
+            story = Story(house, company, address)
+            async for _ in story.scenes():
                 pass
             await house.consent.choose(
                 company.people["mia"], company.defects, "shared_office365",
                 company.connections["mia.mail"], for_app=True,
             )  # fmt: skip
+            await story.ask("a lawn mower", 450)
             loop = asyncio.get_running_loop()
             self.fernwood = Fernwood(house, company, mailbox, address, loop)
             self._ready.set()

@@ -1,7 +1,8 @@
 """The pages that there are: looked at by the tests, and by people in ``build/screens``.
 
 Whoever makes a page adds it here: by whom it is seen, and at which address. Addresses may name
-flows of the demo (``{flow[greet]}``) and runs (``{run[greet]}``), people (``{people[ada]}``).
+flows of the demo (``{flow[greet]}``) and runs (``{run[greet]}``), people (``{people[ada]}``), and
+the approvals of its story (``{approval[open]}``).
 """
 
 from __future__ import annotations
@@ -51,6 +52,13 @@ PAGES: dict[str, tuple[str, str]] = {
     "run-panel": ("ada", "/flows/{flow[as_modifier]}/runs/{run[as_modifier]}?card=Add_note"),
     "run-failed": ("bob", "/flows/{flow[remind]}/runs/{run[remind]}?card=Send_reminder"),
     "run-again": ("ada", "/flows/{flow[as_row_owner]}/runs/{run[as_row_owner]}/resubmit"),
+    "approvals": ("noor", "/approvals"),
+    "approvals-sent": ("ada", "/approvals?tab=sent"),
+    "approvals-history": ("noor", "/approvals?tab=history"),
+    "approval": ("noor", "/approvals/{approval[open]}"),
+    "approval-settled": ("bob", "/approvals/{approval[settled]}"),
+    "approval-link": ("noor", "{approval[link]}"),
+    "run-approved": ("ada", "/flows/{flow[buy]}/runs/{approval[run]}?card=Ask_the_desk"),
     "who-instant": ("ada", "/flows/{flow[greet]}/who?as={people[mia]}"),
     "who-row": (
         "ada",

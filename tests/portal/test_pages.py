@@ -25,10 +25,31 @@ def address_of(fernwood: Fernwood, path: str) -> str:
         for name, flow in FLOWS.items():
             for header in fernwood.do(fernwood.house.journal.runs(flow=flow, limit=1)):
                 runs[name] = header.id
+    asked = _approvals(fernwood) if "{approval[" in path else {}
     return fernwood.address + path.format(
         flow=FLOWS, run=runs, people=fernwood.company.people, app=fernwood.company.app,
         connections=fernwood.company.connections, defects=fernwood.company.defects,
+        approval=asked,
     )  # fmt: skip
+
+
+def _approvals(fernwood: Fernwood) -> dict[str, Any]:
+    """Return the approvals of the story: the one that waits for Noor, and the one she gave."""
+    noor = fernwood.company.people["noor"]
+    approvals = fernwood.house.approvals
+    (waiting,) = [
+        one for one in fernwood.do(approvals.of(noor)) if "lawn mower" in one.approval.title
+    ]
+    settled = next(
+        one for one in fernwood.do(approvals.of(noor, "history")) if "bench" in one.approval.title
+    )
+    link = fernwood.house.links.make(waiting.mine[0].id, noor, "Approve")
+    return {
+        "open": waiting.approval.id,
+        "settled": settled.approval.id,
+        "run": settled.approval.run,
+        "link": link.removeprefix(fernwood.address),
+    }
 
 
 @contextmanager

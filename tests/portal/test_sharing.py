@@ -204,7 +204,7 @@ def test_a_connection_is_made_shared_and_deleted(
 ) -> None:
     page = known_pages("bob")
     page.goto(f"{fernwood.address}/connections/new")
-    page.get_by_role("link", name="People").click()
+    page.get_by_role("link", name="People Reads").click()
     page.get_by_role("textbox", name="Account").fill("bob as himself")
     page.get_by_role("button", name="Create").click()
     page.get_by_role("heading", name="bob as himself").wait_for()

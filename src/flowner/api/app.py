@@ -10,8 +10,8 @@ GET  /health                   whether the server is up
 
 A run is stopped at Power Automate's address, too: …/flows/{flow}/runs/{run}/cancel.
 
-The addresses that flows give out are in `hooks`, Dataverse's Web API is in `webapi`, the token
-endpoint in `oauth`, SCIM in `scim`.
+Approvals are in `approvals`, the addresses that flows give out in `hooks`, Dataverse's Web API in
+`webapi`, the token endpoint in `oauth`, SCIM in `scim`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from flowner.api import hooks, oauth, webapi
+from flowner.api import approvals, hooks, oauth, webapi
 from flowner.api.doors import GUID, REPLY_SECONDS, Doors, person_of
 from flowner.api.problems import answer, no_route, our_fault
 from flowner.api.reading import read_object
@@ -58,6 +58,7 @@ def build(doors: Doors, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
             Route("/api/runs/{run}/resubmit", _resubmit, methods=["POST"]),
             Route("/api/runs/{run}/cancel", _cancel, methods=["POST"]),
             Route(_THEIR_CANCEL, _cancel, methods=["POST"]),
+            *approvals.routes,
             *hooks.routes,
             *webapi.routes,
             Mount("/scim/v2", app=_scim),

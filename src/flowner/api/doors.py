@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from flowner.approvals.answering import Answers
+from flowner.approvals.reading import Approvals
 from flowner.directory.applications import TENANT, Applications
 from flowner.directory.bearers import Bearers
 from flowner.directory.provisioning import Provisioning
@@ -20,6 +22,7 @@ from flowner.flows.explain import Explain
 from flowner.flows.history import History
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
+from flowner.flows.sign_ins_asked import SignInsAsked
 from flowner.values import FlowId, PrincipalId, RunId
 from flowner.webapi.service import WebApi
 
@@ -43,6 +46,9 @@ class Doors:
     explain: Explain
     replies: Replies
     callbacks: Callbacks
+    approvals: Approvals
+    answers: Answers
+    sign_ins: SignInsAsked
     webapi: WebApi
     signature: Callable[[FlowId], str]
     """Signs the address of a flow's HTTP trigger."""

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from flowner.cli import (
     applications,
+    approvals,
     audit,
     commands,
     connections,
@@ -50,6 +51,7 @@ app.add_typer(connections.connections, name="connections")
 app.add_typer(connections.references, name="references")
 app.add_typer(flows.flows, name="flows")
 app.add_typer(flows.apps, name="apps")
+app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(tables.tables, name="tables")
 
 

@@ -19,6 +19,7 @@ from flowner.server import House
 from flowner.values import AppId, ConnectionId, FlowId, PrincipalId, Secret
 
 MAIL, PEOPLE, ROWS = "shared_office365", "shared_office365users", "shared_commondataserviceforapps"
+APPROVALS = "shared_approvals"
 DESK = "desk@fernwood.example"
 _CLERK = "5eed0000-0000-4000-8000-00000000c1e4"
 _DESK_ROLE = "5eed0000-0000-4000-8000-00000000de54"
@@ -37,7 +38,7 @@ FLOWS = {
          "intake", "remind"),
         start=1,
     )
-}  # fmt: skip
+} | {"buy": FlowId("3f0c1b52-6a0e-4d55-9b0e-0d7c5a1f0020")}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -147,6 +148,9 @@ async def _connections(house: House, company: Company, mailbox: Mailbox) -> None
         made[f"{short}.people"] = await make(
             NewConnection(connector=PEOPLE, account=f"{short}@fernwood.example"), people[short]
         )
+    made["ada.approvals"] = await make(
+        NewConnection(connector=APPROVALS, account="ada@fernwood.example"), people["ada"]
+    )
     for short in ("ada", "bot"):
         made[f"{short}.rows"] = await make(
             NewConnection(connector=ROWS, account=f"{short}@fernwood.example"), people[short]
@@ -166,12 +170,13 @@ async def _flows(house: House, company: Company) -> None:
         "fern_servicemail": made["office.mail"],
         "fern_botrows": made["bot.rows"],
         "fern_leosmail": made["leo.mail"],
+        "fern_approvals": made["ada.approvals"],
     }
     await house.importer.bring_in(read_files(exported(), file="Fernwood"), ada, bind=bound)
     await house.sharing.hand_over(FLOWS["summary"], bot, ada)
     for name, flow in FLOWS.items():
         await house.turning.on(flow, bot if name == "summary" else ada)
-    for name in ("greet", "announce", "remind"):
+    for name in ("greet", "announce", "remind", "buy"):
         await house.sharing.share(FLOWS[name], people["sales"], FlowRole.RUN_ONLY, ada)
     company.app = await house.apps.make("Field visits", ada)
     await house.apps.carry(company.app, FLOWS["visit"], ada)

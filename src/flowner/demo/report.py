@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flowner.definitions.flow import Flow, Status
-from flowner.demo.company import MAIL, PEOPLE, Company
+from flowner.demo.company import APPROVALS, MAIL, PEOPLE, Company
 from flowner.demo.mailbox import Mailbox
 from flowner.demo.story import Scene
 from flowner.errors import NotFound
@@ -174,7 +174,7 @@ class Reporter:
     async def _seen(
         self, run: RunId, event: ActionEnded, names: Mapping[str, str]
     ) -> tuple[Name, Name]:
-        """Ask the mail server who signed in, and the row store who made the row."""
+        """Ask the mail server who signed in, the rows who made them, and an approval who asks."""
         digest = hashlib.sha256(f"{run}/{event.path}".encode()).hexdigest()[:40]
         for message in self._mailbox.messages:
             if digest in message.headers.get("Message-ID", ""):
@@ -182,6 +182,10 @@ class Reporter:
         body = event.outputs.get("body") if isinstance(event.outputs, dict) else None
         if not isinstance(body, dict):
             return None, None
+        if isinstance(body.get("approvalId"), str):
+            ada = self._company.people["ada"]
+            asked = await self._house.approvals.open(body["approvalId"], ada)
+            return names.get(asked.approval.owner), None
         for table in ("fern_note", "fern_request"):
             made = body.get(f"{table}id")
             if isinstance(made, str):
@@ -220,5 +224,8 @@ def _witnessed(flow: Flow | None) -> frozenset[str]:
         action.name
         for action in flow.walk()
         if action.call is not None
-        and (action.call.connector in (MAIL, PEOPLE) or action.call.operation == "CreateRecord")
+        and (
+            action.call.connector in (APPROVALS, MAIL, PEOPLE)
+            or action.call.operation == "CreateRecord"
+        )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import httpx
 
@@ -18,6 +19,7 @@ from flowner.server import House
 from flowner.values import AppId, FlowId, JsonObject, PrincipalId, RunId
 
 _PATIENCE = 30.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class Story:
             yield scene
         yield await self._clock()
         yield await self._website()
+        yield await self._buy()
         yield await self._press("remind", "bob", {"text": "client@example.com"},
                                 "the connection's owner has left")  # fmt: skip
         yield await self._press("greet", "noor", {"text": "client@example.com", "text_1": "Cleo"},
@@ -134,6 +137,31 @@ class Story:
             title="a signed address is called", flow=flow, expected=expected, run=header.id
         )
 
+    async def _buy(self) -> Scene:
+        """Let Bob ask, and Noor answer while his run waits."""
+        flow, bob, noor = FLOWS["buy"], self._company.people["bob"], self._company.people["noor"]
+        expected = await self._house.explain.who(flow, Supposed(as_person=bob))
+        await self.ask("an oak bench", 900)
+
+        async def asked() -> str | None:
+            found = await self._house.approvals.of(noor)
+            return found[0].approval.id if found else None
+
+        await self._house.answers.respond(
+            await _until(asked), noor, "Approve", comments="From the May budget.", via="portal"
+        )
+        header = await self._next(flow)
+        return Scene(
+            title="Noor approves while it waits", flow=flow, expected=expected, run=header.id,
+            initiator=bob,
+        )  # fmt: skip
+
+    async def ask(self, what: str, price: int) -> RunId:
+        """Let Bob ask before he buys something; his run waits for Noor."""
+        inputs: JsonObject = {"text": what, "number": price}
+        press = Press(flow=FLOWS["buy"], by=self._company.people["bob"], inputs=inputs)
+        return await self._house.running.press(press)
+
     async def _press(
         self, name: str, who: str, inputs: JsonObject, why: str, *, app: AppId | None = None
     ) -> Scene:
@@ -168,7 +196,7 @@ class Story:
         return header
 
 
-async def _until(ask: Callable[[], Awaitable[RunHeader | None]]) -> RunHeader:
+async def _until(ask: Callable[[], Awaitable[T | None]]) -> T:
     async with asyncio.timeout(_PATIENCE):
         while (found := await ask()) is None:  # noqa: ASYNC110 - the journal tells nobody
             await asyncio.sleep(0.05)

@@ -22,6 +22,10 @@ class Address:
         """Return the signature of a door."""
         return hmac.new(self.key.reveal().encode(), what.encode(), hashlib.sha256).hexdigest()
 
+    def approval_link(self, approval: str) -> str:
+        """Return where an approval is answered."""
+        return f"{self.base}/approvals/{approval}"
+
     def callback_signature(self, run: RunId, path: str) -> str:
         """Return the signature that lets whoever holds it answer an action of a run."""
         return self.sign(f"answer {run} {path}")

@@ -21,7 +21,8 @@ from flowner.rows.facts import read_flow_facts
 from flowner.rows.versions import find_flow, read_version
 from flowner.runs.commands import Failure, Invoke, Parked, Reply
 from flowner.runs.messages import ENCODER, Answered
-from flowner.triggers.start import Occasion, Starter
+from flowner.triggers.occasions import Occasion
+from flowner.triggers.start import Starter
 from flowner.values import FlowId, Json, JsonObject, PrincipalId, RunId
 
 Told: TypeAlias = "tuple[tuple[RunId, bytes], ...]"

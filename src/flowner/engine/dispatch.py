@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -83,7 +84,11 @@ class Dispatcher:
         moving = self._move(run, self._activate(run) if work is None else work)
         task = asyncio.create_task(moving, name=f"run {run}")
         self._active[run] = task
-        task.add_done_callback(lambda _: self._active.pop(run, None))
+        task.add_done_callback(partial(self._gone, run))
+
+    def _gone(self, run: RunId, task: asyncio.Task[None]) -> None:
+        if self._active.get(run) is task:
+            del self._active[run]
 
     async def run(self) -> None:
         """Claim and move runs until cancelled; then let those in hand come to a rest.

@@ -15,21 +15,24 @@ from typing import TypeAlias
 
 import orjson
 
+from flowner.approvals.requesting import Asking, Requests
 from flowner.clock import Clock
 from flowner.database import Database
 from flowner.directory.facts import Facts, Moment
+from flowner.engine.approvals_as import ApprovalsAs
 from flowner.engine.outcomes import ask_for, is_refused, secrets_in, strike, wanted_items
 from flowner.engine.patience import when_back
 from flowner.engine.rows_as import PeopleAs, RowsAs
 from flowner.engine.watching import watched
-from flowner.errors import FlownerError, Refused
+from flowner.errors import Code, FlownerError, Refused
 from flowner.flows.refreshing import Refreshing
+from flowner.flows.sign_ins_asked import SignInsAsked, Step
 from flowner.identity.plan import prove
 from flowner.identity.record import acting_record, refusal_record
 from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.rows.callers import Caller
 from flowner.rows.store import Store
-from flowner.runs.commands import Failure, Invoke, Outcome
+from flowner.runs.commands import Failure, Invoke, Outcome, Parked
 from flowner.sdk import context as sdk
 from flowner.sdk.connector import ACCESS_TOKEN, Connector, Operation, Repeat
 from flowner.telemetry.telemetry import Telemetry
@@ -71,6 +74,8 @@ class Invoker:
     webapi: WebApi
     vault: Vault
     refreshing: Refreshing
+    requests: Requests
+    sign_ins: SignInsAsked
     clock: Clock
     connectors: Mapping[str, Connector]
     """By every id that flows know them by."""
@@ -96,24 +101,23 @@ class Invoker:
 
     async def _call(self, command: Invoke, hand: InHand, *, repeated: bool) -> Called:
         try:
-            moment, verdict = await when_back(lambda: self._proved(command, hand))
+            moment, verdict = await when_back(lambda: self._proved(command.action, hand))
         except FlownerError as error:
             return Called(
                 outcome=Failure(code=error.code.value, message=error.message),
                 acting={"refused": error.code.value, "message": error.message},
             )
         if isinstance(verdict, Refusal):
-            record = refusal_record(verdict) | self._about(command, hand, verdict)
-            failure = Failure(code=verdict.code.value, message=verdict.message)
-            return Called(outcome=failure, acting=record)
-        acting = acting_record(verdict) | self._about(command, hand, verdict)
+            record = _record(verdict) | self._about(command, hand, verdict)
+            return Called(outcome=await self._parked(command, hand, verdict), acting=record)
+        acting = _record(verdict) | self._about(command, hand, verdict)
         try:
             connector, operation, parameters = self._operation(command, hand.version)
             if connector.needs_connection and verdict.connection is None:
                 raise Refused(f"`{connector.title}` needs a connection, and the action has none")
             opened = await when_back(lambda: self._open(verdict.connection, moment))
             caller = Caller(verdict.principal, verdict.actor)
-            context = self._context(command, verdict.account, opened, caller)
+            context = self._context(command, hand, verdict.account, opened, caller)
             context = replace(context, repeated=repeated)
             minimum = wanted_items(command.configuration)
             ask = partial(ask_for, minimum, connector, operation, parameters)
@@ -126,9 +130,37 @@ class Invoker:
             acting["seen"] = seen
         return Called(outcome=outcome, acting=acting, account=verdict.account)
 
-    async def _proved(self, command: Invoke, hand: InHand) -> tuple[Moment, Acting | Refusal]:
+    async def _proved(self, action: str, hand: InHand) -> tuple[Moment, Acting | Refusal]:
         moment = await self.facts.now()
-        return moment, await self._prove(command, hand, moment)
+        return moment, await self._prove(action, hand, moment)
+
+    async def proved(
+        self, action: str, hand: InHand, inputs: Json
+    ) -> tuple[Acting | Refusal, JsonObject]:
+        """Say in whose name an action acts, or why it may not, as things stand now.
+
+        With its record: of a call that was taken, whose worker died before it said so.
+        """
+        _, verdict = await when_back(lambda: self._proved(action, hand))
+        call = hand.version.compiled.by_name[action.casefold()].action.call
+        record = _record(verdict) | _as_planned(action, hand, verdict)
+        if call is not None:
+            binding = hand.version.flow.bindings.get(call.binding)
+            record["connector"] = call.connector if binding is None else binding.connector
+            record["operation"] = call.operation
+        record["sent"] = _digest(inputs.get("parameters") if isinstance(inputs, dict) else None)
+        return verdict, record
+
+    async def _parked(self, command: Invoke, hand: InHand, refusal: Refusal) -> Outcome:
+        """Ask who can mend what is missing, where that is their own sign-in; else it fails."""
+        binding = hand.version.flow.bindings.get(refusal.binding or "")
+        if binding is not None and refusal.ask is not None:
+            step = Step(flow=hand.plan.flow, run=hand.run, path=command.path, due=command.due)
+            ask = partial(self.sign_ins.ask, step, refusal.ask, binding.key, binding.connector)
+            due = await when_back(ask)
+            if due is not None:
+                return Parked(reason=refusal.message, due=due, late=Code.SIGN_IN_TIMED_OUT.value)
+        return Failure(code=refusal.code.value, message=refusal.message)
 
     async def _asked(
         self, connection: ConnectionId | None, context: sdk.OperationContext, ask: _Ask
@@ -155,40 +187,32 @@ class Invoker:
             await when_back(lambda: self.refreshing.stop(connection, why))
         return outcome, seen, [*used, *(secret.reveal() for secret in other.values())]
 
-    async def _prove(self, command: Invoke, hand: InHand, moment: Moment) -> Acting | Refusal:
+    async def _prove(self, action: str, hand: InHand, moment: Moment) -> Acting | Refusal:
         """Decide again, from this moment's facts; the same question is answered once a moment."""
         made = hand.plan
         facts = await moment.flow(made.flow)
         people = (made.running.principal,)
         world = await moment.world(facts, people, hand.version.references)
         return moment.remembered(
-            (made.flow, made.version, made.running, made.app, command.action),
+            (made.flow, made.version, made.running, made.app, action),
             lambda: prove(
                 hand.version.flow,
                 facts,
                 made,
-                hand.version.compiled.by_name[command.action.casefold()].action,
+                hand.version.compiled.by_name[action.casefold()].action,
                 world,
             ),
         )
 
     def _about(self, command: Invoke, hand: InHand, verdict: Acting | Refusal) -> JsonObject:
-        planned = hand.plan.actions.get(command.action)
         shown = {n: value for n, value in command.parameters.items() if n != "authentication"}
-        sent = orjson.dumps(shown, option=orjson.OPT_SORT_KEYS, default=str)
-        record: JsonObject = {
-            "plan": hand.plan_hash,
-            "asPlanned": verdict == planned,
+        return {
+            **_as_planned(command.action, hand, verdict),
             "attempt": command.attempt,
             "connector": self._connector(command, hand.version),
             "operation": command.operation or str(command.parameters.get("method") or ""),
-            "sent": "sha256:" + hashlib.sha256(sent).hexdigest(),
+            "sent": _digest(shown),
         }
-        if verdict != planned and planned is not None:
-            record["planned"] = (
-                acting_record(planned) if isinstance(planned, Acting) else refusal_record(planned)
-            )
-        return record
 
     def _operation(
         self, command: Invoke, version: Version
@@ -223,9 +247,17 @@ class Invoker:
         return connector.operations.get(method.upper()) if isinstance(method, str) else None
 
     def _context(
-        self, command: Invoke, account: str, opened: _Opened, caller: Caller
+        self, command: Invoke, hand: InHand, account: str, opened: _Opened, caller: Caller
     ) -> sdk.OperationContext:
         secrets, settings = opened
+        asking = Asking(
+            flow=hand.plan.flow,
+            run=hand.run,
+            path=command.path,
+            key=command.idempotency_key,
+            owner=caller.acting_for,
+            due=command.due,
+        )
         return sdk.OperationContext(
             idempotency_key=command.idempotency_key,
             account=account,
@@ -233,6 +265,7 @@ class Invoker:
             credential=secrets,
             people=PeopleAs(self.store, caller),
             rows=RowsAs(self.store, self.webapi, caller),
+            approvals=ApprovalsAs(self.requests, asking),
             timeout_seconds=self._seconds(command),
             allow_private_addresses=self.allow_private_addresses,
             trace_headers=self.telemetry.tracing.headers_for,
@@ -250,3 +283,21 @@ class Invoker:
             return 120.0
         left = (command.due - self.clock.now()).total_seconds()
         return min(120.0, max(left, 0.1))
+
+
+def _digest(sent: Json) -> str:
+    data = orjson.dumps(sent, option=orjson.OPT_SORT_KEYS, default=str)
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def _record(verdict: Acting | Refusal) -> JsonObject:
+    return acting_record(verdict) if isinstance(verdict, Acting) else refusal_record(verdict)
+
+
+def _as_planned(action: str, hand: InHand, verdict: Acting | Refusal) -> JsonObject:
+    """Say whether an action acts as it was planned to, and else as whom it was."""
+    planned = hand.plan.actions.get(action)
+    record: JsonObject = {"plan": hand.plan_hash, "asPlanned": verdict == planned}
+    if verdict != planned and planned is not None:
+        record["planned"] = _record(planned)
+    return record

@@ -52,7 +52,8 @@ async def ask(
             status=500,
         ), None
     if answer.later:
-        return Parked(reason="the answer comes to its callback address"), answer.seen
+        reason = answer.waits_for or "the answer comes to its callback address"
+        return Parked(reason=reason), answer.seen
     outcome = Success(
         status=answer.status,
         headers=dict(answer.headers),

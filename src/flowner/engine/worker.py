@@ -8,12 +8,12 @@ waits for the next append, and is asked again if we die before it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import assert_never
 
-import msgspec
 import structlog
 from structlog.contextvars import bound_contextvars
 
@@ -22,29 +22,28 @@ from flowner.definitions.flow import Status
 from flowner.engine.children import CHILD, Children, Told, told_parent
 from flowner.engine.invoke import Called, InHand, Invoker
 from flowner.engine.patience import when_back
-from flowner.engine.recording import action_record
 from flowner.engine.replies import Replies
+from flowner.engine.writing import Writing
 from flowner.errors import Code, Unavailable
-from flowner.identity.record import acting_record, read_plan
-from flowner.identity.verdict import Acting
+from flowner.identity.record import read_plan
+from flowner.identity.verdict import Refusal
 from flowner.journal.queueing import LOOK_AGAIN
-from flowner.journal.records import Append, Entry, Loaded, RunHeader
+from flowner.journal.records import Append, Loaded, RunHeader
 from flowner.journal.store import Journal
 from flowner.runs.commands import Failure, Finish, Invoke, Reply, Step, World
-from flowner.runs.events import ActionEnded, AnyEvent, decode, encode
-from flowner.runs.messages import DECODER, Answered
+from flowner.runs.events import decode
+from flowner.runs.messages import DECODER, Answered, CancelAsked, Message, SignedIn
 from flowner.runs.run import STEP_EVENTS, Run
 from flowner.sdk.connector import Repeat
 from flowner.telemetry.telemetry import Telemetry
 from flowner.telemetry.tracing import about_run
 from flowner.triggers.admitting import limits_of
+from flowner.triggers.holding import HeldStarts
 from flowner.triggers.published import Published, Version
 from flowner.values import JsonObject, RunId
 
 _LOG = structlog.get_logger(__name__)
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-_PICTURE_EVERY = 400
-"""Events between snapshots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +54,7 @@ class Worker:
     published: Published
     invoker: Invoker
     children: Children
+    held: HeldStarts
     replies: Replies
     clock: Clock
     owner: str
@@ -67,6 +67,9 @@ class Worker:
     async def activate(self, run: RunId) -> None:
         """Move a run until it waits or is over. Raises `Conflict` when the lease is lost."""
         loaded = await when_back(lambda: self.journal.load(run))
+        if not loaded.entries and loaded.snapshot is None:
+            await self.held.look(loaded)
+            return
         waits = loaded.queued and not loaded.cancelled_in_the_queue
         if not waits or await self._its_turn(loaded):
             await self._move(loaded)
@@ -121,44 +124,31 @@ class _Moving:
         header = loaded.header
         self._hand = InHand(self._id, version, read_plan(header.plan), header.plan_hash)
         self._run = _rebuild(loaded, version)
-        self._seq = loaded.next_seq
-        self._pictured = loaded.next_seq - len(loaded.entries)
-        self._fresh: list[AnyEvent] = []
-        self._accounts: set[str] = set()
-        self._noted = set(header.accounts)
+        self._written = Writing(worker.journal, worker.owner, loaded, self._hand, self._run)
         self._tasks: dict[asyncio.Task[Called], Invoke] = {}
-        self._consumed = 0
         self._open: frozenset[str] = frozenset()
         self._replied = False
         self._over = False
         self._left = False
-        self._acting = {
-            name: acting_record(verdict)
-            for name, verdict in self._hand.plan.actions.items()
-            if isinstance(verdict, Acting) and verdict.connection is None
-        }
 
     async def go(self) -> None:
         self._open = frozenset(self._run.open_calls())
+        rest = list(self._loaded.inbox)
         if not self._loaded.cancelled_in_the_queue:
-            first = self._run.events_folded <= 1
-            if first:
+            if self._run.events_folded <= 1:
                 self._worker.telemetry.metrics.run_started(self._loaded.header.flow)
-            await self._take(
-                self._run.advance(self._world()) if first else self._run.resume(self._world())
-            )
+                await self._take(self._run.advance(self._world()))
+            else:
+                rest = await self._answers(rest)
+                if not self._over:
+                    await self._take(self._run.resume(self._world()))
         self._open = frozenset()
-        for id, message in self._loaded.inbox:
-            if self._resting:
-                self._left = True
-                break
-            self._consumed = id
-            await self._take(self._read(message))
+        await self._hear(rest)
         while self._tasks and not self._over:
             await self._wait()
         if not self._over:
             until = self._worker.clock.now() if self._left else self._run.next_wake
-            await self._append(release=until or _NEVER)
+            await self._written.append(release=until or _NEVER)
 
     @property
     def trace(self) -> str:
@@ -179,14 +169,63 @@ class _Moving:
         for task in self._tasks:
             task.cancel()
 
-    def _read(self, message: bytes) -> Step:
-        found = DECODER.decode(message)
-        if isinstance(found, Answered):
-            acting = self._acting.get(self._run_name(found.path))
-            if acting is not None and found.child:
-                acting = acting | {"child": str(found.child)}
-            return self._run.answer(found.path, found.outcome(), self._world(), acting=acting)
-        return self._run.cancel(self._world(), by=found.by, reason=found.reason)
+    async def _answers(self, inbox: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        """Take in the answers that came before anything else, and return what is left.
+
+        Time is looked at afterwards: an answer that came in time is in time, however late it is
+        read. The calls that follow from it go out with those that are asked again.
+        """
+        for at, (id, message) in enumerate(inbox):
+            found = DECODER.decode(message)
+            if self._over or isinstance(found, CancelAsked):
+                return inbox[at:]
+            self._written.consumed = id
+            if isinstance(found, SignedIn):
+                # It was asked for before it went out: nothing of it is unknown.
+                self._open -= {found.path}
+            await self._take(await self._read(found), calling=False)
+        return []
+
+    async def _hear(self, inbox: Sequence[tuple[int, bytes]]) -> None:
+        for id, message in inbox:
+            if self._over:
+                return
+            if self._resting:
+                self._left = True
+                return
+            self._written.consumed = id
+            await self._take(await self._read(DECODER.decode(message)))
+
+    async def _read(self, found: Message) -> Step:
+        match found:
+            case Answered():
+                return await self._answered(found)
+            case SignedIn(path=path):
+                return self._run.retry(path, self._world())
+            case CancelAsked(by=by, reason=reason):
+                return self._run.cancel(self._world(), by=by, reason=reason)
+            case _:
+                assert_never(found)
+
+    async def _answered(self, found: Answered) -> Step:
+        """Take an answer in; one to a call through a connection is proved again, now."""
+        name, outcome = self._written.name(found.path), found.outcome()
+        acting = self._written.acting(found.path)
+        if acting is None and name:
+            inputs, waited = self._run.waiting(found.path)
+            verdict, acting = await self._worker.invoker.proved(name, self._hand, inputs)
+            if isinstance(verdict, Refusal):
+                outcome = Failure(code=verdict.code.value, message=verdict.message)
+            else:
+                # Who asked is who acted; nobody wrote it down if that worker died.
+                acting = waited if isinstance(waited, dict) else acting
+                self._written.use(verdict.account)
+        if acting is not None and found.child:
+            acting = acting | {"child": str(found.child)}
+        if acting is not None:
+            noted: JsonObject = found.noted  # type: ignore[assignment] # decoded from JSON
+            acting = acting | noted
+        return self._run.answer(found.path, outcome, self._world(), acting=acting)
 
     async def _wait(self) -> None:
         until = None if self._resting else self._run.next_wake
@@ -197,12 +236,14 @@ class _Moving:
             self._tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         if not done and not self._resting:
-            await self._take(self._run.wake(self._world()))
+            journal, after = self._worker.journal, self._written.consumed
+            await self._hear(await when_back(lambda: journal.inbox(self._id, after=after)))
+            if not self._over:
+                await self._take(self._run.wake(self._world()))
         for task in done:
             command = self._tasks.pop(task)
             called = task.result()
-            if called.account and called.account not in self._noted:
-                self._accounts.add(called.account)
+            self._written.use(called.account)
             limit = 0 if self._resting else STEP_EVENTS
             await self._take(
                 self._run.answer(
@@ -210,10 +251,11 @@ class _Moving:
                 )
             )
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: Step, *, calling: bool = True) -> None:
+        """Keep what a step decided, and carry it out; ``calling`` False leaves its calls."""
         while True:
-            self._fresh.extend(step.events)
-            await self._carry_out(step)
+            self._written.add(step.events)
+            await self._carry_out(step, calling=calling)
             if not step.more or self._over:
                 return
             if self._resting:
@@ -221,10 +263,10 @@ class _Moving:
                 return
             step = self._run.advance(self._world())
 
-    async def _carry_out(self, step: Step) -> None:
-        calls = [command for command in step.commands if isinstance(command, Invoke)]
+    async def _carry_out(self, step: Step, *, calling: bool) -> None:
+        calls = [one for one in step.commands if isinstance(one, Invoke) and calling]
         if any(self._must_be_noted(command) for command in calls):
-            await self._append()
+            await self._written.append()
         for command in calls:
             if not await self._settle_unknown(command):
                 self._go_out(command)
@@ -246,6 +288,9 @@ class _Moving:
         repeat = self._worker.invoker.repeat(command, self._hand.version)
         if command.connector == CHILD or repeat is not Repeat.NEVER:
             return False
+        sign_ins = self._worker.invoker.sign_ins
+        if await when_back(lambda: sign_ins.waits(self._id, command.path)):
+            return False  # it was held back for a sign-in, and never went out
         failure = Failure(
             code=Code.OUTCOME_UNKNOWN.value,
             message="the server stopped while this call was out; it cannot be made twice, so a"
@@ -269,12 +314,12 @@ class _Moving:
         if self._replied:
             return
         self._replied = True
-        await self._append(tells=told_parent(self._loaded.header, reply))
+        await self._written.append(tells=told_parent(self._loaded.header, reply))
         if not self._worker.replies.reply(self._id, reply):
             await self._tell_others()
 
     async def _finish(self, finish: Finish) -> None:
-        await self._append(finish=finish, tells=self._last_words(finish))
+        await self._written.append(finish=finish, tells=self._last_words(finish))
         self._over = True
         status = finish.status.value
         self._worker.telemetry.metrics.run_finished(self._loaded.header.flow, status)
@@ -299,65 +344,6 @@ class _Moving:
             with suppress(Unavailable):  # they look by themselves, a little later
                 await self._worker.journal.tell(self._id)
 
-    async def _append(
-        self,
-        *,
-        release: datetime | None = None,
-        finish: Finish | None = None,
-        tells: Told = (),
-    ) -> None:
-        if not self._fresh and not tells and release is None and finish is None:
-            return
-        entries = tuple(self._entry(event) for event in self._fresh)
-        self._fresh = []
-        picture = None
-        if finish is None and self._seq + len(entries) - self._pictured >= _PICTURE_EVERY:
-            picture, self._pictured = self._run.snapshot(), self._seq + len(entries)
-        await self._worker.journal.append(
-            Append(
-                run=self._id,
-                owner=self._worker.owner,
-                expected=self._seq,
-                entries=entries,
-                status=self._run.status.value,
-                finished=finish is not None,
-                code=finish.code or None if finish else None,
-                error=finish.error.message if finish and finish.error else None,
-                accounts=tuple(sorted(self._accounts)),
-                release_until=release,
-                consumed=self._consumed,
-                posted=self._loaded.posted,
-                snapshot=picture,
-                tells=tells,
-            )
-        )
-        self._seq += len(entries)
-        self._noted |= self._accounts
-        self._accounts.clear()
-
-    def _entry(self, event: AnyEvent) -> Entry:
-        if isinstance(event, ActionEnded) and event.acting is None:
-            event = self._signed(event)
-        return Entry(
-            kind=event.kind,
-            path=event.path,
-            data=encode(event),
-            at=event.at,
-            record=action_record(event),
-        )
-
-    def _signed(self, event: ActionEnded) -> ActionEnded:
-        """Write down in whose name an action without a connection was carried out."""
-        if event.status is Status.SKIPPED:
-            return event
-        name = self._run_name(event.path)
-        acting: JsonObject | None = self._acting.get(name)
-        return event if acting is None else _with_acting(event, acting)
-
-    def _run_name(self, path: str) -> str:
-        node = self._hand.version.compiled.by_key.get(path.rpartition("/")[2])
-        return "" if node is None else node.name
-
     def _world(self) -> World:
         clock = self._worker.clock
         return World(
@@ -366,10 +352,6 @@ class _Moving:
             guid=clock.fresh_guid,
             callback_url=lambda path: self._worker.callback_url(self._id, path),
         )
-
-
-def _with_acting(event: ActionEnded, acting: JsonObject) -> ActionEnded:
-    return msgspec.structs.replace(event, acting=acting)
 
 
 def _rebuild(loaded: Loaded, version: Version) -> Run:

@@ -6,16 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from flowner.access.decide import require_flow
-from flowner.access.vocabulary import ConnectionAction, ConnectionFacts, FlowAction, FlowFacts
+from flowner.access.vocabulary import (
+    ConnectionAction,
+    ConnectionFacts,
+    FlowAction,
+    FlowFacts,
+    Who,
+)
 from flowner.database import Database, Transaction
-from flowner.definitions.flow import Binding, RunAs, Source
+from flowner.definitions.flow import Binding, Source
 from flowner.errors import Code, Refused
 from flowner.flows.asking import connection_permit, principal
+from flowner.flows.sign_ins_asked import SignInsAsked
 from flowner.identity.acting import ROW_CONNECTORS, bound_connection
 from flowner.identity.activation import used_bindings
 from flowner.identity.verdict import Refusal
 from flowner.identity.world import World
 from flowner.rows import registry
+from flowner.rows.asked import was_asked
 from flowner.rows.auditing import Act, note
 from flowner.rows.facts import own_connections, read_flow_facts, read_world
 from flowner.rows.lending import read_choices
@@ -53,10 +61,15 @@ class Consent:
     """Keeps the choices, per person and flow, or per person and app."""
 
     def __init__(
-        self, database: Database, published: Published, connectors: Mapping[str, Connector]
+        self,
+        database: Database,
+        published: Published,
+        connectors: Mapping[str, Connector],
+        sign_ins: SignInsAsked,
     ) -> None:
         """``connectors`` by every id that flows know them by."""
         self._database, self._published, self._connectors = database, published, connectors
+        self._sign_ins = sign_ins
 
     async def choose(
         self,
@@ -67,7 +80,7 @@ class Consent:
         *,
         for_app: bool = False,
     ) -> None:
-        """Let ``person``'s runs act through one of their own connections.
+        """Let ``person``'s runs act through one of their own connections; runs that wait go on.
 
         ``key`` is the flow's key for the connection. A choice made for an app counts for every
         flow that the app carries.
@@ -81,24 +94,22 @@ class Consent:
             facts = permit.to(ConnectionAction.USE)
             _refuse_unfit(facts, person)
             for wanted in await self._asked_for(transaction, person, of, key, for_app=for_app):
-                if facts.connector not in self._ids(wanted):
-                    raise Refused(
-                        f"the connection {facts.account} is for `{facts.connector}`, and `{key}`"
-                        f" is for `{wanted}`",
-                        code=Code.INVALID_CONNECTION,
-                    )
+                self._refuse_other(facts, key, wanted)
             of_what = "canvasappid" if for_app else "workflowid"
             where = {of_what: of, "principalid": person, "bindingkey": key}
             await _choose(transaction, where, facts)
             chosen: JsonObject = {"key": key, "account": facts.account}
             await note(transaction, Act.CHOICE_MADE, of, by=person, about=person, after=chosen)
+            flows = await self._carried(transaction, of, for_app=for_app)
+            await self._sign_ins.answered(transaction, person, flows, key)
 
     async def asked(
         self, person: PrincipalId, of: FlowId | AppId, *, for_app: bool = False
     ) -> list[Asked]:
         """Return what somebody is asked, or told, before they run a flow or open an app.
 
-        By key; what they have to provide first. They may run what they ask about (`NotFound`).
+        By key; what they have to provide first. They may run what they ask about, or one of its
+        runs has asked them: else `NotFound`.
         """
         async with self._database.transaction() as transaction:
             found: dict[str, Asked] = {}
@@ -125,6 +136,14 @@ class Consent:
                 await note(transaction, Act.CHOICE_WITHDRAWN, of, by=person, about=person)
             return gone
 
+    def _refuse_other(self, facts: ConnectionFacts, key: str, wanted: str) -> None:
+        if facts.connector not in self._ids(wanted):
+            raise Refused(
+                f"the connection {facts.account} is for `{facts.connector}`, and `{key}` is for"
+                f" `{wanted}`",
+                code=Code.INVALID_CONNECTION,
+            )
+
     def _ids(self, connector: str) -> tuple[str, ...]:
         known = self._connectors.get(connector)
         return (connector,) if known is None else known.ids
@@ -140,7 +159,7 @@ class Consent:
     ) -> list[Asked]:
         who = await principal(transaction, person)
         facts = await read_flow_facts(transaction, flow)
-        require_flow(who.who, FlowAction.RUN, facts, within=app)
+        await _require_known(transaction, who.who, facts, app)
         version = await self._published.get(flow, facts.version, within=transaction)
         world = await read_world(transaction, facts, [person], version.references)
         own = await own_connections(transaction, person)
@@ -160,16 +179,24 @@ class Consent:
         for flow in await self._carried(transaction, of, for_app=for_app):
             facts = await read_flow_facts(transaction, FlowId(flow))
             version = await self._published.get(facts.id, facts.version, within=transaction)
-            rows = version.flow.trigger.rows
-            # Run as names whoever changes or owns a row: they are asked, and hold no share.
-            if rows is None or rows.run_as not in (RunAs.MODIFYING_USER, RunAs.ROW_OWNER):
-                require_flow(who, FlowAction.RUN, facts, within=app)
+            await _require_known(transaction, who, facts, app)
             binding = version.flow.bindings.get(key)
             if binding is not None:
                 found.add(binding.connector)
         if not found:
             raise Refused(f"nothing uses a connection `{key}`", code=Code.INVALID_CONNECTION)
         return found
+
+
+async def _require_known(
+    transaction: Transaction, who: Who, facts: FlowFacts, app: AppId | None
+) -> None:
+    """Let in who may run the flow, and whom one of its runs has asked: they hold no share.
+
+    Raises `NotFound` or `AccessDenied`.
+    """
+    if not await was_asked(transaction, who.id, facts.id):
+        require_flow(who, FlowAction.RUN, facts, within=app)
 
 
 async def _choose(

@@ -153,6 +153,15 @@ class Values(Keeper):
 _VARIABLE: Final = "environmentvariabledefinitionid"
 
 
+def keepers_of(published: Published) -> dict[str, Keeper]:
+    """Return who writes what flows refer to, by table."""
+    return {
+        "connectionreference": References(published=published),
+        "environmentvariabledefinition": Variables(),
+        "environmentvariablevalue": Values(),
+    }
+
+
 def _plain(row: Row) -> Row:
     return {name: row[name] for name in row if name not in _CONNECTION}
 

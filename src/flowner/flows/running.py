@@ -14,8 +14,9 @@ from flowner.identity.cause import Called, Pressed
 from flowner.rows.facts import read_flow_facts
 from flowner.rows.versions import find_flow, find_flows, find_principal, only_one
 from flowner.triggers.headers import trigger_headers
+from flowner.triggers.occasions import Occasion
 from flowner.triggers.published import Published
-from flowner.triggers.start import Occasion, Starter
+from flowner.triggers.start import Starter
 from flowner.values import AppId, FlowId, Json, JsonObject, PrincipalId, RunId
 
 

@@ -158,10 +158,24 @@ def _or_fallback(
             return Running(
                 principal=running.principal, rule=rule, fallback=f"{missing}; runs as the owner"
             )
-        case WhenUnavailable.FAIL | WhenUnavailable.WAIT:
+        case WhenUnavailable.FAIL:
             return Refusal(code=Code.RUN_AS_UNAVAILABLE, message=missing, ask=facts.owner)
+        case WhenUnavailable.WAIT:
+            return _waiting(named, missing, facts, world)
         case _:
             assert_never(flow.trigger.when_unavailable)
+
+
+def _waiting(named: PrincipalId | None, missing: str, facts: FlowFacts, world: World) -> Refusal:
+    """Wait for a user or application that is disabled; nobody else can come to be had."""
+    principal = None if named is None else world.principals.get(named)
+    comes = principal is not None and principal.kind.acts
+    return Refusal(
+        code=Code.RUN_AS_UNAVAILABLE,
+        message=f"{missing}; the run waits until they can be had" if comes else missing,
+        ask=facts.owner,
+        awaits=named if comes else None,
+    )
 
 
 def _cannot_be_had(named: PrincipalId | None, called: str, world: World) -> str | None:

@@ -42,6 +42,8 @@ class Refusal:
     """Who can mend it."""
     binding: str | None = None
     """Set when this person's sign-in for this binding is what is missing."""
+    awaits: PrincipalId | None = None
+    """Set when the trigger says to wait for somebody who cannot be had now, and may be later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

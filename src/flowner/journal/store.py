@@ -154,13 +154,20 @@ class Journal:
     async def post(self, run: RunId, message: bytes, *, within: Transaction | None = None) -> bool:
         """Leave a message for the run's worker and wake it; False when the run is finished."""
         values = {"run": run, "message": message}
-        if within is not None:
-            return await (await within.execute(_POST, values)).fetchone() is not None
-        async with self._database.transaction() as transaction:
+        async with self._database.transaction(within) as transaction:
             found = await (await transaction.execute(_POST, values)).fetchone() is not None
             if not found:
                 await transaction.execute("DELETE FROM journal.inbox WHERE run = %s", (run,))
             return found
+
+    async def inbox(self, run: RunId, *, after: int) -> list[tuple[int, bytes]]:
+        """Return what was left for a run's worker since a message, in order."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(
+                "SELECT id, message FROM journal.inbox WHERE run = %s AND id > %s ORDER BY id",
+                (run, after),
+            )
+            return [(row["id"], row["message"]) for row in await found.fetchall()]
 
     async def header(self, run: RunId) -> RunHeader:
         """Return one run's header; `NotFound` when there is none."""

@@ -21,6 +21,7 @@ from flowner.portal import assets
 from flowner.portal.pages import (
     adding,
     administering,
+    approvals,
     apps,
     audit,
     bundles,
@@ -91,6 +92,7 @@ def _routes() -> Sequence[BaseRoute]:
         *writing.routes,
         *choosing.routes,
         *apps.routes,
+        *approvals.routes,
         *bundles.routes,
         *connections.routes,
         *consents.routes,

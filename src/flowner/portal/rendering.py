@@ -11,9 +11,11 @@ from urllib.parse import quote, unquote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from flowner.approvals.markdown import to_html
 from flowner.portal.assets import address_of
 from flowner.portal.conditions import coded, said
 from flowner.portal.visiting import Visit, theme_of
@@ -21,6 +23,7 @@ from flowner.values import Json
 
 _SAID: Final = "flowner_said"
 _GLYPHS: Final = {
+    "shared_approvals": "approvals_app",
     "shared_office365": "mail",
     "shared_outlook": "mail",
     "shared_sendmail": "mail",
@@ -81,6 +84,7 @@ def _templates() -> Environment:
         "query": lambda values: urlencode({k: v for k, v in values.items() if v not in (None, "")}),
         "segment": lambda text: quote(str(text), safe=""),
         "count": counted,
+        "markdown": lambda text: Markup(to_html(text)),  # noqa: S704 - it has been made harmless
         "begun": lambda text: str(text)[:1].upper() + str(text)[1:],
     }
     return made

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from flowner.approvals.answering import Answers
+from flowner.approvals.links import Links
+from flowner.approvals.reading import Approvals
 from flowner.clock import Clock
 from flowner.directory.openid import OpenIdSignIn
 from flowner.directory.passwords import Passwords
@@ -37,6 +40,7 @@ from flowner.flows.publishing import Publishing
 from flowner.flows.resubmitting import Resubmitting
 from flowner.flows.running import Running
 from flowner.flows.sharing import Sharing
+from flowner.flows.sign_ins_asked import SignInsAsked
 from flowner.flows.turning import Turning
 from flowner.flows.wiring import Wiring
 from flowner.sdk.connector import Connector
@@ -72,6 +76,10 @@ class Rooms:
     clients: Clients
     keyring: Keyring
     consent: Consent
+    sign_ins: SignInsAsked
+    approvals: Approvals
+    answers: Answers
+    links: Links
     apps: Apps
     bundles: Bundles
     publishing: Publishing
@@ -89,6 +97,8 @@ class Rooms:
     """Where the portal is reached, without a slash at the end."""
     hosts: frozenset[str] | None
     """The names that we are reached by; None: any."""
+    answers_without_sign_in: bool
+    """Whether the links in mails about approvals need nobody to sign in."""
     is_demo: bool
     """Whether anybody may choose whom to sign in as. True on loopback, in the demo, alone."""
     sign: Callable[[str], str]

@@ -61,6 +61,11 @@ class Visit:
         """Return a part of the path, as the route names it."""
         return str(self.request.path_params[name])
 
+    def sent(self, form: Form) -> bool:
+        """Say whether a page of this session sent a form."""
+        given = form.text("form_token") or self.request.headers.get("x-form-token") or ""
+        return hmac.compare_digest(given.encode(), self.form_token.encode())
+
     @property
     def there(self) -> dict[str, str]:
         """What the address says that the browser shows, of which a part is asked for."""
@@ -157,11 +162,10 @@ def post(path: str, sent: Sent) -> Route:
     async def endpoint(request: Request) -> Response:
         visit = await visit_of(request)
         async with request.form(max_part_size=_MOST_BYTES) as data:
-            given = data.get("form_token") or request.headers.get("x-form-token") or ""
-            right = visit.form_token.encode()
-            if not (isinstance(given, str) and hmac.compare_digest(given.encode(), right)):
+            form = Form(data)
+            if not visit.sent(form):
                 raise AccessDenied("the form is not from a page of this session: load it again")
-            return await sent(visit, Form(data))
+            return await sent(visit, form)
 
     return Route(path, endpoint, methods=["POST"])
 

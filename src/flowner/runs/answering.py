@@ -23,6 +23,7 @@ from flowner.runs.events import (
 )
 from flowner.runs.plain import plain
 from flowner.runs.results import TIMED_OUT, ActionFault, Result, broken_template
+from flowner.runs.state import Calling
 from flowner.runs.turn import Turn
 from flowner.values import Json
 
@@ -33,7 +34,7 @@ def answer(turn: Turn, path: str, outcome: Outcome, acting: Json) -> None:
     if calling is None or calling.until is not None:
         return
     if isinstance(outcome, Parked):
-        turn.emit(Waiting(at=turn.world.now, path=path, reason=outcome.reason, acting=acting))
+        _park(turn, path, outcome, acting)
         return
     outcome = _plain(outcome)
     node = turn.enter(path)
@@ -62,6 +63,21 @@ def answer(turn: Turn, path: str, outcome: Outcome, acting: Json) -> None:
         )
     )
     turn.command(Sleep(until=until, path=path))
+
+
+def _park(turn: Turn, path: str, parked: Parked, acting: Json) -> None:
+    turn.emit(
+        Waiting(
+            at=turn.world.now,
+            path=path,
+            reason=parked.reason,
+            acting=acting,
+            due=parked.due,
+            late=parked.late,
+        )
+    )
+    if parked.due is not None:
+        turn.command(Sleep(until=parked.due, path=path))
 
 
 def _ask_later(turn: Turn, path: str, found: tuple[str, timedelta], acting: Json) -> None:
@@ -109,15 +125,22 @@ def wake(turn: Turn) -> None:
     """Do what time has come for: pauses that are over, actions that took too long."""
     now = turn.world.now
     for path, calling in list(turn.state.calls.items()):
-        if calling.due is not None and calling.due <= now:
-            fault = Fault(TIMED_OUT, "The action did not end within its time limit.")
-            turn.end(path, turn.enter(path), Result(Status.TIMED_OUT, TIMED_OUT, error=fault))
+        ends = [when for when in (calling.due, calling.patience) if when is not None]
+        if ends and min(ends) <= now:
+            turn.end(path, turn.enter(path), _late(calling))
         elif calling.until is None or calling.until > now:
             continue
         elif calling.pausing:
             attempt_again(turn, path, calling.attempt + 1)
         else:
             turn.end(path, turn.enter(path), Result())
+
+
+def _late(calling: Calling) -> Result:
+    code, said = TIMED_OUT, "The action did not end within its time limit."
+    if calling.late:
+        code, said = calling.late, f"Nobody answered in time: {calling.reason}."
+    return Result(Status.TIMED_OUT, code, error=Fault(code, said))
 
 
 def attempt_again(turn: Turn, path: str, attempt: int) -> None:
@@ -139,7 +162,8 @@ def resume(turn: Turn) -> None:
     """
     for path, calling in list(turn.state.calls.items()):
         node = turn.enter(path)
-        times = [when for when in (calling.until, calling.due) if when is not None]
+        awaited = (calling.until, calling.due, calling.patience)
+        times = [when for when in awaited if when is not None]
         if any(when <= turn.world.now for when in times):
             continue
         if times:

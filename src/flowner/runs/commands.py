@@ -140,6 +140,10 @@ class Parked:
     """The answer comes later: a callback, an approval, a sign-in that somebody was asked for."""
 
     reason: str = ""
+    due: datetime | None = None
+    """When the patience ends; None: with the action's own limit, if it has one."""
+    late: str = ""
+    """The code with which the action then times out; '' for the usual one."""
 
 
 Outcome: TypeAlias = Success | Failure | Transient | Parked

@@ -95,10 +95,14 @@ class AttemptFailed(Event, frozen=True, kw_only=True, tag="attempt-failed"):
 
 
 class Waiting(Event, frozen=True, kw_only=True, tag="waiting"):
-    """The connector took the call; its answer comes later, through an inbox."""
+    """The call waits for somebody; the answer comes later, through an inbox."""
 
     reason: str = ""
     acting: Any = None
+    due: datetime | None = None
+    """When the patience for whom it waits for ends; the action's own limit may be sooner."""
+    late: str = ""
+    """The code with which it then times out; '' for the usual one."""
 
 
 class Accepted(Event, frozen=True, kw_only=True, tag="accepted"):

@@ -7,7 +7,7 @@ the same state, at every prefix. Folding an event costs the same however long th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -43,6 +43,13 @@ from flowner.runs.status import block_status, worse
 from flowner.runs.variables import change
 
 CANCELLED: Final = "RunCancelled"
+
+
+def _taken(acting: Any) -> Any:
+    """Return who acted in a call that was taken; what it sent is told with the taking alone."""
+    if not isinstance(acting, dict):
+        return acting
+    return {name: value for name, value in acting.items() if name != "sent"}
 
 
 class Folding:
@@ -90,7 +97,10 @@ class Folding:
                 calling.pausing, calling.waiting, calling.until = True, False, event.until
                 calling.poll, calling.due = event.poll, calling.due or event.due
             case Waiting():
-                state.calls[event.path].waiting = True
+                calling = state.calls[event.path]
+                calling.waiting, calling.acting = True, _taken(event.acting)
+                calling.reason, calling.late = event.reason, event.late
+                calling.patience = event.due
             case RunCancelled():
                 self._end_with(
                     RunEnded(
@@ -135,7 +145,8 @@ class Folding:
         if event.attempt > 1 or event.path in calls:
             calling = calls[event.path]
             calling.attempt, calling.pausing, calling.until = event.attempt, False, None
-            calling.waiting = False
+            calling.waiting, calling.acting, calling.patience = False, None, None
+            calling.reason = calling.late = ""
             return
         self._take(event.path)
         calls[event.path] = Calling(

@@ -20,6 +20,8 @@ class Answered(msgspec.Struct, tag="answer"):
     message: str = ""
     child: int = 0
     """The run that answered; 0: it was none."""
+    noted: dict[str, object] = {}
+    """What the record of who acted says besides: who answered."""
 
     def outcome(self) -> Outcome:
         """Return the answer as the planner reads it: a failure where it carries a code."""
@@ -30,6 +32,12 @@ class Answered(msgspec.Struct, tag="answer"):
         return Success(status=self.status, headers=headers, body=body, has_body=self.has_body)
 
 
+class SignedIn(msgspec.Struct, tag="signed-in"):
+    """An inbox message: somebody has done what the action at ``path`` waits for; try again."""
+
+    path: str
+
+
 class CancelAsked(msgspec.Struct, tag="cancel"):
     """An inbox message: somebody wants the run stopped."""
 
@@ -37,6 +45,6 @@ class CancelAsked(msgspec.Struct, tag="cancel"):
     reason: str = ""
 
 
-Message = Answered | CancelAsked
+Message = Answered | SignedIn | CancelAsked
 ENCODER = msgspec.json.Encoder()
 DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)

@@ -114,7 +114,7 @@ class Run:
         times = [
             when
             for call in self._state.calls.values()
-            for when in (call.until, call.due)
+            for when in (call.until, call.due, call.patience)
             if when is not None
         ]
         return min(times, default=None)
@@ -125,8 +125,18 @@ class Run:
         return self._state.replied
 
     def open_calls(self) -> tuple[str, ...]:
-        """Return the paths of calls whose answer is to come, oldest first."""
-        return tuple(path for path, call in self._state.calls.items() if call.until is None)
+        """Return the paths of calls that are out, oldest first; not of those that wait."""
+        calls = self._state.calls.items()
+        return tuple(path for path, call in calls if call.until is None and not call.waiting)
+
+    def waiting(self, path: str) -> tuple[Json, Json]:
+        """Return what an open call was asked, and who acted in it; None where nobody is known."""
+        calling = self._state.calls.get(path)
+        if calling is None:
+            return None, None
+        inputs: Json = calling.inputs if isinstance(calling.inputs, dict) else {}
+        acting: Json = calling.acting
+        return inputs, acting
 
     def variable(self, name: str) -> Json:
         """Return a variable's value. Raises `KeyError`."""

@@ -46,7 +46,15 @@ class Calling(msgspec.Struct, kw_only=True):
     pausing: bool = False
     """Between two attempts."""
     waiting: bool = False
-    """The connector will answer later."""
+    """Somebody will answer later."""
+    acting: Any = None
+    """Who acted, of a call that waits: for the end of it."""
+    reason: str = ""
+    """What it waits for."""
+    patience: datetime | None = None
+    """When waiting ends, where `due` does not say it sooner."""
+    late: str = ""
+    """The code with which waiting ends then; '' for the usual one."""
     failed: int = 0
     """Attempts that failed."""
     poll: str = ""

@@ -168,7 +168,10 @@ class Turn:
     def end(
         self, path: str, node: Node, result: Result, *, acting: Json = None, children: str = ""
     ) -> None:
-        """End an action with this result; its tracked properties are evaluated now."""
+        """End an action with this result; its tracked properties are evaluated now.
+
+        ``acting`` None: who acted in the call that waited, if it was one.
+        """
         status, code, inputs, outputs, error = result
         calling = self.state.calls.get(path)
         tracked: object = UNSET
@@ -185,7 +188,7 @@ class Turn:
                 outputs=outputs,
                 code=code,
                 error=error,
-                acting=acting,
+                acting=calling.acting if acting is None and calling else acting,
                 attempt=calling.attempt if calling else 1,
                 tracked=tracked,
                 children=children,

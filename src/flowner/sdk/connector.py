@@ -128,6 +128,8 @@ class Operation:
     parameters: tuple[ParameterForm, ...] = ()
     answers: tuple[tuple[str, str], ...] = ()
     """What the body of the answer holds, for formulas: name and title; ``value[]`` is an array."""
+    waits: bool = False
+    """Whether its answer comes later, from outside."""
 
     @property
     def summary(self) -> str:
@@ -168,6 +170,7 @@ class Connector:
         repeat: Repeat,
         parameters: tuple[ParameterForm, ...] = (),
         answers: tuple[tuple[str, str], ...] = (),
+        waits: bool = False,
     ) -> Callable[[Perform], Perform]:
         """Register the coroutine below as operation ``id``."""
 
@@ -181,6 +184,7 @@ class Connector:
                 perform=perform,
                 parameters=parameters,
                 answers=answers,
+                waits=waits,
             )
             return perform
 

@@ -19,7 +19,9 @@ class Answer:
     body: Json = None
     has_body: bool = True
     later: bool = False
-    """The call was taken; what the action answers comes to its callback address."""
+    """The call was taken; what the action answers comes later, from outside."""
+    waits_for: str = ""
+    """With ``later``: what it waits for, in words."""
     seen: str | None = None
     """Whom the outside took the caller for, where it says so (the account it authenticated)."""
 
@@ -182,6 +184,44 @@ def _no_headers(host: str) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewApproval:
+    """What is asked of people, as a flow says it."""
+
+    kind: str
+    """``Basic``, ``BasicAwaitAll``, ``CustomResponse``, ``CustomResponseAwaitAll``, or
+    ``Sequential``."""
+    title: str
+    assigned_to: str
+    """Users and groups, by mail, UPN or id, with ``;`` between them."""
+    steps: tuple[tuple[str, str], ...] = ()
+    """Of a sequence: kind, and who is asked."""
+    details: str = ""
+    """Markdown."""
+    link: str = ""
+    link_text: str = ""
+    requestor: str = ""
+    options: tuple[str, ...] = ()
+    """Of the custom kinds: what can be answered."""
+    notifies: bool = True
+    may_be_reassigned: bool = True
+
+
+class Approvals(Protocol):
+    """Questions to people, asked in the acting identity's name."""
+
+    async def make(self, new: NewApproval, *, waits: bool) -> JsonObject:
+        """Ask; answers the approval as outputs show it. Called twice by one step, it asks once.
+
+        ``waits``: the outcome answers the action, later. Raises `Rejected`.
+        """
+        ...
+
+    async def wait(self, id: str) -> JsonObject | None:
+        """Return the outcome; None: it answers the action, later. Raises `Rejected`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperationContext:
     """One call of one operation. It is of no use after the call."""
 
@@ -197,6 +237,7 @@ class OperationContext:
     """The connection's secrets, opened for this call alone."""
     people: People | None = None
     rows: Rows | None = None
+    approvals: Approvals | None = None
     callback_url: str | None = None
     timeout_seconds: float = 120.0
     allow_private_addresses: bool = False

@@ -21,9 +21,10 @@ from flowner.errors import FlownerError, NotFound, Unavailable
 from flowner.identity.cause import ClockStruck
 from flowner.journal.schedules import Due, fire, next_schedule, set_schedule, take_due
 from flowner.rows.facts import read_flow_facts
+from flowner.triggers.occasions import Occasion
 from flowner.triggers.published import Published
 from flowner.triggers.registration import rule_of
-from flowner.triggers.start import Occasion, Starter
+from flowner.triggers.start import Starter
 from flowner.triggers.unattended import OUR_FAULT, attempt, record
 from flowner.values import FlowId
 

@@ -13,7 +13,8 @@ from flowner.identity.cause import RowChanged
 from flowner.rows.feed import CHANNEL, Change, take
 from flowner.rows.standing import Standings
 from flowner.rows.subscriptions import listening
-from flowner.triggers.start import Occasion, Starter
+from flowner.triggers.occasions import Occasion
+from flowner.triggers.start import Starter
 from flowner.triggers.unattended import attempt
 from flowner.values import JsonObject
 

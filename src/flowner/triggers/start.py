@@ -7,7 +7,7 @@ A start that is refused leaves a record too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
@@ -21,7 +21,6 @@ from flowner.directory.facts import Facts
 from flowner.errors import Code, Conflict, FlownerError, Invalid, NotFound, Refused, Unavailable
 from flowner.identity.cause import (
     Called,
-    CalledByParent,
     Cause,
     ClockStruck,
     Happened,
@@ -34,6 +33,7 @@ from flowner.identity.plan import plan
 from flowner.identity.record import plan_hash, plan_record
 from flowner.identity.verdict import Plan, Refusal
 from flowner.identity.world import World
+from flowner.journal.holding import Held, hold
 from flowner.journal.queueing import Limits
 from flowner.journal.records import Entry, RunHeader
 from flowner.journal.store import Journal
@@ -42,9 +42,17 @@ from flowner.runs.events import RunStarted, decode, encode
 from flowner.runs.trigger import conditions_hold, split, trigger_record
 from flowner.telemetry.telemetry import Telemetry
 from flowner.triggers.admitting import has_to_wait, limits_of
+from flowner.triggers.occasions import (
+    PATIENCE,
+    Occasion,
+    ToBeHeld,
+    people_of,
+    refused,
+    write_occasion,
+)
 from flowner.triggers.published import Published
-from flowner.triggers.surroundings import parameters_of, traced, workflow_of
-from flowner.values import AppId, FlowId, JsonObject, PrincipalId, RunId
+from flowner.triggers.surroundings import outputs_of, parameters_of, traced, workflow_of
+from flowner.values import JsonObject, PrincipalId, RunId
 
 Claim = tuple[str, float]
 _Decided: TypeAlias = "tuple[Plan, JsonObject, str]"
@@ -55,24 +63,6 @@ _KINDS = {
     ClockStruck: FlowKind.SCHEDULED,
     Called: FlowKind.HTTP,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
-    """What set the flow off, and what came with it."""
-
-    flow: FlowId
-    cause: Cause
-    outputs: JsonObject = field(default_factory=dict)
-    """The trigger's outputs: ``headers`` and ``body``."""
-    answers: bool = False
-    """Whether somebody waits for a Response action."""
-    parent_path: str | None = None
-    """The action of the parent run that waits for this one."""
-    parent_attempt: int | None = None
-    """Which attempt of that action calls it."""
-    run: RunId | None = None
-    """An id chosen before, by who wants to hear of the run; None: a fresh one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +142,25 @@ class Starter:
         """Start a run, or raise the reason why not, which is recorded as well.
 
         Raises `NotFound` for flows that the person may not know of, `AccessDenied`, or `Refused`:
-        the flow is off, its principal cannot be had, or the person has yet to sign in. With
-        ``within`` the run is made in that transaction, and a refusal, too, is recorded there.
+        the flow is off, its principal cannot be had, or the person has yet to sign in. Where its
+        trigger says to wait for the principal, the run waits before it begins. With ``within`` the
+        run is made in that transaction, and a refusal, too, is recorded there.
         """
         moment = await self._facts.now()
         facts = await moment.flow(occasion.flow)
         version = await self._published.get(occasion.flow, facts.version)
-        people = _people(occasion.cause)
+        people = people_of(occasion.cause)
         world = await moment.world(facts, people, version.references)
         try:
-            made, record, fingerprint = moment.remembered(
+            decided = moment.remembered(
                 ("plan", facts.id, facts.version, occasion.cause),
                 lambda: self._decide(version.flow, facts, occasion.cause, world),
             )
-            decided = (made, record, fingerprint)
             return await self._begin(occasion, facts, version.flow, decided, within)
         except (Conflict, Unavailable):  # no refusal: it is begun already, or may be tried again
             raise
+        except ToBeHeld as waiting:
+            return await self._hold(occasion, facts, version.flow, waiting, within)
         except FlownerError as error:
             if not isinstance(error, NotFound):
                 kind = version.flow.trigger.flow_kind
@@ -188,7 +180,7 @@ class Starter:
         moment = await self._facts.now()
         facts = await moment.flow(occasion.flow)
         version = await self._published.get(occasion.flow, facts.version)
-        world = await moment.world(facts, _people(occasion.cause), version.references)
+        world = await moment.world(facts, people_of(occasion.cause), version.references)
         return self._decide(version.flow, facts, occasion.cause, world)[0]
 
     async def _as_before(self, earlier: RunId, by: PrincipalId) -> Occasion:
@@ -219,7 +211,7 @@ class Starter:
             )
         made = plan(flow, facts, cause, world)
         if isinstance(made, Refusal):
-            raise Refused(made.message, code=made.code)
+            raise refused(made)
         if made.asks and isinstance(cause, Pressed | Resubmitted):
             raise Refused(
                 f"{world.name_of(initiator_of(cause))} has yet to sign in to"
@@ -282,7 +274,9 @@ class Starter:
             run=run,
             flow=facts.id,
             version=facts.version,
-            trigger=trigger_record(flow.trigger, _outputs(flow, occasion, made), now, run=str(run)),
+            trigger=trigger_record(
+                flow.trigger, outputs_of(flow, occasion.outputs, made), now, run=str(run)
+            ),
             plan=record,
             parameters=await parameters_of(self._database, flow),
             workflow=workflow_of(facts, run),
@@ -321,41 +315,59 @@ class Starter:
         error: FlownerError,
         within: Transaction | None,
     ) -> None:
+        header = self._unbegun(occasion, facts, kind, error, waits=False)
+        await self._journal.create(header, [], within=within)
+        self._telemetry.metrics.run_refused(facts.id, error.code.value)
+
+    async def _hold(
+        self,
+        occasion: Occasion,
+        facts: FlowFacts,
+        flow: Flow,
+        waiting: ToBeHeld,
+        within: Transaction | None,
+    ) -> RunId:
+        """Keep a run that waits for its principal; raises when it has waited long enough."""
+        kind, now = flow.trigger.flow_kind, self._clock.now()
+        until = occasion.held_until or now + PATIENCE
+        if now >= until:
+            await self._record_refusal(occasion, facts, kind, waiting, within)
+            raise waiting
+        header = self._unbegun(occasion, facts, kind, waiting, waits=True)
+        held = Held(principal=waiting.awaits, occasion=write_occasion(occasion), until=until)
+        async with self._database.transaction(within) as transaction:
+            await self._journal.create(header, [], within=transaction)
+            await hold(transaction, header.id, held)
+        return header.id
+
+    def _unbegun(
+        self,
+        occasion: Occasion,
+        facts: FlowFacts,
+        kind: FlowKind,
+        error: FlownerError,
+        *,
+        waits: bool,
+    ) -> RunHeader:
         now = self._clock.now()
-        header = RunHeader(
+        return RunHeader(
             id=occasion.run or fresh_run_id(self._clock),
             flow=facts.id,
             flow_version=facts.version,
             flow_name=facts.name,
             kind=kind.value,
-            status=Status.FAILED.value,
+            status=(Status.WAITING if waits else Status.FAILED).value,
             initiator=initiator_of(occasion.cause),
             principal=None,
             rule=None,
-            app=_app(occasion.cause),
+            app=getattr(occasion.cause, "app", None),
             plan={},
             plan_hash="",
             started=now,
-            ended=now,
+            ended=None if waits else now,
             code=error.code.value,
             error=error.message,
         )
-        await self._journal.create(header, [], within=within)
-        self._telemetry.metrics.run_refused(facts.id, error.code.value)
-
-
-def _people(cause: Cause) -> frozenset[PrincipalId]:
-    found = [initiator_of(cause)]
-    match cause:
-        case RowChanged(row_owner=owner):
-            found.append(owner)
-        case CalledByParent(principal=principal, owner=owner):
-            found += [principal, owner]
-        case Resubmitted(principal=principal):
-            found.append(principal)
-        case _:
-            pass
-    return frozenset(person for person in found if person is not None)
 
 
 def _header(
@@ -386,15 +398,3 @@ def _header(
         plan_hash=fingerprint,
         started=now,
     )
-
-
-def _outputs(flow: Flow, occasion: Occasion, made: Plan) -> JsonObject:
-    """Add whom a row trigger's run runs as, where Dataverse's trigger says it too."""
-    body = occasion.outputs.get("body")
-    if flow.trigger.rows is None or not isinstance(body, dict):
-        return occasion.outputs
-    return occasion.outputs | {"body": body | {"RunAsSystemUserId": made.running.principal}}
-
-
-def _app(cause: Cause) -> AppId | None:
-    return cause.app if isinstance(cause, Pressed | Resubmitted) else None

@@ -65,3 +65,11 @@ def traced(made: Plan, run: RunId) -> Attributes:
     """Return what the span says that a run begins with."""
     running = made.running
     return about_run(run, made.flow, made.initiator, running.principal, running.rule.value)
+
+
+def outputs_of(flow: Flow, outputs: JsonObject, made: Plan) -> JsonObject:
+    """Add whom a row trigger's run runs as, where Dataverse's trigger says it too."""
+    body = outputs.get("body")
+    if flow.trigger.rows is None or not isinstance(body, dict):
+        return outputs
+    return outputs | {"body": body | {"RunAsSystemUserId": made.running.principal}}

@@ -13,7 +13,8 @@ import structlog
 from flowner.database import Transaction
 from flowner.database.savepoints import apart
 from flowner.errors import Code, FlownerError, Invalid, Refused, Unavailable
-from flowner.triggers.start import Occasion, Starter
+from flowner.triggers.occasions import Occasion
+from flowner.triggers.start import Starter
 
 _LOG = structlog.get_logger(__name__)
 OUR_FAULT = Refused(

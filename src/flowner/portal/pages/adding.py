@@ -91,7 +91,7 @@ def _declared(current: Flow, wanted: Flow, key: str) -> Flow:
 
 def _call(connector: str, operation: Operation, key: str) -> JsonObject:
     return {
-        "type": "OpenApiConnection",
+        "type": "OpenApiConnectionWebhook" if operation.waits else "OpenApiConnection",
         "inputs": {
             "host": {
                 "connectionName": key,

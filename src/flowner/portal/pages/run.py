@@ -17,7 +17,7 @@ from flowner.values import FlowId, JsonObject
 _BLANK: Final[JsonObject] = dict.fromkeys(
     ("principal", "actor", "account", "connection", "reference", "lentBy", "rule", "because", "ask",
      "refused", "message", "seen", "child")
-) | {"asPlanned": True}  # fmt: skip
+) | {"asPlanned": True, "answeredBy": []}  # fmt: skip
 """What a record of who acted may be without."""
 
 

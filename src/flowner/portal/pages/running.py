@@ -122,18 +122,23 @@ async def _value(form: Form, one: Input) -> Json:
 
 async def _consent(visit: Visit) -> Response:
     flow = FlowId(visit.path("flow"))
-    opened = await visit.rooms.portfolio.open(flow, visit.me)
     asked = await visit.rooms.consent.asked(visit.me, flow)
+    # Whom a run asks may know nothing of the flow but this.
+    name = asked[0].flows[0] if asked else await _name_of(visit, flow)
     return page(
         visit,
         "consent.html",
-        name=opened.listed.facts.name,
+        name=name,
         here_again=f"/flows/{flow}/consent?next={quote(visit.query('next', f'/flows/{flow}/run'))}",
         action=f"/flows/{flow}/consent",
         asked=asked,
         next=local(visit.query("next", f"/flows/{flow}/run")),
         whole=all(one.is_settled for one in asked),
     )
+
+
+async def _name_of(visit: Visit, flow: FlowId) -> str:
+    return (await visit.rooms.portfolio.open(flow, visit.me)).listed.facts.name
 
 
 async def _choose(visit: Visit, form: Form) -> Response:
