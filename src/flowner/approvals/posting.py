@@ -39,8 +39,9 @@ class PostOffice:
         self._database, self._links, self._relay = database, links, relay
 
     async def run(self) -> None:
-        """Send for ever."""
+        """Send for ever; without a relay, do nothing for ever: a task that ends is one that died."""
         if self._relay is None:
+            await asyncio.Event().wait()
             return
         some = asyncio.Event()
         hearing = asyncio.create_task(self._hear(some), name="letters")
