@@ -12,17 +12,19 @@ from itertools import product
 import pytest
 
 from flowner.access.vocabulary import ConnectionRole, FlowRole
+from flowner.clock import fresh_run_id
 from flowner.definitions.flow import Flow, FlowKind, Source
 from flowner.definitions.problems import InvalidDefinition
 from flowner.directory.people import NewPerson
 from flowner.flows.check import check_flow
 from flowner.flows.connections import NewConnection
 from flowner.flows.explain import Supposed
+from flowner.flows.sign_ins_asked import Step
 from flowner.identity.symbolic import INVOKER, MODIFIER, OWNER, ROW_OWNER, lender_of
 from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.rows.catalogue import Type
 from flowner.rows.seed import BASIC_USER, DELEGATE
-from flowner.values import ConnectionId, PrincipalId
+from flowner.values import ConnectionId, FlowId, PrincipalId
 from worlds.living import reader_role
 from worlds.written import BUTTON, MAIL, ROWS, call, package, reference, row_trigger
 
@@ -118,6 +120,13 @@ def test_roles_and_people_agree(house, run, town, trigger, source, follows) -> N
     COMPARED["agreed"] += 1
 
 
+async def asked(house, flow: FlowId, person: PrincipalId) -> None:
+    """Let a run have asked somebody for the connection; it is over since."""
+    run = fresh_run_id(house.clock)
+    step = Step(flow=flow, run=run, path="Send", due=None)
+    assert await house.sign_ins.ask(step, person, "mail", MAIL) is not None
+
+
 async def explained(house, town: Town, brought, source: str) -> Plan | Refusal:
     """Bring the flow in, turn it on, let them choose their own connections, and ask."""
     people, olga = town.people, town.people["olga"]
@@ -128,8 +137,11 @@ async def explained(house, town: Town, brought, source: str) -> Plan | Refusal:
     if instant:
         await house.sharing.share(id, people["ivan"], FlowRole.RUN_ONLY, olga)
     if source == Source.INVOKER:
-        # A row trigger may ask anybody; an instant flow only those it is shared with.
+        # A row trigger may ask anybody, once a run of its has; an instant flow only those it is
+        # shared with.
         for name in (ROLES[OWNER], ROLES[INVOKER]) if instant else ROLES.values():
+            if not instant:
+                await asked(house, id, people[name])
             await house.consent.choose(people[name], id, "mail", town.mail[name])
     supposed = Supposed(
         as_person=people["ivan"] if instant else None,
