@@ -13,7 +13,9 @@ from approvals.conftest import APPROVALS, asks
 from approvals.test_deciding import model
 from flowner.approvals.deciding import Kind
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound
+from flowner.flows.running import Press
 from worlds import written
+from worlds.living import PATIENCE
 
 ANN, BOB, CEM = (f"{name}@living.example" for name in ("ann", "bob", "cem"))
 
@@ -347,6 +349,37 @@ def test_time_runs_out_and_the_branch_for_it_goes_on(run, town) -> None:
         assert await town.received("bob", id) == []
         with pytest.raises(Conflict, match="the time to answer is over"):
             await town.respond(id, "bob", "Approve")
+
+    run(story())
+
+
+def test_an_answer_in_time_is_in_time_while_another_branch_is_busy(run, town) -> None:
+    """The worker that holds the run looks for answers before it says that time is over."""
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(4)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def story() -> None:
+        server = await asyncio.start_server(slow, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        busy = {"type": "Http", "runAfter": {},
+                "inputs": {"method": "GET", "uri": f"http://127.0.0.1:{port}/"}}  # fmt: skip
+        flow = await town.asking({"Ask": asks(limit="PT2S"), "Busy": busy})
+        press = Press(flow=flow, by=await town.person("olga"), inputs={})
+        id = await town.house.running.press(press)
+        async with asyncio.timeout(PATIENCE):
+            while not await town.received("bob", id):  # noqa: ASYNC110 - rows tell nobody
+                await asyncio.sleep(0.02)
+        assert (await town.house.journal.header(id)).status == "Running"
+        await town.respond(id, "bob", "Approve")
+        ended = await town.ended(id)
+        assert (ended.status, ended.outputs["body"]["outcome"]) == ("Succeeded", "Approve")
+        assert (await town.ended(id, "Busy")).status == "Succeeded"
+        server.close()
 
     run(story())
 
