@@ -66,6 +66,15 @@ def test_who_asked_and_who_answered_are_in_the_record(run, town) -> None:
         assert (by["principal"], by["response"], by["onBehalfOf"]) == (
             await town.person("bob"), "Reject", None,
         )  # fmt: skip
+        async with town.house.database.connection() as connection:
+            found = await connection.execute(
+                "SELECT path, status, account, operation FROM journal.action WHERE run = %s", (id,)
+            )
+            (call,) = await found.fetchall()
+        assert call["operation"] == "StartAndWaitForAnApproval"
+        assert (call["path"], call["status"], call["account"]) == (
+            "Ask", "Waiting", acting["account"],
+        )  # fmt: skip
         shown = await town.house.history.run(await town.person("olga"), id)
         assert shown["actions"][0]["acting"]["answeredBy"] == acting["answeredBy"]
 

@@ -110,7 +110,7 @@ def test_it_is_looked_at_again_even_if_nobody_told(
         flow, max_, waits = await held(living)
         await asyncio.sleep(1.0)
         again = await header_of(living, flow, "Waiting")
-        assert again.id == waits.id
+        assert (again.id, again.started) == (waits.id, waits.started)
         await living.house.directory.set_enabled(max_, enabled=True)
         assert (await header_of(living, flow, "Succeeded")).principal == max_
 

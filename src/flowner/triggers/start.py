@@ -142,9 +142,8 @@ class Starter:
         """Start a run, or raise the reason why not, which is recorded as well.
 
         Raises `NotFound` for flows that the person may not know of, `AccessDenied`, or `Refused`:
-        the flow is off, its principal cannot be had, or the person has yet to sign in. Where its
-        trigger says to wait for the principal, the run waits before it begins. With ``within`` the
-        run is made in that transaction, and a refusal, too, is recorded there.
+        the flow is off, its principal cannot be had (unless the trigger says to wait), or the
+        person has yet to sign in. ``within`` is where the run, or its refusal, is written.
         """
         moment = await self._facts.now()
         facts = await moment.flow(occasion.flow)
@@ -330,6 +329,7 @@ class Starter:
         """Keep a run that waits for its principal; raises when it has waited long enough."""
         kind, now = flow.trigger.flow_kind, self._clock.now()
         until = occasion.held_until or now + PATIENCE
+        occasion = replace(occasion, held_until=until)
         if now >= until:
             await self._record_refusal(occasion, facts, kind, waiting, within)
             raise waiting
@@ -363,7 +363,7 @@ class Starter:
             app=getattr(occasion.cause, "app", None),
             plan={},
             plan_hash="",
-            started=now,
+            started=now if occasion.held_until is None else occasion.held_until - PATIENCE,
             ended=None if waits else now,
             code=error.code.value,
             error=error.message,
