@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from approvals.conftest import asks
+from flowner.approvals import posting
 from flowner.approvals.links import LIFE, Links
 from flowner.approvals.markdown import to_html
 from flowner.approvals.posting import PostOffice
@@ -244,6 +245,37 @@ def test_a_letter_about_what_is_settled_is_not_sent(run, town) -> None:
             (letter,) = await letters_of(connection, "approval", question.id)
         assert (letter["senton"], letter["due"]) == (None, False)
         assert "not asked any more" in str(letter["error"])
+
+    run(story())
+
+
+def test_a_letter_that_cannot_be_written_holds_up_no_other(
+    run, town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = "flowner@house.example"
+    mailbox = Mailbox(accounts={account: Secret(secrets.token_urlsafe(9))})
+    write = posting.write_about_approval
+
+    async def story() -> None:
+        async with mailbox:
+            relay = MailRelay(host=mailbox.host, port=mailbox.port, security="none",
+                              sender=account, user=Secret(account),
+                              password=mailbox.accounts[account])  # fmt: skip
+            office = PostOffice(town.house.database, town.house.links, relay)
+            while await office.send(relay):
+                pass
+            mailbox.messages.clear()
+            for title in ("broken", "whole"):
+                await town.parked(await town.asking({"Ask": asks(title=title)}))
+
+            def breaks(approval: Any, *given: Any) -> Any:
+                if approval.title == "broken":
+                    raise KeyError(approval.title)
+                return write(approval, *given)
+
+            monkeypatch.setattr(posting, "write_about_approval", breaks)
+            assert await office.send(relay) == 2
+            assert [one.subject for one in mailbox.messages] == ["Approval: whole"]
 
     run(story())
 

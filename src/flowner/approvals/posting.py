@@ -39,7 +39,7 @@ class PostOffice:
         self._database, self._links, self._relay = database, links, relay
 
     async def run(self) -> None:
-        """Send for ever; without a relay, do nothing for ever: a task that ends is one that died."""
+        """Send for ever; without a relay, do nothing: a task that ends is one that died."""
         if self._relay is None:
             await asyncio.Event().wait()
             return
@@ -65,7 +65,12 @@ class PostOffice:
         async with self._database.transaction() as transaction:
             letters = await claim_letters(transaction, _AT_ONCE, again_seconds=_AGAIN_SECONDS)
         for letter in letters:
-            await self._send(letter, relay)
+            try:
+                await self._send(letter, relay)
+            except Unavailable:
+                raise
+            except Exception:  # noqa: BLE001 - one letter must not hold up the others
+                _LOG.exception("letter could not be written; it is tried again", letter=letter.id)
         return len(letters)
 
     async def _send(self, letter: Letter, relay: MailRelay) -> None:
