@@ -255,5 +255,5 @@ def test_nobody_lets_an_app_carry_what_they_may_not_share(run, living, refused) 
         house.apps.make(unique("app"), olga)
     )  # fmt: skip
     assert refused(house.apps.carry(mine, flow, eve)).code is Code.NOT_FOUND
-    assert refused(house.apps.carry(mine, flow, olga)).code is Code.ACCESS_DENIED
-    assert refused(house.apps.share(theirs, eve, eve)).code is Code.ACCESS_DENIED
+    assert refused(house.apps.carry(mine, flow, olga)).code is Code.NOT_FOUND
+    assert refused(house.apps.share(theirs, eve, eve)).code is Code.NOT_FOUND

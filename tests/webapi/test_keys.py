@@ -147,3 +147,14 @@ def test_tables_change_in_a_batch_but_in_no_transaction(
 
     with pytest.raises(Invalid, match="not changed within a change set"):
         run(within())
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_a_refusal_does_not_tell_whose_key_it_was(door: Door, method: str) -> None:
+    assert add_key(door, "Quiet_Key", "lastname").status_code in (204, 412)
+    hidden = door.make("contacts", "admin", lastname=f"Quiet {method}")
+    body: dict[str, Any] = {"json": {"fullname": "x"}} if method == "PATCH" else {}
+    answer = door.ask(method, f"contacts(lastname='Quiet {method}')", "ben", **body)
+    assert hidden not in refused(answer, 403, "0x80048306")
+    assert hidden in refused(door.ask(method, f"contacts({hidden})", "ben", **body), 403)
+    assert door.ask("DELETE", f"contacts({hidden})", "admin").status_code == 204

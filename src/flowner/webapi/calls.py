@@ -57,6 +57,8 @@ class Call:
 
     atomic: bool = False
     """Whether it is part of a change set, in which tables cannot be changed."""
+    by_keys: set[str] = field(default_factory=set)
+    """Ids of rows that the request named by alternate keys: a refusal does not tell them."""
 
     @property
     def prefers(self) -> Preferences:
@@ -115,7 +117,16 @@ class Call:
         # Asked afterwards: why a key failed tells something of a secured column's values.
         require_active(table, wanted)
         found = await self.rooms.reading.keyed(table, predicate, self.transaction)
+        if found is not None:
+            self.by_keys.add(found)
         return found, {**predicate}
+
+    def untold(self, error: AccessDenied) -> AccessDenied:
+        """Return a refusal that names no row's id but those that the caller named."""
+        said = error.message
+        for id in self.by_keys:
+            said = said.replace(f"record with id {id}", "the record with this key")
+        return error if said == error.message else AccessDenied(said, code=error.code)
 
 
 def opening(database: Database, request: Request) -> AbstractAsyncContextManager[Transaction]:

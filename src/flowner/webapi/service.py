@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from flowner.database import Database, Transaction
-from flowner.errors import Code, FlownerError, Invalid, NotFound, Refused
+from flowner.errors import AccessDenied, Code, FlownerError, Invalid, NotFound, Refused
 from flowner.rows.callers import Caller
 from flowner.rows.catalogue import Table
 from flowner.rows.refusing import telling
@@ -129,6 +129,8 @@ class WebApi:
                 return await _route(call, path)
             except UnicodeDecodeError:
                 raise Invalid("the query is not UTF-8", code=Code.BAD_QUERY) from None
+            except AccessDenied as error:
+                raise call.untold(error) from error
             except Invalid as error:
                 if error.code is not Code.BAD_REQUEST:
                     raise
