@@ -17,8 +17,9 @@ from flowner.approvals.links import Links
 from flowner.approvals.posting import PostOffice
 from flowner.approvals.reading import Approvals
 from flowner.approvals.requesting import Requests
-from flowner.clock import Clock, SystemClock
+from flowner.clock import Clock
 from flowner.database import Database, open_database
+from flowner.database.keeping_time import kept_time
 from flowner.directory.applications import Applications
 from flowner.directory.arriving import Arrivals
 from flowner.directory.bearers import Bearers
@@ -174,8 +175,10 @@ class House:
 
 @asynccontextmanager
 async def open_house(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[House]:
-    """Open the house: database, journal, services. Nothing moves until `at_work`."""
-    clock = clock or SystemClock()
+    """Open the house: database, journal, services. Nothing moves until `at_work`.
+
+    ``clock`` None: the database's.
+    """
     telemetry = Telemetry(
         tracing=open_tracing(settings.traces_to, settings.traces_exporter)
         if settings.traces
@@ -185,13 +188,14 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> Async
     try:
         async with (
             open_database(settings.database_url, settings.data_folder, pool_size=12) as database,
-            open_journal(database, telemetry.metrics) as journal,
+            kept_time(database, clock) as kept,
+            open_journal(database, telemetry.metrics, kept) as journal,
         ):
             vault = Vault(database, keys)
             signing = await vault.kept(
                 _SERVER, "signing", lambda: Secret(secrets.token_urlsafe(32))
             )
-            house = _build(settings, clock, (database, journal, vault), signing, telemetry)
+            house = _build(settings, kept, (database, journal, vault), signing, telemetry)
             try:
                 yield house
             finally:
@@ -294,7 +298,8 @@ def _build(
     private = settings.allow_private_addresses
     refreshing = Refreshing(database, vault, clock, connectors(), private)
     connections = Connections(database, vault, published)
-    wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
+    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    wakes = Wakes(database, owner, clock=clock)
     worker = Worker(
         journal=journal,
         published=published,
