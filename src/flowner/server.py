@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
 import secrets
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -73,7 +71,7 @@ from flowner.flows.sign_ins_asked import SignInsAsked
 from flowner.flows.turning import Turning
 from flowner.flows.wiring import Wiring
 from flowner.journal.store import Journal, open_journal
-from flowner.journal.wakes import Wakes
+from flowner.journal.wakes import Wakes, fresh_owner
 from flowner.rows.making import Making
 from flowner.rows.metadata import Metadata
 from flowner.rows.reading import Reading
@@ -175,10 +173,7 @@ class House:
 
 @asynccontextmanager
 async def open_house(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[House]:
-    """Open the house: database, journal, services. Nothing moves until `at_work`.
-
-    ``clock`` None: the database's.
-    """
+    """Open the house; nothing moves until `at_work`. ``clock`` None: the database's."""
     telemetry = Telemetry(
         tracing=open_tracing(settings.traces_to, settings.traces_exporter)
         if settings.traces
@@ -298,8 +293,7 @@ def _build(
     private = settings.allow_private_addresses
     refreshing = Refreshing(database, vault, clock, connectors(), private)
     connections = Connections(database, vault, published)
-    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    wakes = Wakes(database, owner, clock=clock)
+    wakes = Wakes(database, fresh_owner(), clock=clock)
     worker = Worker(
         journal=journal,
         published=published,

@@ -6,6 +6,9 @@ lease lasts, the database's, which is the same for all who compete for it.
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -138,6 +141,11 @@ class Wakes:
     def listen(self) -> AsyncIterator[tuple[str, str]]:
         """Yield whenever there may be new work, for ever."""
         return self._database.listen(CHANNEL)
+
+
+def fresh_owner() -> str:
+    """Return a name that no other worker has, and that says where it works."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 async def latest_start(transaction: Transaction) -> datetime | None:
