@@ -12,6 +12,7 @@ from flowner.values import RunId
 
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 _RANDOM_BITS = 22
+_STEP = timedelta(seconds=1)
 
 
 class Clock(Protocol):
@@ -66,6 +67,34 @@ class HeldClock:
     def move(self, by: timedelta) -> None:
         """Let time pass."""
         self.moment += by
+
+
+@dataclass(slots=True)
+class Watch:
+    """Notices when a clock is set back."""
+
+    clock: Clock
+    began: bool = False
+    _shown: datetime | None = None
+
+    def begin(self, shown: datetime | None) -> None:
+        """Begin to watch; ``shown`` is what the clock is known to have shown before."""
+        self.began, self._shown = True, shown
+
+    def set_back(self) -> datetime | None:
+        """Look at the clock; answers what it showed before if it was set back since.
+
+        It is answered until it is heeded. None: it went on; a step of less than a second is none.
+        """
+        now = self.clock.now()
+        if self._shown is not None and self._shown - now >= _STEP:
+            return self._shown
+        self._shown = now
+        return None
+
+    def heed(self) -> None:
+        """Go on from what the clock shows now."""
+        self._shown = self.clock.now()
 
 
 def fresh_run_id(clock: Clock) -> RunId:

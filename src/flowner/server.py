@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
 import secrets
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,8 +15,9 @@ from flowner.approvals.links import Links
 from flowner.approvals.posting import PostOffice
 from flowner.approvals.reading import Approvals
 from flowner.approvals.requesting import Requests
-from flowner.clock import Clock, SystemClock
+from flowner.clock import Clock
 from flowner.database import Database, open_database
+from flowner.database.keeping_time import kept_time
 from flowner.directory.applications import Applications
 from flowner.directory.arriving import Arrivals
 from flowner.directory.bearers import Bearers
@@ -72,7 +71,7 @@ from flowner.flows.sign_ins_asked import SignInsAsked
 from flowner.flows.turning import Turning
 from flowner.flows.wiring import Wiring
 from flowner.journal.store import Journal, open_journal
-from flowner.journal.wakes import Wakes
+from flowner.journal.wakes import Wakes, fresh_owner
 from flowner.rows.making import Making
 from flowner.rows.metadata import Metadata
 from flowner.rows.reading import Reading
@@ -174,8 +173,7 @@ class House:
 
 @asynccontextmanager
 async def open_house(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[House]:
-    """Open the house: database, journal, services. Nothing moves until `at_work`."""
-    clock = clock or SystemClock()
+    """Open the house; nothing moves until `at_work`. ``clock`` None: the database's."""
     telemetry = Telemetry(
         tracing=open_tracing(settings.traces_to, settings.traces_exporter)
         if settings.traces
@@ -185,13 +183,14 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> Async
     try:
         async with (
             open_database(settings.database_url, settings.data_folder, pool_size=12) as database,
-            open_journal(database, telemetry.metrics) as journal,
+            kept_time(database, clock) as kept,
+            open_journal(database, telemetry.metrics, kept) as journal,
         ):
             vault = Vault(database, keys)
             signing = await vault.kept(
                 _SERVER, "signing", lambda: Secret(secrets.token_urlsafe(32))
             )
-            house = _build(settings, clock, (database, journal, vault), signing, telemetry)
+            house = _build(settings, kept, (database, journal, vault), signing, telemetry)
             try:
                 yield house
             finally:
@@ -294,7 +293,7 @@ def _build(
     private = settings.allow_private_addresses
     refreshing = Refreshing(database, vault, clock, connectors(), private)
     connections = Connections(database, vault, published)
-    wakes = Wakes(database, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
+    wakes = Wakes(database, fresh_owner(), clock=clock)
     worker = Worker(
         journal=journal,
         published=published,

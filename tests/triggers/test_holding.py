@@ -106,7 +106,7 @@ def test_it_is_looked_at_again_even_if_nobody_told(
     """A look that finds them still away puts it off, and keeps until when it waits."""
 
     async def story() -> None:
-        monkeypatch.setattr(holding, "_LOOK_AGAIN_SECONDS", 0.2)
+        monkeypatch.setattr(holding, "_LOOK_AGAIN", timedelta(seconds=0.2))
         flow, max_, waits = await held(living)
         await asyncio.sleep(1.0)
         again = await header_of(living, flow, "Waiting")

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from flowner.clock import Clock
+from flowner.clock import Clock, Watch
 from flowner.errors import Conflict, Unavailable
 from flowner.journal.wakes import Wakes
 from flowner.telemetry.metrics import Metrics
@@ -48,7 +48,7 @@ class Dispatcher:
         drain: Drain | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        self._wakes, self._activate, self._clock = wakes, activate, clock
+        self._wakes, self._activate, self._watch = wakes, activate, Watch(clock)
         self._concurrency, self._drain = concurrency, drain or Drain()
         self._active: dict[RunId, asyncio.Task[None]] = {}
         self._nudged = asyncio.Event()
@@ -121,6 +121,12 @@ class Dispatcher:
     async def _claim_some(self) -> float:
         """Claim what there is room for; answers after how many seconds to look again."""
         try:
+            if not self._watch.began:
+                self._watch.begin(await self._wakes.latest_start())
+            if (shown := self._watch.set_back()) is not None:
+                _LOG.warning("the clock was set back", shown=shown.isoformat())
+                await self._wakes.set_back(shown)
+                self._watch.heed()
             await self._claim()
             return await self._pause()
         except Unavailable:
@@ -146,8 +152,7 @@ class Dispatcher:
             return _STUMBLE_SECONDS
         if soonest is None:
             return _POLL_SECONDS
-        wait = (soonest - self._clock.now()).total_seconds()
-        return min(max(wait, 0.02), _POLL_SECONDS)
+        return min(max(soonest, 0.02), _POLL_SECONDS)
 
     async def _move(self, run: RunId, work: Awaitable[None]) -> None:
         try:

@@ -43,6 +43,8 @@ from flowner.triggers.published import Published, Version
 from flowner.values import JsonObject, RunId
 
 _LOG = structlog.get_logger(__name__)
+_GLANCE_SECONDS = 5.0
+"""How often a run whose calls are out looks at the clock, which may have been set."""
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -231,7 +233,8 @@ class _Moving:
         until = None if self._resting else self._run.next_wake
         seconds = None
         if until is not None:
-            seconds = max((until - self._worker.clock.now()).total_seconds(), 0.0)
+            left = (until - self._worker.clock.now()).total_seconds()
+            seconds = min(max(left, 0.0), _GLANCE_SECONDS)
         done, _ = await asyncio.wait(
             self._tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )

@@ -11,6 +11,7 @@ moment, the entries' unique numbers let only one of the two go on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import psycopg
 
@@ -52,7 +53,7 @@ WITH batch AS (
 ), next AS (
     SELECT run FROM ranked WHERE place <= room
 ), awakened AS (
-    UPDATE journal.wake w SET due = now(), posted = w.posted + 1 FROM next n
+    UPDATE journal.wake w SET due = %(now)b, posted = w.posted + 1 FROM next n
     WHERE w.run = n.run AND NOT EXISTS (SELECT FROM fit WHERE fit.run = w.run) RETURNING w.run
 ), gone AS (
     DELETE FROM journal.queue q USING done WHERE q.run = done.run
@@ -60,13 +61,13 @@ WITH batch AS (
     UPDATE journal.wake w SET owner = NULL, lease = NULL,
         posted = w.posted + coalesce((SELECT h.heard FROM hearing h WHERE h.run = w.run), 0),
         due = CASE WHEN w.posted > b.posted OR w.run IN (SELECT run FROM next)
-            OR w.run IN (SELECT run FROM hearing) THEN now() ELSE b.due END
+            OR w.run IN (SELECT run FROM hearing) THEN %(now)b ELSE b.due END
     FROM fit b
     WHERE w.run = b.run AND NOT b.finished AND b.due IS NOT NULL
         AND w.owner = b.owner AND w.lease > now()
     RETURNING w.run
 ), roused AS (
-    UPDATE journal.wake w SET posted = w.posted + h.heard, due = least(w.due, now())
+    UPDATE journal.wake w SET posted = w.posted + h.heard, due = least(w.due, %(now)b)
     FROM hearing h
     WHERE w.run = h.run AND NOT EXISTS (
         SELECT FROM fit WHERE fit.run = w.run AND (fit.finished OR fit.due IS NOT NULL))
@@ -98,7 +99,7 @@ WITH batch AS (
     FROM unnest(%(a_run)b, %(a_account)b) AS a(run, account) GROUP BY a.run
 ), headed AS (
     UPDATE journal.run r SET status = b.status, code = coalesce(b.code, r.code),
-        error = coalesce(b.error, r.error), ended = CASE WHEN b.finished THEN now() END,
+        error = coalesce(b.error, r.error), ended = CASE WHEN b.finished THEN %(now)b END,
         accounts = CASE WHEN a.used IS NULL THEN r.accounts ELSE
             ARRAY(SELECT DISTINCT x FROM unnest(r.accounts || a.used) AS x ORDER BY x) END
     FROM held JOIN fit b USING (run) LEFT JOIN accounts a USING (run)
@@ -122,11 +123,16 @@ SELECT run, (SELECT count(*) FROM told) AS told FROM held
 """
 
 
-async def write(database: Database, group: Sequence[Append]) -> list[Conflict | None]:
-    """Write a group; answers `Conflict` for each whose lease is lost or whose number is taken."""
+async def write(
+    database: Database, group: Sequence[Append], now: datetime
+) -> list[Conflict | None]:
+    """Write a group; answers `Conflict` for each whose lease is lost or whose number is taken.
+
+    ``now`` is when runs end that end by it, and when those are due that it wakes.
+    """
     try:
         async with database.connection() as connection:
-            found = await connection.execute(_APPEND, _columns(group))
+            found = await connection.execute(_APPEND, _columns(group) | {"now": now})
             held = {row["run"] for row in await found.fetchall()}
     except psycopg.errors.UniqueViolation:
         if len(group) > 1:

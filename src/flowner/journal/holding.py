@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flowner.database import Transaction
 from flowner.values import PrincipalId, RunId
 
-_LOOK_AGAIN_SECONDS = 3600
+_LOOK_AGAIN = timedelta(hours=1)
 """After which it is looked anyway, whatever nobody told of."""
 
 _AWAY = (
@@ -27,15 +27,15 @@ class Held:
     until: datetime
 
 
-async def hold(transaction: Transaction, run: RunId, held: Held) -> None:
+async def hold(transaction: Transaction, run: RunId, held: Held, now: datetime) -> None:
     """Keep what a run that has a header is to begin with; it is woken when somebody comes back."""
     await transaction.execute(
         "INSERT INTO journal.held (run, principal, occasion, until) VALUES (%s, %s, %s, %s)",
         (run, held.principal, held.occasion, held.until),
     )
     await transaction.execute(
-        "UPDATE journal.wake SET due = least(%s, now() + make_interval(secs => %s)) WHERE run = %s",
-        (held.until, _LOOK_AGAIN_SECONDS, run),
+        "UPDATE journal.wake SET due = %s WHERE run = %s",
+        (min(held.until, now + _LOOK_AGAIN), run),
     )
 
 

@@ -51,6 +51,16 @@ async def take_due(transaction: Transaction, now: datetime, most: int) -> list[D
     return [Due(FlowId(row["flow"]), row["next"], row["anchor"]) for row in await found.fetchall()]
 
 
+async def take_later(transaction: Transaction, now: datetime) -> list[Due]:
+    """Lock and return the schedules that are due after ``now``, but for those others hold."""
+    found = await transaction.execute(
+        "SELECT flow::text AS flow, next, anchor FROM journal.schedule WHERE next > %s"
+        " FOR UPDATE SKIP LOCKED",
+        (now,),
+    )
+    return [Due(FlowId(row["flow"]), row["next"], row["anchor"]) for row in await found.fetchall()]
+
+
 async def fire(transaction: Transaction, flow: FlowId, occurrence: datetime) -> bool:
     """Claim one occurrence; False when it has fired before."""
     done = await transaction.execute(
@@ -58,6 +68,16 @@ async def fire(transaction: Transaction, flow: FlowId, occurrence: datetime) -> 
         (flow, occurrence),
     )
     return done.rowcount == 1
+
+
+async def last_firing(transaction: Transaction, flow: FlowId, until: datetime) -> datetime | None:
+    """Return the last occurrence up to a moment that has fired; one look into an index."""
+    found = await transaction.execute(
+        "SELECT max(occurrence) AS at FROM journal.firing WHERE flow = %s AND occurrence <= %s",
+        (flow, until),
+    )
+    row = await found.fetchone()
+    return None if row is None else row["at"]
 
 
 async def next_schedule(transaction: Transaction) -> datetime | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from flowner.clock import Clock, SystemClock
 from flowner.database import Database, Transaction
 from flowner.errors import Conflict, NotFound
 from flowner.journal import appending, creating
@@ -63,7 +64,7 @@ _SEARCH = (
 )
 _POST = """
 WITH put AS (INSERT INTO journal.inbox (run, message) VALUES (%(run)s, %(message)s))
-UPDATE journal.wake SET posted = posted + 1, due = least(due, now()) WHERE run = %(run)s
+UPDATE journal.wake SET posted = posted + 1, due = least(due, %(now)s) WHERE run = %(run)s
 RETURNING pg_notify('flowner_wake', '')
 """
 
@@ -80,9 +81,14 @@ class Journal:
     """One database's journal. Open it with `open_journal`, which keeps the writer going."""
 
     def __init__(
-        self, database: Database, creations: Grouped[Creation], appends: Grouped[Append]
+        self,
+        database: Database,
+        creations: Grouped[Creation],
+        appends: Grouped[Append],
+        clock: Clock,
     ) -> None:
         self._database, self._creations, self._appends = database, creations, appends
+        self._clock = clock
 
     async def create(
         self,
@@ -153,7 +159,7 @@ class Journal:
 
     async def post(self, run: RunId, message: bytes, *, within: Transaction | None = None) -> bool:
         """Leave a message for the run's worker and wake it; False when the run is finished."""
-        values = {"run": run, "message": message}
+        values = {"run": run, "message": message, "now": self._clock.now()}
         async with self._database.transaction(within) as transaction:
             found = await (await transaction.execute(_POST, values)).fetchone() is not None
             if not found:
@@ -285,10 +291,13 @@ class Journal:
 
 @asynccontextmanager
 async def open_journal(
-    database: Database, metrics: Metrics | None = None
+    database: Database, metrics: Metrics | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Journal]:
-    """Open the journal with its two writers, timed by ``metrics``."""
-    timed = metrics or Metrics()
+    """Open the journal with its two writers, timed by ``metrics``.
+
+    ``clock`` says when runs are due and when they ended; None: the process's.
+    """
+    timed, clock = metrics or Metrics(), clock or SystemClock()
 
     async def create(group: Sequence[Creation]) -> list[Exception | None]:
         with timed.batch("create", len(group)):
@@ -298,7 +307,7 @@ async def open_journal(
 
     async def append(group: Sequence[Append]) -> list[Conflict | None]:
         with timed.batch("append", len(group)):
-            return await appending.write(database, group)
+            return await appending.write(database, group, clock.now())
 
     creations = Grouped(create, partial(creating.is_there, database))
     appends = Grouped(append, partial(appending.is_there, database))
@@ -307,7 +316,7 @@ async def open_journal(
         asyncio.create_task(appends.run(), name="journal appends"),
     ]
     try:
-        yield Journal(database, creations, appends)
+        yield Journal(database, creations, appends, clock)
     finally:
         for writer in writers:
             writer.cancel()

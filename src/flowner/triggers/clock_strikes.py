@@ -4,6 +4,9 @@ However many occurrences passed while nobody was at work, a flow fires once for 
 is back: for the first of them, whose time the trigger says. Then it goes on with the next that lies
 ahead, on the grid that it had. Turning a flow on fires nothing: its first occurrence is the next
 one after that moment, and what passed while it was off is gone.
+
+A clock that is set forward makes what it leaps over pass, for which a flow fires once. When a clock
+is set back, a time comes again: what has fired in it does not fire again, what has not, does.
 """
 
 from __future__ import annotations
@@ -14,15 +17,25 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from flowner.clock import Clock
+from flowner.clock import Clock, Watch
 from flowner.database import Database, Transaction
 from flowner.database.savepoints import apart
-from flowner.errors import FlownerError, NotFound, Unavailable
+from flowner.errors import FlownerError, Invalid, NotFound, Unavailable
 from flowner.identity.cause import ClockStruck
-from flowner.journal.schedules import Due, fire, next_schedule, set_schedule, take_due
+from flowner.journal.schedules import (
+    Due,
+    fire,
+    last_firing,
+    next_schedule,
+    set_schedule,
+    take_due,
+    take_later,
+)
+from flowner.journal.wakes import latest_start
 from flowner.rows.facts import read_flow_facts
 from flowner.triggers.occasions import Occasion
 from flowner.triggers.published import Published
+from flowner.triggers.recurrence import Rule
 from flowner.triggers.registration import rule_of
 from flowner.triggers.start import Starter
 from flowner.triggers.unattended import OUR_FAULT, attempt, record
@@ -42,7 +55,7 @@ class ClockStrikes:
         self, database: Database, starter: Starter, published: Published, clock: Clock
     ) -> None:
         self._database, self._starter = database, starter
-        self._published, self._clock = published, clock
+        self._published, self._clock, self._watch = published, clock, Watch(clock)
         self._sooner = asyncio.Event()
 
     async def run(self) -> None:
@@ -64,10 +77,26 @@ class ClockStrikes:
     async def strike(self) -> int:
         """Fire everything that is due now; answers how many occurrences."""
         async with self._database.transaction() as transaction:
+            if not self._watch.began:
+                self._watch.begin(await latest_start(transaction))
+            if self._watch.set_back() is not None:
+                await self._begin_again(transaction)
+                self._watch.heed()
             due = await take_due(transaction, self._clock.now(), _AT_ONCE)
             for one in due:
                 await self._fire(transaction, one)
         return len(due)
+
+    async def _begin_again(self, transaction: Transaction) -> None:
+        """Let schedules fire in the time that comes again; what has fired in it does not."""
+        now = self._clock.now()
+        for one in await take_later(transaction, now):
+            with suppress(Invalid):
+                rule = await self._rule(transaction, one.flow)
+                anchor = min(one.anchor, now)
+                after = None if rule is None else rule.next_after(now, anchor=anchor)
+                if after is not None and after < one.at:
+                    await set_schedule(transaction, one.flow, after, anchor=anchor)
 
     async def bring_forward(self, flow: FlowId) -> None:
         """Make a scheduled flow due now; afterwards its schedule goes on as before."""
@@ -76,37 +105,49 @@ class ClockStrikes:
         self._sooner.set()
 
     async def _fire(self, transaction: Transaction, due: Due) -> None:
-        occasion = Occasion(
-            flow=due.flow,
-            cause=ClockStruck(),
-            outputs={"headers": {}, "body": {"scheduledTime": due.at.isoformat()}},
-        )
         try:
             async with apart(transaction):
-                on, after = await self._after(transaction, due)
+                rule = await self._rule(transaction, due.flow)
+                after = rule.next_after(self._past(due), anchor=due.anchor) if rule else None
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - the other schedules must go on
             _LOG.exception("a schedule cannot be read", flow=due.flow)
             said = error if isinstance(error, FlownerError) else OUR_FAULT
-            await record(self._starter, occasion, said, transaction)
+            await record(self._starter, _occasion(due.flow, due.at), said, transaction)
             await set_schedule(transaction, due.flow, self._clock.now() + _LATER)
             return
-        if on and await fire(transaction, due.flow, due.at):
-            await attempt(self._starter, occasion, transaction)
+        at = None if rule is None else await self._claimed(transaction, due, rule)
+        if at is not None:
+            await attempt(self._starter, _occasion(due.flow, at), transaction)
         await set_schedule(transaction, due.flow, after)
 
-    async def _after(self, transaction: Transaction, due: Due) -> tuple[bool, datetime | None]:
-        """Say whether the flow is there and on, and when it is due after now."""
+    async def _claimed(self, transaction: Transaction, due: Due, rule: Rule) -> datetime | None:
+        """Claim the occurrence that is due; in a time that comes again, the first since the last.
+
+        None: all that is due has fired.
+        """
+        if await fire(transaction, due.flow, due.at):
+            return due.at
+        last = await last_firing(transaction, due.flow, self._past(due))
+        at = rule.next_after(last or due.at, anchor=due.anchor)
+        if at is None or at > self._clock.now():
+            return None
+        return at if await fire(transaction, due.flow, at) else None
+
+    async def _rule(self, transaction: Transaction, flow: FlowId) -> Rule | None:
+        """Return what a flow recurs by; None: it is off, or gone."""
         try:
-            facts = await read_flow_facts(transaction, due.flow)
+            facts = await read_flow_facts(transaction, flow)
         except NotFound:
-            return False, None
+            return None
         if not facts.on:
-            return False, None
-        version = await self._published.get(due.flow, facts.version, within=transaction)
-        moment = max(due.at, self._clock.now())
-        return True, rule_of(version.flow).next_after(moment, anchor=due.anchor)
+            return None
+        version = await self._published.get(flow, facts.version, within=transaction)
+        return rule_of(version.flow)
+
+    def _past(self, due: Due) -> datetime:
+        return max(due.at, self._clock.now())
 
     async def _pause(self) -> float:
         with suppress(FlownerError):
@@ -116,3 +157,11 @@ class ClockStrikes:
                 wait = (soonest - self._clock.now()).total_seconds()
                 return min(max(wait, 0.05), _LONGEST_PAUSE)
         return _LONGEST_PAUSE
+
+
+def _occasion(flow: FlowId, at: datetime) -> Occasion:
+    return Occasion(
+        flow=flow,
+        cause=ClockStruck(),
+        outputs={"headers": {}, "body": {"scheduledTime": at.isoformat()}},
+    )

@@ -2,9 +2,14 @@
 
 Seconds, minutes and hours are elapsed time. Days, weeks, months and years are counted on the
 calendar of the rule's time zone: a local time that daylight saving skips falls due as much later
-as was skipped, one that comes twice falls due the first time; so nothing is missed or doubled.
+as was skipped, one that comes twice falls due the first time; so nothing is missed or doubled. Two
+local times that fall on one instant thereby are one occurrence. A ``startTime`` keeps the local
+time it was written with, also where the zone skips it on that day.
 
-Source of members and ranges: https://learn.microsoft.com/azure/connectors/connectors-native-recurrence
+Source of members and ranges: https://learn.microsoft.com/azure/connectors/connectors-native-recurrence.
+Of local times that do not exist or exist twice, Microsoft's documentation of schedules says that a
+time zone keeps the local time over the year, and no rule that we found for the hour of the change
+itself: the rule above is ours, and the one of RFC 5545 (3.3.5).
 """
 
 from __future__ import annotations
@@ -44,6 +49,8 @@ class Rule:
     zone: ZoneInfo
     start: datetime | None = None
     """In UTC, as `end`."""
+    wall: datetime | None = None
+    """What clocks in `zone` say at `start`, as it was written: there may be no such time."""
     end: datetime | None = None
     hours: tuple[int, ...] = ()
     minutes: tuple[int, ...] = ()
@@ -60,11 +67,13 @@ class Rule:
         reading = _Reading(recurrence, pointer)
         frequency = reading.one_of("frequency", tuple(_MOST))
         zone = reading.zone()
+        start, wall = reading.start(zone)
         return cls(
             frequency=frequency,
             interval=reading.whole("interval", 1, _MOST[frequency]),
             zone=zone,
-            start=reading.start(zone),
+            start=start,
+            wall=wall,
             end=reading.moment("endTime", zone),
             hours=reading.numbers("hours", 0, 23),
             minutes=reading.numbers("minutes", 0, 59),
@@ -103,11 +112,12 @@ class Rule:
         return (base + count * step).astimezone(UTC)
 
     def _on_the_calendar(self, base: datetime, moment: datetime) -> datetime | None:
-        first = base.astimezone(self.zone)
+        first = base.astimezone(self.zone) if self.wall is None else self.wall
         number = max(self._period_of(moment.astimezone(self.zone).date(), first.date()) - 1, 0)
         for period in range(number, number + _ENOUGH):
             days = self._days(first.date(), period)
-            for found in sorted(self._instant(*at) for at in product(days, self._times(first))):
+            times = product(days, self._times(first))
+            for found in sorted(self._instant(*at, base) for at in times):
                 if found > moment and found >= base:
                     return found
         return None
@@ -159,9 +169,11 @@ class Rule:
         hours, minutes = self.hours or (first.hour,), self.minutes or (first.minute,)
         return [time(hour, minute, seconds) for hour in hours for minute in minutes]
 
-    def _instant(self, day: date, at: time) -> datetime:
+    def _instant(self, day: date, at: time, base: datetime) -> datetime:
+        """Return when clocks show a time: the first time they do, unless all began after that."""
         local = datetime.combine(day, at, tzinfo=self.zone)
-        return local.astimezone(UTC)
+        found = local.astimezone(UTC)
+        return found if found >= base else local.replace(fold=1).astimezone(UTC)
 
 
 class _Reading:
@@ -191,11 +203,15 @@ class _Reading:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             self._fail("timeZone", f"there is no time zone `{given}`")
 
-    def start(self, zone: ZoneInfo) -> datetime | None:
+    def start(self, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
         found = self.moment("startTime", zone)
-        if found is not None and found.year not in _STARTS:
+        if found is None:
+            return None, None
+        if found.year not in _STARTS:
             self._fail("startTime", f"`{found.date()}` is too near an end of the calendar")
-        return found
+        written = datetime.fromisoformat(str(self._given["startTime"]))
+        local = written if written.tzinfo is None else found.astimezone(zone)
+        return found, local.replace(tzinfo=None)
 
     def moment(self, name: str, zone: ZoneInfo) -> datetime | None:
         given = self._given.get(name)

@@ -337,7 +337,7 @@ class Starter:
         held = Held(principal=waiting.awaits, occasion=write_occasion(occasion), until=until)
         async with self._database.transaction(within) as transaction:
             await self._journal.create(header, [], within=transaction)
-            await hold(transaction, header.id, held)
+            await hold(transaction, header.id, held, now)
         return header.id
 
     def _unbegun(
