@@ -47,8 +47,8 @@ from flowner.settings import Settings
 from flowner.values import FlowId, PrincipalId
 from worlds import written
 
-LEASE, LONG_LEASE = 2.0, 10.0
-"""Seconds. The long one outlasts a database that starts anew, as the usual 20 do."""
+LEASE, LONG_LEASE = 2.0, 30.0
+"""Seconds. The long one outlasts a database that starts anew, on a machine that is busy, too."""
 WORKER = """
 import asyncio, os, sys
 from pathlib import Path

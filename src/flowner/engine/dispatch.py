@@ -181,16 +181,19 @@ class Dispatcher:
             self._nudged.set()
 
     async def _renew(self) -> None:
+        pause = self._wakes.lease_seconds / 3
         while True:
-            await asyncio.sleep(self._wakes.lease_seconds / 3)
+            await asyncio.sleep(pause)
             held = list(self._active)
-            if not held:
+            try:
+                kept = await self._wakes.renew(held) if held else set()
+            except Unavailable:
+                pause = min(self._wakes.lease_seconds / 20, 1.0)  # as soon as it is back
                 continue
-            with suppress(Unavailable):
-                kept = await self._wakes.renew(held)
-                for run in set(held) - kept:
-                    if (task := self._active.get(run)) is not None and task.cancel():
-                        self._metrics.lease_lost()
+            pause = self._wakes.lease_seconds / 3
+            for run in set(held) - kept:
+                if (task := self._active.get(run)) is not None and task.cancel():
+                    self._metrics.lease_lost()
 
     async def _come_to_rest(self) -> None:
         if self._active:
