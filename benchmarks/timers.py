@@ -108,8 +108,8 @@ async def _explain(house) -> None:
         for name, query in QUERIES.items():
             found = await connection.execute("EXPLAIN (ANALYZE, BUFFERS) " + query)
             plan = [row["QUERY PLAN"] for row in await found.fetchall()]
-            scan = next(line.strip() for line in plan if "Scan" in line)
-            print(f"{name}: {plan[-1].strip()}, by {scan.split('  ')[0]}")
+            scan = next(line for line in plan if "Scan" in line).partition("->")[2].strip()
+            print(f"{name}: {plan[-1].strip()}, by {scan.partition('  ')[0]}")
 
 
 def _p99(late: list[float]) -> float:

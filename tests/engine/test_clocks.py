@@ -12,15 +12,19 @@ from typing import Any
 
 import pytest
 
+from flowner import server
 from flowner.clock import SystemClock, fresh_run_id
 from flowner.database.keeping_time import DatabaseClock
 from flowner.flows.running import Press
 from flowner.journal.records import Entry, RunHeader
 from flowner.journal.store import open_journal
 from flowner.journal.wakes import Wakes
+from flowner.sdk.connector import Connector, Repeat
+from flowner.sdk.context import Answer
 from flowner.server import at_work, open_house
 from flowner.settings import Settings
 from flowner.values import FlowId, RunId
+from worlds import written
 from worlds.living import BUTTON, Living
 from worlds.shifted import ShiftedClock
 
@@ -171,4 +175,43 @@ def test_all_processes_have_the_databases_time(database, run, monkeypatch) -> No
             assert abs(clock.now() - there) < timedelta(seconds=1)
             assert abs(await clock.set(database)) < timedelta(seconds=1)
 
+    run(story())
+
+
+def test_a_wait_ends_while_a_call_beside_it_is_out(
+    database_url, run, folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is in hand all the time: it has to look at the clock by itself."""
+    answer, went_on = asyncio.Event(), asyncio.Event()
+    slow = Connector(ids=("slow",), title="Slow")
+
+    @slow.operation("Do", title="Answer when told to", repeat=Repeat.WITH_KEY)
+    async def do(parameters: Any, context: Any) -> Answer:
+        if parameters.get("after"):
+            went_on.set()
+        else:
+            await answer.wait()
+        return Answer(body={}, seen=context.account)
+
+    async def story() -> None:
+        clock = ShiftedClock()
+        async with working(database_url, folder, clock) as living:
+            id = await living.connection(living.name, "slow")
+            actions = waits(1, "Minute") | {
+                "Call": written.call("slow", "slow", "Do", {}),
+                "After": written.call("slow", "slow", "Do", {"after": True}, "Wait"),
+            }
+            references = {"slow": written.reference("slow", living.name)}
+            flow = await living.flow(
+                living.name, BUTTON, actions, references, bind={living.name: id}
+            )
+            one = await begun(living, flow)
+            assert not went_on.is_set()
+            clock.jump(timedelta(seconds=61))
+            async with asyncio.timeout(10):
+                await went_on.wait()
+            answer.set()
+            assert await ended(living, one, within=10)
+
+    monkeypatch.setattr(server, "connectors", lambda: {"slow": slow})
     run(story())

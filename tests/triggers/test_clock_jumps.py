@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from flowner.journal.schedules import next_schedule
 from flowner.runs.events import RunStarted, decode
+from flowner.triggers.clock_strikes import ClockStrikes
 from flowner.triggers.recurrence import Rule
 from worlds.still import Still
 
@@ -81,6 +82,19 @@ def test_an_hourly_flow(still: Still, run, jumps: list[float], expected: list[st
         return [await one.look(hours * HOUR) for hours in jumps]
 
     assert [" ".join(f"{at:%dT%H}" for at in told) for told in run(story())] == expected
+
+
+def test_a_process_that_was_down_when_the_clock_was_set_back(still: Still, run) -> None:
+    async def story() -> None:
+        house, one = still.house, Jumping(still, EVERY_HOUR)
+        await one.begin()
+        assert len(await one.look(240 * HOUR)) == 1
+        still.clock.move(-239.5 * HOUR)
+        fresh = ClockStrikes(house.database, house.starter, house.published, still.clock)
+        assert await fresh.strike() == 0
+        assert await one.next() == MONDAY + HOUR
+
+    run(story())
 
 
 @settings(max_examples=15, deadline=None)

@@ -19,6 +19,8 @@ from flowner.values import RunId
 _LOG = structlog.get_logger(__name__)
 _POLL_SECONDS = 5.0
 """The safety net under the notifications."""
+_SHORTEST_SECONDS = 0.005
+"""So late a timer may be taken up, for those that end together to be taken up together."""
 _STUMBLE_SECONDS = 2.0
 """A pause before a run that could not be moved is given back."""
 _SILENT_SECONDS = 30.0
@@ -152,7 +154,7 @@ class Dispatcher:
             return _STUMBLE_SECONDS
         if soonest is None:
             return _POLL_SECONDS
-        return min(max(soonest, 0.02), _POLL_SECONDS)
+        return min(max(soonest, _SHORTEST_SECONDS), _POLL_SECONDS)
 
     async def _move(self, run: RunId, work: Awaitable[None]) -> None:
         try:
