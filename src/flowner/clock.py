@@ -99,5 +99,10 @@ class Watch:
 
 def fresh_run_id(clock: Clock) -> RunId:
     """Return a new run id: milliseconds since 2020 in the high bits, chance in the low 22."""
-    milliseconds = int((clock.now() - _EPOCH).total_seconds() * 1000)
-    return RunId((milliseconds << _RANDOM_BITS) | clock.chance(0, 1 << _RANDOM_BITS))
+    return RunId(first_run_id(clock.now()) | clock.chance(0, 1 << _RANDOM_BITS))
+
+
+def first_run_id(moment: datetime) -> RunId:
+    """Return the least id that a run has which is made at a moment: earlier ones have less."""
+    milliseconds = int((moment - _EPOCH).total_seconds() * 1000)
+    return RunId(milliseconds << _RANDOM_BITS)

@@ -70,6 +70,7 @@ from flowner.flows.sharing import Sharing
 from flowner.flows.sign_ins_asked import SignInsAsked
 from flowner.flows.turning import Turning
 from flowner.flows.wiring import Wiring
+from flowner.journal.retention import Retention
 from flowner.journal.store import Journal, open_journal
 from flowner.journal.wakes import Wakes, fresh_owner
 from flowner.rows.making import Making
@@ -220,11 +221,9 @@ def _key_file(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def at_work(house: House) -> AsyncIterator[None]:
-    """Move runs, feed row triggers, fire schedules and delete in bulk while the block lasts; then
-    drain.
-
-    Indexes of tables that broke off are built, and what others change of tables is noticed.
-    """
+    """Move runs, feed row triggers, fire schedules, delete in bulk, build the indexes that broke
+    off and remove old runs while the block lasts; then drain."""
+    retention = Retention(house.database, house.clock, house.settings.keep_runs_days)
     house.starter.taker = Taker(
         claim=lambda: house.dispatcher.claim if house.dispatcher.has_room else None,
         take_up=lambda header, first: house.dispatcher.take_up(
@@ -237,6 +236,7 @@ async def at_work(house: House) -> AsyncIterator[None]:
         asyncio.create_task(house.post_office.run(), name="post office"),
         asyncio.create_task(house.making.keys.run(), name="indexes"),
         asyncio.create_task(house.bulk_deletions.run(), name="bulk deletions"),
+        asyncio.create_task(retention.run(), name="retention"),
     ]
     moving = asyncio.create_task(house.dispatcher.run(), name="dispatcher")
     house.vitals.watch(*feeding, moving)

@@ -36,6 +36,8 @@ class Settings:
     """Runs that one process moves at the same time."""
     drain_seconds: int = 10
     """How long calls that are out may take when the process is to end."""
+    keep_runs_days: int = 28
+    """How long ended runs are kept whose flow does not say it; 0: for ever."""
     worker_host: str = "127.0.0.1"
     worker_port: int | None = None
     """Where `flowner worker` answers for its health; None: nowhere."""
@@ -82,6 +84,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         answers_without_sign_in=_yes(given, "FLOWNER_ANSWERS_WITHOUT_SIGN_IN"),
         providers=_providers(given.get("FLOWNER_PROVIDERS")),
         drain_seconds=_whole(given, "FLOWNER_DRAIN_SECONDS", default.drain_seconds, 1, 3600),
+        keep_runs_days=_whole(given, "FLOWNER_KEEP_RUNS_DAYS", default.keep_runs_days, 0, 36500),
         worker_host=given.get("FLOWNER_WORKER_HOST") or default.worker_host,
         worker_port=_whole(given, "FLOWNER_WORKER_PORT", None, 0, 65535),
         metrics=metrics,

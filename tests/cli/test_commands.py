@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from cli.conftest import PROGRAM, TITLED, Company, Terminal, archive, flow_file, flow_name
@@ -487,3 +488,16 @@ def test_a_bundle_is_uploaded_as_a_folder_or_as_a_zip(
     refused = terminal.refuses("apps", "upload", "Desk", str(site), "--as", "olga")
     assert "has no `index.html`" in refused
     del company
+
+
+def test_a_flow_says_how_long_its_runs_are_kept(terminal: Terminal, company: Company) -> None:
+    kept = "SELECT coalesce(max(days), -1) FROM journal.keeping"
+    with psycopg.connect(company.url, autocommit=True) as connection:
+        for given, days in ((("--days", "90"), 90), ((), -1)):
+            done = terminal("flows", "keep", company.flows["Greet"], *given, "--as", "olga")
+            assert done.returncode == 0, done.stderr
+            assert connection.execute(kept).fetchone() == (days,)
+    said = terminal.refuses("flows", "keep", company.flows["Greet"], "--days", "1", "--as", "rik")
+    assert "AccessDenied" in said
+    acts = terminal.says("audit", "--acts", "act=flow.keep-runs")
+    assert [one["after"] for one in acts["acts"]] == [{"days": None}, {"days": 90}]

@@ -27,6 +27,7 @@ def test_every_setting_is_read() -> None:
             "FLOWNER_CONCURRENCY": "1000",
             "FLOWNER_ALLOW_PRIVATE_ADDRESSES": "Yes",
             "FLOWNER_DRAIN_SECONDS": "25",
+            "FLOWNER_KEEP_RUNS_DAYS": "0",
             "FLOWNER_WORKER_HOST": "0.0.0.0",  # noqa: S104 - it is only read
             "FLOWNER_WORKER_PORT": "8741",
             "FLOWNER_METRICS": "Token",

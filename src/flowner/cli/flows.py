@@ -114,6 +114,24 @@ def hand_over(
     in_house(work)
 
 
+@flows.command("keep")
+def keep(
+    flow: Flow,
+    by: By,
+    days: Annotated[
+        int | None,
+        typer.Option(min=0, max=36500, help="0: for ever; absent: as long as all others."),
+    ] = None,
+) -> None:
+    """Say how many days the ended runs of a flow are kept."""
+
+    async def work(house: House) -> None:
+        person = await house.running.somebody(by)
+        await house.turning.keep_runs(await house.running.find(flow), days, person)
+
+    in_house(work)
+
+
 @flows.command("delete")
 def delete(flow: Flow, by: By) -> None:
     """Delete a flow that is off and has no run under way."""

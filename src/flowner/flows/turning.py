@@ -16,6 +16,7 @@ from flowner.errors import Refused
 from flowner.flows.asking import flow_permit, principal
 from flowner.identity.activation import Activation, activate
 from flowner.identity.world import Lend
+from flowner.journal.retention import keep_for, kept_for
 from flowner.rows import registry
 from flowner.rows.auditing import Act, note
 from flowner.rows.callers import Caller
@@ -24,7 +25,7 @@ from flowner.rows.facts import read_world
 from flowner.rows.standing import Standings
 from flowner.triggers.published import Published, Version
 from flowner.triggers.registration import register, unregister
-from flowner.values import FlowId, PrincipalId
+from flowner.values import FlowId, JsonObject, PrincipalId
 
 ON, OFF = {"statecode": 1, "statuscode": 2}, {"statecode": 0, "statuscode": 1}
 
@@ -79,6 +80,25 @@ class Turning:
             if facts.on:
                 await note(transaction, Act.FLOW_TURNED_OFF, flow_id, by=Caller(by, actor))
             await unregister(transaction, flow_id)
+
+    async def keep_runs(self, flow_id: FlowId, days: int | None, by: PrincipalId) -> None:
+        """Say how many days the ended runs of a flow are kept, for whoever may turn it on.
+
+        0: for ever; None: as long as those of flows that say nothing.
+        """
+        async with self._database.transaction() as transaction:
+            permit = await flow_permit(transaction, by, FlowAction.TURN, flow_id)
+            flow = permit.to(FlowAction.TURN).id
+            before: JsonObject = {"days": await kept_for(transaction, flow)}
+            await keep_for(transaction, flow, days)
+            await note(
+                transaction,
+                Act.FLOW_KEEPS,
+                flow,
+                by=Caller(by),
+                before=before,
+                after={"days": days},
+            )
 
 
 async def set_listening(

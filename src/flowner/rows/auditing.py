@@ -27,6 +27,7 @@ class Act(StrEnum):
 
     FLOW_TURNED_ON = "flow.turn-on"
     FLOW_TURNED_OFF = "flow.turn-off"
+    FLOW_KEEPS = "flow.keep-runs"
     FLOW_SHARED = "flow.share"
     FLOW_UNSHARED = "flow.unshare"
     FLOW_HANDED_OVER = "flow.hand-over"

@@ -1,0 +1,165 @@
+"""Retention: ended runs go, with all that is theirs, when their flow keeps them no longer.
+
+What people decided and managed (approvals, `rows.audit`) is not a run's, and stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from flowner.clock import Clock, first_run_id
+from flowner.database import Database, Transaction
+from flowner.errors import Unavailable
+from flowner.values import FlowId, RunId
+
+_LOG = structlog.get_logger(__name__)
+_AT_ONCE: Final = 500
+_BETWEEN_PASSES: Final = timedelta(hours=1)
+_LEAST_PAUSE: Final = 0.1
+_LOCK: Final = 7_310_002
+"""An advisory lock's number: whoever holds it removes, the others leave it to them."""
+
+# INVARIANT: a run stays while anything of its family may still move: a run below it, at whatever
+# depth, or its parent, which asks for its child again when it is taken up after a crash.
+# A cancelled run stays while an approval of it would otherwise look open again.
+_OLD = """
+SELECT r.id FROM journal.run r LEFT JOIN journal.keeping k ON k.flow = r.flow
+WHERE r.id > %(after)s AND r.id < %(bound)s
+  AND CASE coalesce(k.days, %(days)s) WHEN 0 THEN false
+      ELSE r.ended < %(now)s - make_interval(days => coalesce(k.days, %(days)s)) END
+  AND NOT EXISTS (SELECT FROM journal.wake w WHERE w.run = r.id)
+  AND NOT EXISTS (SELECT FROM journal.run p WHERE p.id = r.parent AND p.ended IS NULL)
+  AND NOT EXISTS (
+      WITH RECURSIVE below(id, ended) AS (
+          SELECT c.id, c.ended FROM journal.run c WHERE c.parent = r.id
+          UNION SELECT c.id, c.ended FROM journal.run c JOIN below b ON c.parent = b.id)
+      SELECT FROM below WHERE ended IS NULL)
+  AND NOT (r.status = 'Cancelled' AND EXISTS (
+      SELECT FROM rows.approval a
+      WHERE a.runid = r.id AND a.outcome IS NULL AND NOT a.waits
+        AND (a.due IS NULL OR a.due > %(now)s)))
+ORDER BY r.id LIMIT %(most)s FOR UPDATE OF r SKIP LOCKED
+"""
+_THEIRS: Final = (
+    "DELETE FROM journal.entry WHERE run = ANY(%s)",
+    "DELETE FROM journal.action WHERE run = ANY(%s)",
+    "DELETE FROM journal.snapshot WHERE run = ANY(%s)",
+    "DELETE FROM journal.inbox WHERE run = ANY(%s)",
+    "DELETE FROM journal.queue WHERE run = ANY(%s)",
+    "DELETE FROM journal.held WHERE run = ANY(%s)",
+    "DELETE FROM rows.approvalwait WHERE runid = ANY(%s)",
+    "DELETE FROM rows.letter l USING rows.signinask s"  # noqa: ISC004 - one statement
+    " WHERE l.aboutid = s.signinaskid AND s.runid = ANY(%s)",
+    "DELETE FROM rows.signinask WHERE runid = ANY(%s)",
+    "DELETE FROM journal.run WHERE id = ANY(%s)",
+)
+# A schedule's occurrence can fire again only while it lies at or after the schedule's next time.
+_FIRINGS = """
+DELETE FROM journal.firing f WHERE f.occurrence < %(old)s AND NOT EXISTS (
+    SELECT FROM journal.schedule s WHERE s.flow = f.flow AND s.next <= f.occurrence)
+"""
+_LEAST = "SELECT min(days) AS days FROM journal.keeping WHERE days > 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction removed."""
+
+    runs: int
+    last: RunId
+    """The newest of them: the next batch looks after it."""
+
+
+async def keep_for(transaction: Transaction, flow: FlowId, days: int | None) -> None:
+    """Say how many days a flow's ended runs are kept; 0: for ever; None: as long as all others."""
+    await transaction.execute("DELETE FROM journal.keeping WHERE flow = %s", (flow,))
+    if days is not None:
+        await transaction.execute(
+            "INSERT INTO journal.keeping (flow, days) VALUES (%s, %s)", (flow, days)
+        )
+
+
+async def kept_for(transaction: Transaction, flow: FlowId) -> int | None:
+    """Return what `keep_for` was told last."""
+    found = await transaction.execute("SELECT days FROM journal.keeping WHERE flow = %s", (flow,))
+    row = await found.fetchone()
+    return None if row is None else int(row["days"])
+
+
+class Retention:
+    """Removes old runs: one process of a database at a time, one small transaction after another.
+
+    A process that ends in the middle has removed whole runs; the next pass goes on.
+    """
+
+    def __init__(self, database: Database, clock: Clock, days: int) -> None:
+        """``days``: how long runs are kept whose flow does not say it; 0: for ever."""
+        self._database, self._clock, self._days = database, clock, days
+
+    async def run(self) -> None:
+        """Remove for ever."""
+        while True:
+            try:
+                gone = await self.sweep()
+                if gone:
+                    _LOG.info("old runs are removed", runs=gone)
+            except Unavailable as error:
+                _LOG.warning("old runs are not removed now", reason=error.message)
+            except Exception:  # noqa: BLE001 - they are still there; try later
+                _LOG.exception("old runs could not be removed; it will be tried again")
+            await asyncio.sleep(_BETWEEN_PASSES.total_seconds())
+
+    async def sweep(self) -> int:
+        """Remove all that is old now; answers how many runs. 0 where another process is at it.
+
+        It rests between its transactions at least as long as they take. On a connection of its own.
+        """
+        gone, after = 0, RunId(0)
+        async with self._database.aside() as connection:
+            locked = await connection.execute("SELECT pg_try_advisory_lock(%s) AS ours", (_LOCK,))
+            row = await locked.fetchone()
+            if row is None or not row["ours"]:
+                return 0
+            while True:
+                begun = time.monotonic()
+                batch = await self._batch(connection, after)
+                if batch is None:
+                    return gone
+                gone, after = gone + batch.runs, batch.last
+                await asyncio.sleep(max(_LEAST_PAUSE, time.monotonic() - begun))
+
+    async def _batch(self, connection: Transaction, after: RunId) -> Batch | None:
+        now = self._clock.now()
+        found = await (await connection.execute(_LEAST)).fetchone()
+        days = [one for one in (self._days, found and found["days"]) if one]
+        if not days:
+            return None
+        newest = now - timedelta(days=min(days))
+        async with connection.transaction():
+            old = await self._old(connection, after, newest, now)
+            if not old:
+                await connection.execute(_FIRINGS, {"old": newest})
+                return None
+            for statement in _THEIRS:
+                await connection.execute(statement.encode(), (old,))
+        return Batch(len(old), RunId(old[-1]))
+
+    async def _old(
+        self, connection: Transaction, after: RunId, newest: datetime, now: datetime
+    ) -> list[int]:
+        """Lock and return the next runs that are old; none of them began after ``newest``."""
+        values = {
+            "after": after,
+            "bound": first_run_id(newest),
+            "days": self._days,
+            "now": now,
+            "most": _AT_ONCE,
+        }
+        found = await connection.execute(_OLD, values)
+        return [int(row["id"]) for row in await found.fetchall()]
