@@ -19,6 +19,7 @@ from flowner.portal.conditions import coded, said
 from flowner.portal.filling import changed_condition, fields_of, filled
 from flowner.portal.newlines import as_sent, kept
 from flowner.portal.pills import Pills
+from flowner.portal.rendering import words
 from flowner.server import connectors
 from worlds import written
 
@@ -188,3 +189,15 @@ def test_a_fresh_action_says_itself_again(step: Any) -> None:
     shown = fields_of(flow.actions["It"], None)
     given = {one.id: as_sent(one.text) for one in shown}
     assert source_of(filled(flow, "It", shown, given, {})) == source_of(flow)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a `b` of `c`", "a <code>b</code> of <code>c</code>"),
+        ("<i>`<b>`", "&lt;i&gt;<code>&lt;b&gt;</code>"),
+        ("one ` alone", "one ` alone"),
+    ],
+)
+def test_code_in_a_sentence_is_shown_as_code(text: str, shown: str) -> None:
+    assert str(words(text)) == shown

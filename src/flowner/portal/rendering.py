@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -86,8 +86,18 @@ def _templates() -> Environment:
         "count": counted,
         "markdown": lambda text: Markup(to_html(text)),  # noqa: S704 - it has been made harmless
         "begun": lambda text: str(text)[:1].upper() + str(text)[1:],
+        "words": words,
     }
     return made
+
+
+def words(text: str) -> Markup:
+    """Return a sentence as HTML: what stands between backticks is code; nothing else is HTML."""
+    parts = str(escape(text)).split("`")
+    if len(parts) % 2 == 0:  # one is left alone: it means nothing
+        return escape(text)
+    shown = (f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(parts))
+    return Markup("".join(shown))  # noqa: S704 - all of it is escaped
 
 
 def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
