@@ -65,7 +65,7 @@ def test_a_group_is_added_and_everybody_in_it_finds_the_flow(
     bob = known_pages("bob")
     bob.goto(f"{fernwood.address}/flows?tab=runonly")
     bob.locator(f'a[href="/flows/{flow}"]').first.wait_for()
-    page.get_by_role("button", name="Remove Sales").click()
+    page.get_by_role("button", name="Share no more with Sales").click()
     page.get_by_text("It is shared with them no more.").wait_for()
     bob.reload()
     assert bob.locator(f'a[href="/flows/{flow}"]').count() == 0
@@ -197,6 +197,14 @@ def test_an_app_asks_once_and_its_flows_run_as_who_uses_it(
     assert sent_to(fernwood, to) == ["bob@fernwood.example"]
     bob.goto(f"{fernwood.address}/flows/{flow}/run")
     assert "Not found" in bob.locator("main").inner_text(), "from the app alone"
+    bob.goto(f"{fernwood.address}/consents")
+    mine = bob.locator(".consent", has_text=name)
+    assert mine.get_by_role("link").count() == 1
+    page.get_by_role("button", name="Share no more with Sales").click()
+    page.get_by_text("It is shared with them no more.").wait_for()
+    bob.reload()
+    assert mine.get_by_role("link").count() == 0
+    assert "It is not shared with you." in mine.inner_text()
 
 
 def test_a_connection_is_made_shared_and_deleted(

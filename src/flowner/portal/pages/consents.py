@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from flowner.errors import NotFound
 from flowner.portal.rendering import page
 from flowner.portal.visiting import Form, Visit, get, go, post
 from flowner.values import AppId, ConnectionId, FlowId
@@ -17,7 +18,20 @@ async def _mine(visit: Visit) -> Response:
         of = ("flow", str(flow), str(one["flow_name"])) if flow else (
             "app", str(app), str(one["app_name"]))  # fmt: skip
         groups.setdefault(of, []).append(dict(one))
-    return page(visit, "consents.html", groups=groups)
+    linked = {of[1] for of in groups if await _may_open(visit, *of[:2])}
+    return page(visit, "consents.html", groups=groups, linked=linked)
+
+
+async def _may_open(visit: Visit, kind: str, id: str) -> bool:
+    """Say whether there is a page to be led to: what is no longer shared has none."""
+    try:
+        if kind == "app":
+            await visit.rooms.apps.open(AppId(id), visit.me)
+        else:
+            await visit.rooms.running.known(id, visit.me)
+    except NotFound:
+        return False
+    return True
 
 
 async def _withdraw(visit: Visit, form: Form) -> Response:
