@@ -19,6 +19,7 @@ from flowner.cli import (
     runs,
     simulating,
     tables,
+    upkeep,
 )
 from flowner.errors import FlownerError
 from flowner.telemetry.logs import configure_logs
@@ -41,6 +42,7 @@ app.command("cancel")(runs.cancel)
 app.command("resubmit")(runs.resubmit)
 app.command("audit")(audit.audit)
 app.command("check")(commands.check)
+app.command("doctor")(upkeep.doctor)
 app.command("evaluate")(commands.evaluate)
 app.command("simulate")(simulating.simulate)
 app.add_typer(directory.people, name="people")

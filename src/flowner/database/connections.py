@@ -158,7 +158,7 @@ async def open_database(
         embedded = await asyncio.to_thread(EmbeddedServer, data_folder / "postgres")
         url = embedded.url
     try:
-        if await _revision(url) != newest_revision():
+        if await revision_of(url) != newest_revision():
             await asyncio.to_thread(migrate, url)
         async with open_pool(url, pool_size=pool_size) as database:
             yield database
@@ -182,7 +182,7 @@ async def open_pool(url: str, *, pool_size: int) -> AsyncIterator[Database]:
         yield Database(url, pool)
 
 
-async def _revision(url: str) -> str | None:
+async def revision_of(url: str) -> str | None:
     """Return the revision that a database is at; None: it is empty."""
     try:
         connection = await connect(url)

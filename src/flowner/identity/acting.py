@@ -91,18 +91,9 @@ def _through(
     running: PrincipalId,
     world: World,
 ) -> Acting | Refusal:
-    unusable = _unusable(connection, world)
-    if unusable is not None:
-        return unusable
-    lend = standing_lend(facts, connection, world)
-    if lend is None:
-        return Refusal(
-            code=Code.CONNECTION_AUTHORIZATION_FAILED,
-            message=f"{world.name_of(connection.owner)} has not lent the connection"
-            f" {connection.account} to the flow `{facts.name}`, or has taken it back;"
-            f" ask {world.name_of(connection.owner)}",
-            ask=connection.owner,
-        )
+    lend = _usable(facts, connection, world)
+    if isinstance(lend, Refusal):
+        return lend
     if _impersonates(binding, operation) and running != connection.owner:
         return _on_behalf(facts, binding, connection, running, lend, world)
     return Acting(
@@ -114,6 +105,28 @@ def _through(
         lent_by=lend.by,
         rule=ActRule.IMPERSONATED if _impersonates(binding, operation) else ActRule.CONNECTION,
         because=_why_connection(binding, operation, connection, world),
+    )
+
+
+def fixed_refusal(facts: FlowFacts, binding: Binding, world: World) -> Refusal | None:
+    """Say why a flow cannot act through an embedded binding now, whatever the run; None: it can."""
+    connection = bound_connection(facts, binding, world)
+    if isinstance(connection, Refusal):
+        return connection
+    lend = _usable(facts, connection, world)
+    return lend if isinstance(lend, Refusal) else None
+
+
+def _usable(facts: FlowFacts, connection: ConnectionFacts, world: World) -> Lend | Refusal:
+    unusable = _unusable(connection, world)
+    if unusable is not None:
+        return unusable
+    return standing_lend(facts, connection, world) or Refusal(
+        code=Code.CONNECTION_AUTHORIZATION_FAILED,
+        message=f"{world.name_of(connection.owner)} has not lent the connection"
+        f" {connection.account} to the flow `{facts.name}`, or has taken it back;"
+        f" ask {world.name_of(connection.owner)}",
+        ask=connection.owner,
     )
 
 

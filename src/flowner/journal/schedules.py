@@ -85,3 +85,9 @@ async def next_schedule(transaction: Transaction) -> datetime | None:
     found = await transaction.execute("SELECT min(next) AS at FROM journal.schedule")
     row = await found.fetchone()
     return None if row is None else row["at"]
+
+
+async def scheduled(transaction: Transaction) -> set[FlowId]:
+    """Return the flows that have a schedule."""
+    found = await transaction.execute("SELECT flow::text AS flow FROM journal.schedule")
+    return {FlowId(row["flow"]) for row in await found.fetchall()}

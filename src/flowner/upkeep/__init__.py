@@ -1,0 +1,1 @@
+"""What an operator does to a whole house: look for faults and mend them."""
