@@ -46,12 +46,12 @@ def _forget_the_dead(folder: Path) -> None:
             return
         text = path.read_text(encoding="utf-8").strip()
         holders = json.loads(text) if text else []
-        path.write_text(json.dumps([pid for pid in holders if _is_alive(pid)]), encoding="utf-8")
+        ours = folder.expanduser().resolve() in PostgresServer._instances  # noqa: SLF001 - as above
+        alive = [pid for pid in holders if (ours if pid == os.getpid() else _is_alive(pid))]
+        path.write_text(json.dumps(alive), encoding="utf-8")
 
 
 def _is_alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return False  # a reused number: this process holds nothing yet
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -103,6 +103,11 @@ function link() {
   history[isStep ? "pushState" : "replaceState"](null, "", shown);
   isStep = false;
 }
+// Who goes back twice at once does not want what the first step asked for.
+document.addEventListener("htmx:before:swap", (event) => {
+  const { sourceElement: by, request } = event.detail.ctx ?? {};
+  if (by === document.body && request.method === "GET" && new URL(request.action, location.href).href !== location.href) event.preventDefault();
+});
 addEventListener("popstate", () => {
   isStep = false;
   if (new URLSearchParams(location.search).has("card")) htmx.ajax("GET", location.href, { target: "#panel" });

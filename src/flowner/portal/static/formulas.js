@@ -61,7 +61,7 @@ function edit(editor, pill) {
 <div class="search"><input type="search" aria-label="Search dynamic content and functions" placeholder="Search" autocomplete="off"></div><div class="found"></div>`;
   const part = (which) => box.querySelector(which);
   if (editor) editor.isHeld = true; // the pill that is changed stays where it is
-  open = { box, editor, pill, text: part("textarea"), told: part(".told"), search: part("input"), found: part(".found") };
+  open = { box, editor, pill, which: editor?.pills.indexOf(pill) ?? -1, text: part("textarea"), told: part(".told"), search: part("input"), found: part(".found") };
   open.text.value = pill?.dataset.expression ?? "";
   document.body.append(box);
   box.showPopover();
@@ -80,12 +80,12 @@ function edit(editor, pill) {
 }
 function shut() {
   if (!open) return;
-  const { box, editor, pill } = open;
+  const { box, editor, which } = open, pill = open.pill?.isConnected ? open.pill : editor?.pills[which];
   const here = document.activeElement, isLost = box.contains(here) || here === document.body || editor?.box.contains(here);
   freeAgain(open);
   if (editor?.isUnread) editor.check(true);
   if (!isLost) return;
-  if (pill?.isConnected) pill.focus();
+  if (pill) pill.focus();
   else editor ? editor.focus() : field?.focus();
 }
 function freeAgain({ box, editor }) {

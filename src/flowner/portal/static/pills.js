@@ -110,6 +110,7 @@ export class Editor {
     getSelection().collapse(...this.place(at));
     this.at = at;
   }
+  get pills() { return [...this.box.querySelectorAll(".pill")]; }
   /** Return the pill that the caret touches on a side: -1 before it, 1 behind it. */
   beside(side) {
     const chosen = getSelection();
@@ -184,7 +185,7 @@ export class Editor {
     }
     if (this.isHeld) return;
     const active = document.activeElement, isHere = this.box.contains(active), isOnPill = isHere && isPill(active);
-    const at = isOnPill ? this.around(active, -1) : this.caret();
+    const at = isOnPill ? this.around(active, -1) : this.caret(), which = this.pills.indexOf(active);
     if (isHere && !isOnPill && !settled) {
       let from = 0;
       for (const node of fragment.childNodes) {
@@ -196,7 +197,7 @@ export class Editor {
     this.show(fragment);
     this.isUnread = false;
     if (isHere) this.focus(at);
-    if (isOnPill) this.beside(1)?.focus();
+    if (isOnPill) this.pills[which]?.focus();
     this.last = this.snapshot();
   }
 
