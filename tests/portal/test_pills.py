@@ -315,9 +315,7 @@ def test_pills_can_be_seen_and_heard_by_everybody(say: Callable[..., Any]) -> No
         assert not violations(field.page)
         field.page.keyboard.press("Escape")
         field.page.get_by_role("dialog").wait_for(state="detached")
-        field.page.wait_for_function(
-            "document.activeElement.getAttribute('aria-label') === 'formula concat(…)'"
-        )
+        field.page.locator('.pill:focus[aria-label="formula concat(…)"]').wait_for()
     field.page.emulate_media(color_scheme="light")
 
 
