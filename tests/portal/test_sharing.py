@@ -65,7 +65,7 @@ def test_a_group_is_added_and_everybody_in_it_finds_the_flow(
     bob = known_pages("bob")
     bob.goto(f"{fernwood.address}/flows?tab=runonly")
     bob.locator(f'a[href="/flows/{flow}"]').first.wait_for()
-    page.get_by_role("button", name="Share no more with Sales").click()
+    page.get_by_role("button", name="Remove Sales").click()
     page.get_by_text("It is shared with them no more.").wait_for()
     bob.reload()
     assert bob.locator(f'a[href="/flows/{flow}"]').count() == 0
