@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import flowner.engine.invoke as invoking
 import flowner.triggers.start as starting
 from flowner import server
+from flowner.cli.opening import settled
 from flowner.directory.people import NewPerson
 from flowner.flows.connections import NewConnection
 from flowner.flows.running import Press
@@ -51,6 +52,7 @@ async def main() -> None:
         async with server.open_house(settings) as house, server.at_work(house):
             ada, flow = await prepare(house)
             await _runs(house, ada, flow, 50)
+            settled()  # as the server does
             spent = _watch_identity()
             begun, busy = time.perf_counter(), time.process_time()
             await _runs(house, ada, flow, RUNS)

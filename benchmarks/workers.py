@@ -31,6 +31,7 @@ import httpx
 
 from engine import AT_ONCE, nothing, prepare
 from flowner import server
+from flowner.cli.opening import settled
 from flowner.flows.running import Press
 from flowner.settings import Settings
 from flowner.telemetry.logs import configure_logs
@@ -138,6 +139,7 @@ async def work(folder: str, *made: str) -> None:
             while house.dispatcher.in_hand:  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.02)
         house.worker.draining.clear()
+        settled()
         print("warm", flush=True)
         await told.wait()
         async with server.at_work(house):

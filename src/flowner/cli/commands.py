@@ -22,6 +22,7 @@ from flowner.cli.opening import (
     in_house,
     pairs,
     print_json,
+    settled,
     until_stopped,
 )
 from flowner.demo import main as demo_main
@@ -81,6 +82,7 @@ def serve_command(
             if worker:
                 await stack.enter_async_context(at_work(house))
             address = await stack.enter_async_context(serve(house, tls=tls_self_signed))
+            settled()
             Console().print(f"Flowner answers at [bold]{address}[/bold]", highlight=False)
             await asyncio.Event().wait()
 
@@ -96,6 +98,7 @@ def worker() -> None:
         # Its health is told to the end: also while the runs in hand come to a rest.
         async with open_house(settings) as house, watch(house) as address, at_work(house):
             told = f", and answers for its health at [bold]{address}[/bold]" if address else ""
+            settled()
             Console().print(f"Flowner moves runs{told}", highlight=False)
             await asyncio.Event().wait()
 

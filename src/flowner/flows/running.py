@@ -69,8 +69,7 @@ class Running:
 
     async def trigger(self, flow: FlowId) -> Trigger:
         """Return the trigger of a flow's current version; `NotFound` when there is none."""
-        async with self._database.connection() as connection:
-            facts = await read_flow_facts(connection, flow)
+        facts = await (await self._facts.now()).flow(flow)
         return (await self._published.get(flow, facts.version)).flow.trigger
 
     def fresh_run(self) -> RunId:
