@@ -314,6 +314,38 @@ def test_answered_through_the_api(run, town) -> None:
     run(story())
 
 
+def test_cancelled_through_the_api_and_in_the_portal(run, town) -> None:
+    async def story() -> None:
+        first, second = [
+            await town.parked(await town.asking({"Ask": asks(to=BOB)})) for _ in range(2)
+        ]
+        one, other = [(await town.approval(id)).id for id in (first, second)]
+        async with serve(town.house) as here:
+            async with httpx.AsyncClient(base_url=here, timeout=PATIENCE) as client:
+                for name, status in (("cem", 404), ("bob", 403), ("olga", 200), ("olga", 409)):
+                    issued = await town.house.tokens.issue(await town.person(name), "test")
+                    mine = {"Authorization": f"Bearer {issued.reveal()}"}
+                    path = f"/api/approvals/{one}/cancel"
+                    answer = await client.post(path, headers=mine, json={"reason": "moot"})
+                    assert answer.status_code == status, answer.text
+            async with browser(town, here, "bob") as bob:
+                assert "Cancel the approval" not in (await bob.get(f"/approvals/{other}")).text
+            async with browser(town, here, "olga") as olga:
+                page = (await olga.get(f"/approvals/{other}")).text
+                assert "Cancel the approval" in page
+                form = {"form_token": _token(page), "reason": "Bought elsewhere"}
+                done = await olga.post(f"/approvals/{other}/cancel", data=form)
+                assert done.status_code == 303, done.text
+                page = (await olga.get(f"/approvals/{other}")).text
+                assert "Bought elsewhere" in page
+                assert "Cancel the approval" not in page
+        for id, via in ((first, "api"), (second, "portal")):
+            (by,) = (await town.ended(id)).acting["answeredBy"]
+            assert (by["name"], by["response"], by["via"]) == ("olga", "Canceled", via)
+
+    run(story())
+
+
 def test_a_bad_request_in_one_letter_is_no_end_of_the_others(run, town) -> None:
     """A relay that is not there: the letters stay due, and nothing is lost."""
 

@@ -197,6 +197,10 @@ def test_created_and_waited_for_apart(run, town) -> None:
         after = await town.parked(flow)
         await town.respond(after, "bob", "Reject")
         assert (await town.ended(after, "Wait")).outputs["body"]["outcome"] == "Reject"
+        gone = await town.parked(flow)
+        olga = await town.person("olga")
+        await town.house.answers.cancel((await town.approval(gone)).id, olga)
+        assert (await town.ended(gone, "Wait")).outputs["body"]["outcome"] == "Canceled"
 
     run(story())
 
@@ -402,5 +406,75 @@ def test_with_its_run_an_approval_is_given_up(run, town) -> None:
         assert await town.received("bob", id) == []
         with pytest.raises(Conflict, match="the run that asked is over"):
             await town.respond(id, "bob", "Approve")
+
+    run(story())
+
+
+def test_whoever_asked_takes_it_back_and_the_run_goes_on(run, town) -> None:
+    async def story() -> None:
+        olga = await town.person("olga")
+        cancel = town.house.answers.cancel
+        actions = {"Ask": asks("BasicAwaitAll", to="bob@living.example;ann@living.example")}
+        id = await town.parked(await town.asking(actions))
+        found = await town.approval(id)
+        await town.respond(id, "ann", "Approve", "fine")
+        with pytest.raises(NotFound):
+            await cancel(found.id, await town.person("cem"))
+        with pytest.raises(AccessDenied, match="only whoever asked"):
+            await cancel(found.id, await town.person("bob"))
+        with pytest.raises(Invalid, match="a reason has at most"):
+            await cancel(found.id, olga, reason="x" * 10_001)
+        await cancel(found.id, olga, reason="not needed any more")
+        with pytest.raises(Conflict, match="olga has cancelled it: not needed any more"):
+            await town.respond(id, "bob", "Approve")
+        with pytest.raises(Conflict, match="olga has cancelled it"):
+            await cancel(found.id, olga)
+        ended = await town.ended(id)
+        assert ended.status == "Succeeded"
+        body = ended.outputs["body"]
+        assert body["outcome"] == "Canceled"
+        assert [one["approverResponse"] for one in body["responses"]] == ["Approve"]
+        given = [
+            (one["name"], one["response"], one["comments"]) for one in ended.acting["answeredBy"]
+        ]
+        assert given == [
+            ("ann", "Approve", "fine"), ("olga", "Canceled", "not needed any more"),
+        ]  # fmt: skip
+        assert (await town.approval(id)).status == "Canceled"
+        assert await town.received("bob", id) == []
+
+    run(story())
+
+
+def test_one_that_is_settled_or_given_up_is_not_cancelled(run, town) -> None:
+    async def story() -> None:
+        olga = await town.person("olga")
+        settled = await town.parked(await town.asking({"Ask": asks()}))
+        await town.respond(settled, "bob", "Approve")
+        with pytest.raises(Conflict, match="it is settled"):
+            await town.house.answers.cancel((await town.approval(settled)).id, olga)
+        over = await town.parked(await town.asking({"Ask": asks()}))
+        await town.house.cancelling.cancel(over, olga)
+        await town.living.ended_run(over)
+        with pytest.raises(Conflict, match="the run that asked is over"):
+            await town.house.answers.cancel((await town.approval(over)).id, olga)
+
+    run(story())
+
+
+def test_an_answer_and_a_cancellation_at_the_same_moment(run, town) -> None:
+    async def story() -> None:
+        olga = await town.person("olga")
+        for _ in range(10):
+            id = await town.parked(await town.asking({"Ask": asks()}))
+            found = await town.approval(id)
+            said = await asyncio.gather(
+                town.respond(id, "bob", "Approve"),
+                town.house.answers.cancel(found.id, olga),
+                return_exceptions=True,
+            )
+            assert sum(isinstance(one, Conflict) for one in said) == 1, said
+            outcome = (await town.ended(id)).outputs["body"]["outcome"]
+            assert outcome == ("Canceled" if isinstance(said[0], Conflict) else "Approve")
 
     run(story())

@@ -4,6 +4,7 @@ GET  /api/approvals?which=            received (the default), sent or history
 GET  /api/approvals/{id}              one of them
 POST /api/approvals/{id}/respond      {"response", "comments", "request"}
 POST /api/approvals/{id}/reassign     {"to", "request"}
+POST /api/approvals/{id}/cancel       {"reason"}, by who asked
 GET  /api/sign-ins                    the runs that wait for them to choose a connection
 """
 
@@ -57,6 +58,14 @@ async def _reassign(request: Request) -> Response:
     return JSONResponse({"to": to})
 
 
+async def _cancel(request: Request) -> Response:
+    doors: Doors = request.app.state.doors
+    person, id = await person_of(request), request.path_params["approval"]
+    body = await read_object(request)
+    await doors.answers.cancel(id, person, reason=_text(body, "reason"))
+    return await _shown(doors, id, person)
+
+
 async def _shown(doors: Doors, id: str, person: PrincipalId) -> Response:
     seen = await doors.approvals.open(id, person)
     return JSONResponse(seen.as_json(doors.approvals.link(seen.approval.id)))
@@ -82,5 +91,6 @@ routes = [
     Route("/api/approvals/{approval}", _one, methods=["GET"]),
     Route("/api/approvals/{approval}/respond", _respond, methods=["POST"]),
     Route("/api/approvals/{approval}/reassign", _reassign, methods=["POST"]),
+    Route("/api/approvals/{approval}/cancel", _cancel, methods=["POST"]),
     Route("/api/sign-ins", _sign_ins, methods=["GET"]),
 ]

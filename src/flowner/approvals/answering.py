@@ -17,16 +17,20 @@ from flowner.database import Database, Transaction
 from flowner.errors import AccessDenied, Code, Conflict, Invalid, NotFound, Refused
 from flowner.identity.world import Principal
 from flowner.journal.store import Journal
-from flowner.rows.approvals import (
-    Approval,
-    Request,
-    Response,
+from flowner.rows.answers import (
+    cancel_approval,
     insert_response,
-    lock_approval,
-    read_approval,
     reassign_request,
     settle_approval,
     waiting_for,
+)
+from flowner.rows.approvals import (
+    Approval,
+    Cancelled,
+    Request,
+    Response,
+    lock_approval,
+    read_approval,
 )
 from flowner.rows.facts import read_principals
 from flowner.rows.letters import was_written_to
@@ -99,12 +103,45 @@ class Answers:
             await tell_asked(transaction, changed, [replace(question, holder=to)])
             return changed
 
+    async def cancel(
+        self, id: str, by: PrincipalId, *, reason: str = "", via: str = "api"
+    ) -> Approval:
+        """Take an approval back: by who asked, or the flow's owner. Nobody can answer it any more.
+
+        Whoever waits for it goes on, with the outcome Canceled and the answers so far.
+
+        Raises:
+            NotFound: there is none, or none that they may know of.
+            AccessDenied: they were asked, and did not ask.
+            Conflict: it is settled, or given up.
+        """
+        if len(reason) > LONGEST_COMMENT:
+            raise Invalid(f"a reason has at most {LONGEST_COMMENT} characters")
+        async with self._database.transaction() as transaction:
+            approval = await lock_approval(transaction, id)
+            who = await enabled(transaction, by)
+            if who.id not in approval.senders:
+                found = [one for one in approval.requests if one.holder in who.who.identities]
+                if not found:
+                    raise NotFound(f"there is no approval `{id[:60]}`")
+                raise AccessDenied("only whoever asked, or the flow's owner, cancels it: answer it")
+            if approval.status != "Pending":
+                await self._refuse(
+                    transaction, approval, who, await people_of(transaction, [approval])
+                )
+            await cancel_approval(
+                transaction, approval.id, Cancelled(by=by, reason=reason, via=via)
+            )
+            settled = await read_approval(transaction, approval.id)
+            await self._wake(transaction, settled)
+            return settled
+
     async def _to_reassign(
         self, transaction: Transaction, approval: Approval, who: Principal, request: str
     ) -> Request:
         question = next((one for one in approval.open_requests if one.id == request), None)
         holds = question is not None and question.holder in who.who.identities
-        asks = who.id in (approval.owner, approval.requestor, approval.flow_owner)
+        asks = who.id in approval.senders
         if not holds and not asks:
             people = await people_of(transaction, [approval])
             await self._refuse(transaction, approval, who, people)
@@ -138,9 +175,15 @@ class Answers:
             transaction, "approval", [one.id for one in approval.requests], who.id
         )
         holds = any(one.holder in who.who.identities for one in approval.requests)
-        sent = who.id in (approval.owner, approval.requestor, approval.flow_owner)
+        sent = who.id in approval.senders
         if not asked and not holds and not sent:
             raise NotFound(f"there is no approval `{approval.id}`")
+        if approval.cancelled is not None:
+            name, reason = people.name(approval.cancelled.by), approval.cancelled.reason
+            raise Conflict(
+                f"{name} has cancelled it" + (f": {reason}" if reason else ""),
+                code=Code.APPROVAL_CLOSED,
+            )
         if approval.status in _GIVEN_UP:
             raise Conflict(_GIVEN_UP[approval.status], code=Code.APPROVAL_CLOSED)
         if approval.status == "Completed":

@@ -32,6 +32,7 @@ class Seen:
     mine: tuple[Request, ...]
     """The open questions that are theirs to answer, put to them or to a group of theirs."""
     may_reassign: tuple[Request, ...]
+    may_cancel: bool
 
     def as_json(self, link: str) -> JsonObject:
         return approval_json(self.approval, self.people, link)
@@ -109,7 +110,7 @@ async def _somebody(transaction: Transaction, person: PrincipalId) -> Principal:
 
 
 def _may_see(approval: Approval, who: Principal) -> bool:
-    if who.id in (approval.owner, approval.requestor, approval.flow_owner):
+    if who.id in approval.senders:
         return True
     if any(one.responder == who.id for one in approval.responses):
         return True
@@ -118,11 +119,12 @@ def _may_see(approval: Approval, who: Principal) -> bool:
 
 
 def _seen(approval: Approval, who: Principal, people: People) -> Seen:
-    asks = who.id in (approval.owner, approval.requestor, approval.flow_owner)
+    asks = who.id in approval.senders
     mine = tuple(one for one in approval.open_requests if one.holder in who.who.identities)
     return Seen(
         approval=approval,
         people=people,
         mine=mine,
+        may_cancel=asks and approval.status == "Pending",
         may_reassign=approval.open_requests if asks else mine if approval.may_be_reassigned else (),
     )

@@ -10,6 +10,7 @@ from flowner.approvals.deciding import APPROVE, REJECT, Kind
 from flowner.approvals.shapes import created_body, outcome_body, people_of
 from flowner.database import Database, Transaction
 from flowner.errors import Code, Invalid, NotFound, Refused
+from flowner.rows.answers import wait_for
 from flowner.rows.approvals import (
     Approval,
     Request,
@@ -19,7 +20,6 @@ from flowner.rows.approvals import (
     members_of,
     read_approval,
     tell,
-    wait_for,
 )
 from flowner.rows.facts import read_principals
 from flowner.values import FlowId, JsonObject, PrincipalId, RunId
@@ -112,10 +112,9 @@ class Requests:
         """
         async with self._database.transaction() as transaction:
             approval = await lock_approval(transaction, id)
-            known = (approval.owner, approval.requestor, approval.flow_owner)
-            if approval.flow != by.flow and by.owner not in known:
+            if approval.flow != by.flow and by.owner not in approval.senders:
                 raise NotFound(f"there is no approval `{id[:60]}`")
-            if approval.status == "Completed":
+            if approval.outcome is not None:
                 people = await people_of(transaction, [approval])
                 return outcome_body(approval, people, self._link(approval.id))
             if approval.status != "Pending":

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from flowner.database import Transaction
 from flowner.identity.world import Principal, PrincipalKind
-from flowner.rows.approvals import Approval, Request, Response
+from flowner.rows.approvals import CANCELED, Approval, Request, Response
 from flowner.rows.facts import read_principals
 from flowner.rows.looking import read_names
 from flowner.rows.seed import ORGANIZATION
@@ -52,7 +52,7 @@ async def people_of(transaction: Transaction, approvals: Iterable[Approval]) -> 
     """Read everybody whom the approvals speak of: two queries."""
     ids: set[PrincipalId] = set()
     for one in approvals:
-        named = [one.owner, one.requestor, one.flow_owner]
+        named = [*one.senders, one.cancelled.by if one.cancelled else None]
         for request in one.requests:
             named += [request.holder, request.first_holder, request.reassigned_by]
         for response in one.responses:
@@ -130,8 +130,11 @@ def _summary(approval: Approval, response: Response, people: People) -> str:
 
 
 def answered_by(approval: Approval, people: People) -> list[JsonObject]:
-    """Return who answered, and in whose place, for the record of the action that waited."""
-    return [
+    """Return who answered, and in whose place, for the record of the action that waited.
+
+    The last is who cancelled it, if somebody did.
+    """
+    found: list[JsonObject] = [
         {
             "principal": one.responder,
             "name": people.name(one.responder),
@@ -144,6 +147,20 @@ def answered_by(approval: Approval, people: People) -> list[JsonObject]:
         }
         for one in approval.responses
     ]
+    if approval.cancelled is not None:
+        found.append(
+            {
+                "principal": approval.cancelled.by,
+                "name": people.name(approval.cancelled.by),
+                "onBehalfOf": None,
+                "onBehalfOfName": None,
+                "response": CANCELED,
+                "comments": approval.cancelled.reason,
+                "via": approval.cancelled.via,
+                "at": stamp(approval.completed),
+            }
+        )
+    return found
 
 
 def approval_json(approval: Approval, people: People, link: str) -> JsonObject:

@@ -75,6 +75,23 @@ def reassign(
     in_house(work)
 
 
+@approvals.command("cancel")
+def cancel(
+    approval: Approval,
+    by: By,
+    reason: Annotated[str, typer.Option(help="Why; whoever was asked reads it.")] = "",
+) -> None:
+    """Take an approval back: by who asked, or the flow's owner; its run goes on."""
+
+    async def work(house: House) -> None:
+        await house.answers.cancel(
+            approval, await house.running.somebody(by), reason=reason, via="cli"
+        )
+        say("cancelled")
+
+    in_house(work)
+
+
 @approvals.command("sign-ins")
 def list_sign_ins(by: By, as_json: AsJson = False) -> None:
     """List runs that wait for somebody to choose a connection; answered by flows consent."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from psycopg.types.json import Jsonb
 
@@ -13,6 +13,9 @@ from flowner.database import Transaction
 from flowner.errors import NotFound
 from flowner.rows.letters import write_letters
 from flowner.values import FlowId, PrincipalId, RunId
+
+CANCELED: Final = "Canceled"
+"""The outcome, and the status, of an approval that was taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,15 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """How whoever asked took an approval back."""
+
+    by: PrincipalId
+    reason: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
     """One approval with its questions and answers, in order."""
 
@@ -74,9 +86,17 @@ class Approval:
     status: str
     """Pending, Completed, TimedOut or Canceled: also by what has become of its run."""
     outcome: str | None
+    """What the answers came to; Canceled: whoever asked has taken it back."""
     completed: datetime | None
+    cancelled: Cancelled | None
+    """None also where it is given up because its run is over."""
     requests: tuple[Request, ...]
     responses: tuple[Response, ...]
+
+    @property
+    def senders(self) -> tuple[PrincipalId | None, ...]:
+        """Whose approval it is: who asks, in whose name, and who owns the flow."""
+        return (self.owner, self.requestor, self.flow_owner)
 
     @property
     def open_requests(self) -> tuple[Request, ...]:
@@ -240,70 +260,6 @@ async def approvals_of_run(transaction: Transaction, run: RunId) -> list[Approva
     return [_approval(row) for row in await found.fetchall()]
 
 
-async def insert_response(
-    transaction: Transaction, approval: str, response: Response, *, by: PrincipalId
-) -> None:
-    """Keep an answer, and close its question."""
-    await transaction.execute(
-        "INSERT INTO rows.approvalresponse (approvalid, approvalrequestid, responderid,"
-        " onbehalfofid, response, comments, via, respondedon, createdby)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, clock_timestamp(), %s)",
-        (approval, response.request, response.responder, response.on_behalf_of,
-         response.response, response.comments, response.via, by),
-    )  # fmt: skip
-    await transaction.execute(
-        "UPDATE rows.approvalrequest SET isopen = false, modifiedon = now()"
-        " WHERE approvalrequestid = %s",
-        (response.request,),
-    )
-
-
-async def settle_approval(
-    transaction: Transaction, id: str, stage: int, outcome: str | None
-) -> None:
-    """Write down which stage stands open, or the outcome, with which every question closes."""
-    await transaction.execute(
-        "UPDATE rows.approval SET stage = %(stage)s, outcome = %(outcome)s, modifiedon = now(),"
-        " completedon = CASE WHEN %(outcome)s::text IS NOT NULL THEN clock_timestamp() END"
-        " WHERE approvalid = %(id)s",
-        {"id": id, "stage": stage, "outcome": outcome},
-    )
-    if outcome is not None:
-        await transaction.execute(
-            "UPDATE rows.approvalrequest SET isopen = false WHERE approvalid = %s AND isopen",
-            (id,),
-        )
-
-
-async def reassign_request(
-    transaction: Transaction, request: str, to: PrincipalId, *, by: PrincipalId
-) -> None:
-    """Ask somebody else in place of who was asked."""
-    await transaction.execute(
-        "UPDATE rows.approvalrequest SET holderid = %s, reassignedby = %s, reassignedon = now(),"
-        " modifiedon = now() WHERE approvalrequestid = %s",
-        (to, by, request),
-    )
-
-
-async def wait_for(transaction: Transaction, approval: str, run: RunId, path: str) -> None:
-    """Write down that an action of a run waits for the outcome."""
-    await transaction.execute(
-        "INSERT INTO rows.approvalwait (approvalid, runid, actionpath) VALUES (%s, %s, %s)"
-        " ON CONFLICT DO NOTHING",
-        (approval, run, path),
-    )
-
-
-async def waiting_for(transaction: Transaction, approval: str) -> list[tuple[RunId, str]]:
-    """Return which actions of which runs wait for the outcome, besides the one that made it."""
-    found = await transaction.execute(
-        "SELECT runid, actionpath FROM rows.approvalwait WHERE approvalid = %s ORDER BY createdon",
-        (approval,),
-    )
-    return [(RunId(row["runid"]), row["actionpath"]) for row in await found.fetchall()]
-
-
 async def members_of(transaction: Transaction, group: PrincipalId) -> list[PrincipalId]:
     """Return the users in a group, however deep, who are not disabled."""
     found = await transaction.execute(
@@ -349,9 +305,17 @@ def _approval(row: Mapping[str, Any]) -> Approval:
         status=row["status"],
         outcome=row["outcome"],
         completed=row["completedon"],
+        cancelled=_cancelled(row),
         requests=tuple(_request(one) for one in row["requests"]),
         responses=tuple(_response(one) for one in row["responses"]),
     )
+
+
+def _cancelled(row: Mapping[str, Any]) -> Cancelled | None:
+    by = _id(row["cancelledby"])
+    if by is None:
+        return None
+    return Cancelled(by=by, reason=row["cancelreason"], via=row["cancelledvia"])
 
 
 def _request(one: Mapping[str, Any]) -> Request:

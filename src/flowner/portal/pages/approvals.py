@@ -37,6 +37,7 @@ STATES: Final = {
     "Completed": ("good", "checkmark_circle", "Settled"),
     "TimedOut": ("bad", "timer", "Out of time"),
     "Canceled": ("", "subtract_circle", "Given up"),
+    "Cancelled": ("", "subtract_circle", "Cancelled"),
 }
 """How the states of approvals are shown: style, glyph, word."""
 
@@ -83,6 +84,12 @@ async def _reassign(visit: Visit, form: Form) -> Response:
     to = PrincipalId(form.guid("to", "Somebody else"))
     await visit.rooms.answers.reassign(id, request, to, visit.me)
     return go("/approvals", said=f"It is asked of {await visit.rooms.roster.named(to)} now.")
+
+
+async def _cancel(visit: Visit, form: Form) -> Response:
+    id = visit.path("approval")
+    await visit.rooms.answers.cancel(id, visit.me, reason=form.text("reason"), via="portal")
+    return go("/approvals?tab=sent", said="It is cancelled, and its run goes on.")
 
 
 async def _ask_before_answering(request: Request) -> Response:
@@ -160,4 +167,5 @@ routes = [
     get("/approvals/{approval:uuid}", _open),
     post("/approvals/{approval:uuid}/respond", _respond),
     post("/approvals/{approval:uuid}/reassign", _reassign),
+    post("/approvals/{approval:uuid}/cancel", _cancel),
 ]
