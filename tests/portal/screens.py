@@ -56,6 +56,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "approvals-sent": ("ada", "/approvals?tab=sent"),
     "approvals-history": ("noor", "/approvals?tab=history"),
     "approval": ("noor", "/approvals/{approval[open]}"),
+    "approval-mine": ("ada", "/approvals/{approval[open]}"),
     "approval-settled": ("bob", "/approvals/{approval[settled]}"),
     "approval-link": ("noor", "{approval[link]}"),
     "run-approved": ("ada", "/flows/{flow[buy]}/runs/{approval[run]}?card=Ask_the_desk"),
