@@ -91,10 +91,10 @@ class Cancelling:
 
 
 def children_of(events: Iterable[AnyEvent]) -> list[RunId]:
-    """Return the runs that a run has called, in the order it called them, each once."""
+    """Return the runs that a run has called itself, in the order it called them, each once."""
     found: dict[RunId, None] = {}
     for event in events:
-        acting = getattr(event, "acting", None)
+        acting = None if event.taken_over_from else getattr(event, "acting", None)
         child = acting.get("child") if isinstance(acting, dict) else None
         if isinstance(child, str) and child.isdecimal():
             found[RunId(int(child))] = None

@@ -10,7 +10,7 @@ from flowner.access.vocabulary import FlowFacts
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
 from flowner.flows.asking import principal
-from flowner.flows.run_json import actions_of, header_json
+from flowner.flows.run_json import actions_of, going_on_of, header_json
 from flowner.flows.sight import sees, sight_of
 from flowner.identity.marks import Mark, principal_mark, ran_as_mark
 from flowner.identity.world import Principal
@@ -94,6 +94,7 @@ class History:
         known = await self._people(_people_of([header]) | _actors(events))
         names = {id: one.name for id, one in known.items()}
         record = header_json(header, names)
+        record |= going_on_of(events)
         record["actions"] = actions_of(events, {str(id): name for id, name in names.items()})
         return record
 

@@ -29,6 +29,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     at: datetime
     """Aware, UTC."""
     path: str = ""
+    taken_over_from: int = 0
+    """The run that the fact was taken over from, where it happened; 0: it happened in this run."""
 
     @property
     def kind(self) -> str:
@@ -66,6 +68,12 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run-started"):
     """Whether somebody waits for a Response action."""
     trace: str = ""
     """The W3C `traceparent` under which the run is traced; '' where it is not."""
+    continues: int = 0
+    """The run whose results this one takes over; 0: it begins at the trigger."""
+    goes_on_at: tuple[str, ...] = ()
+    """The paths at which it goes on, as they are called in that run."""
+    taken_over: int = 0
+    """How many of the events that follow are taken over."""
     format: int = 1
 
 
@@ -130,6 +138,8 @@ class LoopStarted(Event, frozen=True, kw_only=True, tag="loop-started"):
     items: list[Any]
     width: int = 1
     """How many iterations run at a time."""
+    done: tuple[int, ...] = ()
+    """Iterations that are taken over, ascending: their events follow, and they take no turn."""
 
 
 class IterationStarted(Event, frozen=True, kw_only=True, tag="iteration-started"):

@@ -177,11 +177,15 @@ class Folding:
             size=len(event.items),
             width=event.width,
             repeats={} if node.keeps_repetitions else None,
+            done=event.done,
         )
         self.state.containers[event.path] = container
         self._record(prefix, node, Record(status=Status.RUNNING, started=event.at, branch=0))
-        if not self.compiled.blocks[node.branches[0]].nodes:
+        block = self.compiled.blocks[node.branches[0]]
+        if not block.nodes:
             container.next = container.size
+        for index in event.done:
+            self._open(block, paths.iteration(event.path, index))
         self._next_iterations(node, event.path, container)
 
     def _next_iterations(self, node: Node, path: str, container: Container) -> None:
@@ -189,6 +193,8 @@ class Folding:
         while container.running < container.width and container.next < container.size:
             index = container.next
             container.next += 1
+            if container.is_done(index):
+                continue
             container.running += 1
             self._open(block, paths.iteration(path, index))
         if not container.running:
@@ -336,8 +342,9 @@ class Folding:
                 kept = container.repeats.setdefault(key, [None] * container.size)
                 kept[frame.indexes[-1]] = record
         self._drop(prefix)
-        container.running -= 1
-        self._next_iterations(loop, path, container)
+        if not container.is_done(frame.indexes[-1]):
+            container.running -= 1
+            self._next_iterations(loop, path, container)
 
     def _drop(self, prefix: str) -> None:
         """Forget an iteration; of Until loops inside of it, their last iteration too."""
