@@ -171,3 +171,39 @@ def imported_json(done: Sequence[tuple[Imported, Package]]) -> JsonObject:
         "unbound": unbound,
         "skipped": [f"{one.name} {one.why}" for _, package in done for one in package.skipped],
     }
+
+
+def preview(told: JsonObject) -> None:
+    """Print what would differ, were a run resubmitted."""
+    out = console()
+    refused: Any = told["refused"]
+    out.print(line((told["flow"], "bold"), f" · run {told['run']}"))
+    if refused:
+        out.print(line("would not run: ", (refused["message"], "yellow"), f" ({refused['code']})"))
+        return
+    runs_as = (told["runs_as"] or "nobody", "bold")
+    by = (told["initiator"] or "nobody named", "")
+    out.print(
+        line("initiated by ", by, " · runs as ", runs_as, " by ", (told["rule"] or "–", "cyan"))
+    )
+    if told["version"] != told["version_then"]:
+        out.print(line(f"it ran as version {told['version_then']}, now as {told['version']}"))
+    for name, title in (("taken_over", "taken over"), ("run_again", "run again")):
+        paths: Any = told[name]
+        if paths:
+            out.print(line(f"{title}: {', '.join(paths)}"))
+    differing: Any = told["differing"]
+    for one in differing:
+        out.print(
+            line((one["action"], "bold"), f": {_who(one['then'])} → ", (_who(one["now"]), ""))
+        )
+    if not differing:
+        out.print(line(("every action would act as it was planned", "dim")))
+
+
+def _who(told: Any) -> str:
+    if told is None:
+        return "no such action"
+    if told["acting_as"] is None:
+        return f"nobody ({told['because']})"
+    return f"{told['acting_as']} ({told['account']})" if told["account"] else str(told["acting_as"])

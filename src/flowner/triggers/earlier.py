@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -90,6 +91,11 @@ class Earlier:
                 code=Code.RESUBMIT_REFUSED,
                 pointer=pointer,
             )
+        if number != header.flow_version and (secured := _secured(taking.events)):
+            raise _refused(
+                f"what `{secured}` answered is secured, and is not handed to another version: run"
+                f" again from there, or go on with version {header.flow_version}"
+            )
         proved(on, events[0], taking.events)
         return TakenOver(run=header.id, version=number, taking=taking)
 
@@ -128,6 +134,12 @@ def _begun(events: list[AnyEvent], path: str) -> datetime:
     ends = (one for one in events if isinstance(one, ActionEnded) and one.path == path)
     end = next(ends)
     return end.started or end.at
+
+
+def _secured(events: Iterable[AnyEvent]) -> str:
+    """Return the path of the first action whose outputs nobody is to see; '' for none."""
+    ends = (one for one in events if isinstance(one, ActionEnded))
+    return next((end.path for end in ends if "outputs" in end.secure), "")
 
 
 def _refused(message: str) -> Refused:
