@@ -52,6 +52,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "run-panel": ("ada", "/flows/{flow[as_modifier]}/runs/{run[as_modifier]}?card=Add_note"),
     "run-failed": ("bob", "/flows/{flow[remind]}/runs/{run[remind]}?card=Send_reminder"),
     "run-again": ("ada", "/flows/{flow[as_row_owner]}/runs/{run[as_row_owner]}/resubmit"),
+    "run-from-here": (
+        "bob",
+        "/flows/{flow[remind]}/runs/{run[remind]}/resubmit?from=Send_reminder",
+    ),
     "approvals": ("noor", "/approvals"),
     "approvals-sent": ("ada", "/approvals?tab=sent"),
     "approvals-history": ("noor", "/approvals?tab=history"),

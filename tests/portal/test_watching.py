@@ -254,6 +254,34 @@ def test_resubmitting_shows_first_who_would_act_otherwise(
     assert "ran as Mia Lindt" in card(page, "Me").inner_text()
 
 
+def test_a_run_goes_on_from_the_card_that_failed(
+    fernwood: Fernwood,
+    made: Callable[..., FlowId],
+    pressed: Callable[..., RunId],
+    inspector: Callable[..., Any],
+) -> None:
+    first = {"First": {"runAfter": {}, "type": "Compose", "inputs": "@guid()"}}
+    each = LOOP["Each"] | {"runAfter": {"First": ["Succeeded"]}}
+    flow = made({**first, "Each": each})
+    run = pressed(flow)
+    page = inspector(flow, run, query="?card=Share")
+    panel = page.get_by_role("complementary", name="Card")
+    panel.get_by_role("link", name="Run again from here").click()
+    page.get_by_role("heading", name="Run again from Share · Each 3").wait_for()
+    again = page.get_by_role("region", name="Run again")
+    assert again.get_by_role("listitem").all_inner_texts() == ["Share · Each 3"]
+    taken = page.get_by_role("region", name="Taken over").get_by_role("listitem")
+    assert taken.all_inner_texts() == ["First", *(f"Share · Each {n}" for n in (1, 2, 4))]
+    assert "as it was planned" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Run again from here").click()
+    page.locator(".canvas[data-ready]").wait_for()
+    page.locator("#run-head").get_by_text("Failed", exact=True).wait_for()
+    assert "taken over" in card(page, "First").inner_text()
+    page.get_by_role("link", name="goes on from another run").click()
+    page.locator(".canvas[data-ready]").wait_for()
+    assert page.url.endswith(str(run))
+
+
 def test_who_acted_otherwise_than_planned_is_said_in_amber(
     fernwood: Fernwood,
     made: Callable[..., FlowId],
