@@ -8,7 +8,7 @@ from typing import Final
 
 from flowner.errors import FlownerError
 from flowner.identity.record import acting_record, refusal_record
-from flowner.identity.verdict import Acting, Plan
+from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.journal.records import RunHeader
 from flowner.runs.taking import Taking
 from flowner.values import Json, JsonObject, PrincipalId
@@ -37,6 +37,8 @@ class Preview:
     """None: it is refused."""
     differing: tuple[Differing, ...] = ()
     """Of actions that may act: not of those that are taken over."""
+    refusals: tuple[tuple[str, str], ...] = ()
+    """Actions that would be refused now, whether or not they were then, with the reason."""
     taking: Taking | None = None
     """What it takes over, where it goes on from an action."""
     names: dict[str, str]
@@ -50,6 +52,15 @@ class Preview:
 
 _WHO: Final = ("principal", "actor", "account", "connection", "reference", "rule", "refused")
 """What tells one identity from another; its words may be others."""
+
+
+def refusals_of(plan: Plan, settled: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """Return the actions that would be refused now, with the reason; not those that are settled."""
+    return tuple(
+        (name, verdict.message)
+        for name, verdict in plan.actions.items()
+        if isinstance(verdict, Refusal) and name not in settled
+    )
 
 
 def people_of(differing: Sequence[Differing]) -> list[PrincipalId]:
@@ -107,6 +118,7 @@ def preview_json(preview: Preview) -> JsonObject:
             }
             for one in preview.differing
         ],
+        "would_be_refused": [{"action": name, "because": why} for name, why in preview.refusals],
         "goes_on_at": [] if taking is None else [*taking.goes_on_at],
         "taken_over": [] if taking is None else [*taking.taken],
         "run_again": [] if taking is None else [*taking.again],

@@ -7,7 +7,7 @@ from dataclasses import replace
 from flowner.clock import Clock
 from flowner.database import Database
 from flowner.errors import FlownerError
-from flowner.flows.differences import Preview, differences, people_of
+from flowner.flows.differences import Preview, differences, people_of, refusals_of
 from flowner.flows.history import History
 from flowner.journal.store import Journal
 from flowner.rows.facts import read_principals
@@ -69,15 +69,15 @@ class Resubmitting:
             taking = None if taken is None else taken.taking
             names = await self._names([by])
             return Preview(header=header, by=by, refused=error, taking=taking, names=names)
-        differing = differences(
-            header, plan, frozenset() if taken is None else taken.taking.settled
-        )
+        settled = frozenset[str]() if taken is None else taken.taking.settled
+        differing = differences(header, plan, settled)
         asked = [by, plan.running.principal, *people_of(differing)]
         return Preview(
             header=header,
             by=by,
             plan=plan,
             differing=differing,
+            refusals=refusals_of(plan, settled),
             taking=None if taken is None else taken.taking,
             names=await self._names(asked),
         )

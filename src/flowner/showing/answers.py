@@ -197,7 +197,11 @@ def preview(told: JsonObject) -> None:
         out.print(
             line((one["action"], "bold"), f": {_who(one['then'])} → ", (_who(one["now"]), ""))
         )
-    if not differing:
+    would_be_refused: Any = told["would_be_refused"]
+    for one in would_be_refused:
+        why = (one["because"], "yellow")
+        out.print(line((one["action"], "bold"), " would be refused: ", why))
+    if not differing and not would_be_refused:
         out.print(line(("every action would act as it was planned", "dim")))
 
 
