@@ -92,15 +92,7 @@ def resubmit(
         person = await house.running.somebody(by)
         if preview:
             return await _foretold(house, runs, person, go_on, as_json=as_json)
-        records: list[JsonObject] = []
-        async with at_work(house):
-            for earlier in runs:
-                try:
-                    records.append(await _again(house, RunId(earlier), person, go_on))
-                except FlownerError as error:
-                    if len(runs) == 1:
-                        raise
-                    records.append(_refusal(RunId(earlier), error))
+        records = await _all_again(house, runs, person, go_on)
         if as_json:
             print_json(records[0] if len(runs) == 1 else {"runs": [*records]})
         else:
@@ -110,6 +102,22 @@ def resubmit(
 
     if not in_house(work):
         raise typer.Exit(1)
+
+
+async def _all_again(
+    house: House, runs: list[int], person: PrincipalId, go_on: GoOn | None
+) -> list[JsonObject]:
+    """Run runs again, one after the other; raises where there is one alone that may not be."""
+    records: list[JsonObject] = []
+    async with at_work(house):
+        for earlier in runs:
+            try:
+                records.append(await _again(house, RunId(earlier), person, go_on))
+            except FlownerError as error:
+                if len(runs) == 1:
+                    raise
+                records.append(_refusal(RunId(earlier), error))
+    return records
 
 
 async def _foretold(
