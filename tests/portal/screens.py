@@ -56,6 +56,15 @@ PAGES: dict[str, tuple[str, str]] = {
         "bob",
         "/flows/{flow[remind]}/runs/{run[remind]}/resubmit?from=Send_reminder",
     ),
+    "runs-several": (
+        "ada",
+        "/runs/several?do=resubmit&all=yes",
+    ),
+    "runs-several-cancel": ("ada", "/runs/several?do=cancel&all=yes"),
+    "runs-several-done": (
+        "ada",
+        "/runs/several/done?resubmit={run[as_row_owner]}.{run[as_modifier]}&resubmit={run[greet]}.",
+    ),
     "approvals": ("noor", "/approvals"),
     "approvals-sent": ("ada", "/approvals?tab=sent"),
     "approvals-history": ("noor", "/approvals?tab=history"),

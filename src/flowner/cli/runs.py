@@ -142,15 +142,13 @@ async def _cancelled(
     """Return what was asked to stop, and what was not; raises where there is one run alone."""
     asked: list[JsonObject] = []
     refused: list[JsonObject] = []
-    for run in wanted:
-        try:
-            count = await house.cancelling.cancel(run, person, reason=reason)
-        except FlownerError as error:
-            if len(wanted) == 1:
-                raise
-            refused.append(_refusal(run, error))
+    for run, found in await house.cancelling.cancel_each(wanted, person, reason=reason):
+        if not isinstance(found, FlownerError):
+            asked.append({"run": str(run), "asked": found})
+        elif len(wanted) == 1:
+            raise found
         else:
-            asked.append({"run": str(run), "asked": count})
+            refused.append(_refusal(run, found))
     return asked, refused
 
 

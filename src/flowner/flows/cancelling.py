@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -56,6 +56,21 @@ class Cancelling:
         if not await self._journal.post(run, message):
             raise Conflict(f"the run {run} is over: there is nothing to stop")
         return 1 + await self._children(run, message, {run})
+
+    async def cancel_each(
+        self, runs: Sequence[RunId], by: PrincipalId, *, reason: str = ""
+    ) -> list[tuple[RunId, int | FlownerError]]:
+        """Ask runs to stop; answers how many each asking reached, or why it was refused.
+
+        One that is refused holds the others not up.
+        """
+        found: list[tuple[RunId, int | FlownerError]] = []
+        for run in runs:
+            try:
+                found.append((run, await self.cancel(run, by, reason=reason)))
+            except FlownerError as error:
+                found.append((run, error))
+        return found
 
     async def open_runs(
         self, by: PrincipalId, *, flow: FlowId | None = None, status: Status | None = None

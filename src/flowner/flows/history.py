@@ -87,6 +87,13 @@ class History:
         known = await self._people(_people_of(headers))
         return tuple(_ran(header, known, flows) for header in headers)
 
+    async def these(self, reader: PrincipalId, runs: Sequence[RunId]) -> dict[RunId, Ran]:
+        """Return those of these runs that the reader may see, the newest first: four queries."""
+        sight, flows = await self._sight(reader)
+        headers = await self._journal.these(runs, sight)
+        known = await self._people(_people_of(headers))
+        return {header.id: _ran(header, known, flows) for header in headers}
+
     async def run(self, reader: PrincipalId | None, run: RunId) -> JsonObject:
         """Return one run with its actions; `NotFound` also when the reader may not see it."""
         header = await self.seen(reader, run)

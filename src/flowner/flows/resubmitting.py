@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from flowner.clock import Clock
@@ -51,6 +52,21 @@ class Resubmitting:
         await self._history.seen(by, earlier)
         occasion = await self._earlier.occasion(earlier, by, go_on)
         return await self._starter.start(replace(occasion, run=run))
+
+    async def resubmit_each(
+        self, runs: Sequence[RunId], by: PrincipalId
+    ) -> list[tuple[RunId, RunId | FlownerError]]:
+        """Resubmit runs, one after the other; answers what each became, or why it was refused.
+
+        One that is refused holds the others not up.
+        """
+        found: list[tuple[RunId, RunId | FlownerError]] = []
+        for run in runs:
+            try:
+                found.append((run, await self.resubmit(run, by)))
+            except FlownerError as error:
+                found.append((run, error))
+        return found
 
     async def preview(
         self, earlier: RunId, by: PrincipalId, *, go_on: GoOn | None = None

@@ -51,7 +51,8 @@ class Earlier:
         versions. `Conflict` while the earlier run is under way.
         """
         header = await self._journal.header(earlier)
-        written = [one.entry for one in await self._journal.entries(earlier)]
+        least = 1 if go_on is None else None
+        written = [one.entry for one in await self._journal.entries(earlier, limit=least)]
         first = decode(written[0].data) if written else None
         if header.principal is None or not isinstance(first, RunStarted):
             raise _refused(f"the run {earlier} never began")

@@ -11,11 +11,11 @@ from flowner.flows.differences import Preview
 from flowner.flows.inspecting import Inspected
 from flowner.portal.pages.run import base_of, open_run
 from flowner.portal.rendering import page
+from flowner.portal.summing import said_of
 from flowner.portal.visiting import Form, Visit, get, go, post
 from flowner.runs import paths
 from flowner.runs.taking import BAD
 from flowner.triggers.earlier import GoOn
-from flowner.values import JsonObject
 
 
 async def _before(visit: Visit) -> Response:
@@ -40,25 +40,6 @@ async def _again(visit: Visit, form: Form) -> Response:
 def _go_on(at: list[str], version: str | None) -> GoOn | None:
     names = tuple(one for one in at if one)
     return GoOn(at=names, current=version == "current") if names else None
-
-
-def said_of(preview: Preview) -> list[tuple[str, tuple[str, str], tuple[str, str]]]:
-    """Return what would differ for people: each action, who acted and why, who would and why."""
-    return [
-        (one.action, _said(preview.names, one.before), _said(preview.names, one.now))
-        for one in preview.differing
-    ]
-
-
-def _said(names: dict[str, str], record: JsonObject | None) -> tuple[str, str]:
-    """Return who a record names, and why; for people."""
-    if record is None:
-        return "no such action", ""
-    if record.get("refused"):
-        return "nobody", str(record.get("message") or "")
-    who = names.get(str(record.get("principal")), "somebody unknown")
-    account = record.get("account")
-    return f"{who} ({account})" if account else who, str(record.get("because") or "")
 
 
 def _taking(seen: Inspected, preview: Preview, go_on: GoOn | None) -> dict[str, Any]:
