@@ -23,6 +23,10 @@ from flowner.runs.plain import plain
 # This module is a codec: JSON values are `Any` to msgspec, which cannot follow a recursive alias.
 
 
+FORMAT: Final = 2
+"""The newest form of a journal that is read here. 2: facts may be taken over from another run."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     """One fact. ``path`` is '' where the whole run is meant."""
 
@@ -75,6 +79,7 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run-started"):
     taken_over: int = 0
     """How many of the events that follow are taken over."""
     format: int = 1
+    """Which release's planner it takes; see `FORMAT`."""
 
 
 class ActionStarted(Event, frozen=True, kw_only=True, tag="action-started"):

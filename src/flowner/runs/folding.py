@@ -16,6 +16,7 @@ from flowner.errors import Invalid
 from flowner.runs import paths
 from flowner.runs.compiled import Block, CompiledFlow, Node
 from flowner.runs.events import (
+    FORMAT,
     Accepted,
     ActionEnded,
     ActionStarted,
@@ -86,6 +87,11 @@ class Folding:
         state = self.state
         match event:
             case RunStarted():
+                if event.format > FORMAT:
+                    raise Invalid(
+                        f"the run was begun by a later release, in form {event.format}; this one"
+                        f" reads forms up to {FORMAT}"
+                    )
                 state.started, state.trigger = event, event.trigger
                 self._open(self.compiled.blocks[0], "")
             case AttemptFailed():

@@ -16,7 +16,7 @@ from flowner.identity.cause import Resubmitted
 from flowner.journal.records import Entry, RunHeader
 from flowner.journal.store import Journal
 from flowner.rows.facts import read_flow_facts
-from flowner.runs.events import ActionEnded, AnyEvent, RunStarted, decode, encode
+from flowner.runs.events import FORMAT, ActionEnded, AnyEvent, RunStarted, decode, encode
 from flowner.runs.likeness import differing
 from flowner.runs.taking import BAD, chosen, proved, take_over
 from flowner.triggers.occasions import Occasion, TakenOver
@@ -119,6 +119,7 @@ def entries_of(occasion: Occasion, started: RunStarted) -> list[Entry]:
         events = [
             replace_fields(
                 started,
+                format=FORMAT,
                 continues=taken.run,
                 goes_on_at=taking.goes_on_at,
                 taken_over=len(taking.events),
