@@ -298,6 +298,7 @@ def test_a_run_goes_on_from_an_action_and_says_before_what_would_differ(
     done = terminal("resubmit", first, "--from", "end", "--as", "olga", "--json")
     said = json.loads(done.stdout)
     assert (done.returncode, said["continues"], said["goes_on_at"]) == (1, first, ["End"])
+    assert f"goes on from run {first}" in terminal("run-show", said["run"]).stdout
     assert "`--current` goes with `--from`" in terminal.refuses(
         "resubmit", first, "--current", "--as", "olga"
     )

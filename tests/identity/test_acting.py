@@ -153,12 +153,16 @@ def test_no_connection_acts_as_the_runs_principal() -> None:
 @pytest.mark.parametrize(
     ("operations", "expected"),
     [
-        (("CreateRecord", "DeleteRecord"), "bob by olga via olga@contoso.example"
-         " action.impersonated"),
-        (("CreateRecord", "CreateRecordWithOrganization"), "olga via olga@contoso.example"
-         " action.connection"),
+        (
+            ("CreateRecord", "DeleteRecord"),
+            "bob by olga via olga@contoso.example action.impersonated",
+        ),
+        (
+            ("CreateRecord", "CreateRecordWithOrganization"),
+            "olga via olga@contoso.example action.connection",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_changeset_acts_as_its_requests_do(operations: tuple[str, ...], expected: str) -> None:
     requests = {
         f"R{at}": small.action(f"R{at}", "rows", operation=one) for at, one in enumerate(operations)

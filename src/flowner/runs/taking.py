@@ -107,7 +107,7 @@ def proved(compiled: CompiledFlow, started: AnyEvent, events: Iterable[AnyEvent]
     for event in events:
         try:
             run.fold(event)
-        except (FlownerError, LookupError) as error:
+        except (FlownerError, LookupError, TypeError) as error:
             raise _refused(
                 f"what `{event.path}` did then cannot be taken over without what is run again:"
                 " choose an earlier action"

@@ -116,13 +116,21 @@ def run(record: JsonObject) -> None:
             actor=one["actor"],
             account=one["account"],
             rule=one["rule"],
-            note=one["error"] or one["because"] or "",
+            note=_taken(one) or one["error"] or one["because"] or "",
             failed=bool(one["error"]),
         )
         for one in actions
     ]
+    if record.get("continues"):
+        out.print(line("goes on from run ", (record["continues"], "bold")))
     out.print()
     out.print(identities(lines, out))
+
+
+def _taken(action: Any) -> str:
+    """Say where an action was carried out, if it was in another run."""
+    other = action.get("taken_over_from")
+    return f"taken over: it was done in run {other}" if other else ""
 
 
 def simulated(record: JsonObject, differences: Sequence[str]) -> None:
