@@ -379,7 +379,7 @@ def _build(
         history=history,
         cancelling=cancelling,
         inspecting=Inspecting(database, journal, published, history, cancelling),
-        resubmitting=Resubmitting(history, starter, database),
+        resubmitting=Resubmitting(history, starter, database, journal, published, clock),
         starter=starter,
         replies=replies,
         row_changes=RowChanges(database, starter),

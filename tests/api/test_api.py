@@ -386,6 +386,35 @@ def test_a_run_is_resubmitted_by_who_pressed_it(door: Door, living: Living, flow
     says(door.ask("POST", f"/api/runs/{first}/resubmit"), 401, "Unauthenticated")
 
 
+def test_a_run_goes_on_from_a_failed_action(door: Door, living: Living) -> None:
+    zero = "@div(1, sub(length(outputs('A')), 36))"
+    actions = {
+        "A": {"runAfter": {}, "type": "Compose", "inputs": "@guid()"},
+        "B": {"runAfter": {"A": ["Succeeded"]}, "type": "Compose", "inputs": zero},
+    }
+    flow = door.run(living.flow("olga", BUTTON, actions))
+    first = door.run(living.pressed(flow, "olga"))
+    at = f"/api/runs/{first}/resubmit"
+    told = door.ask("GET", f"{at}?from=B", "olga").json()
+    assert (told["goes_on_at"], told["taken_over"], told["run_again"]) == (["B"], ["A"], ["B"])
+    assert (told["runs_as"], told["initiator"], told["differing"]) == ("olga", "olga", [])
+    assert told["refused"] is None
+    refused = door.ask("GET", f"{at}?from=C", "olga").json()["refused"]
+    assert refused["code"] == "ResubmitRefused"
+    answer = door.ask("POST", at, "olga", json={"from": "B"})
+    assert answer.status_code == 202
+    second = answer.json()["run"]
+    door.run(living.ended_run(second))
+    record = door.ask("GET", f"/api/runs/{second}", "olga").json()
+    assert (record["continues"], record["goes_on_at"]) == (str(first), ["B"])
+    taken = {one["action"]: one["taken_over_from"] for one in record["actions"]}
+    assert taken == {"A": str(first), "B": None}
+    says(door.ask("POST", at, "stranger", json={"from": "B"}), 404, "NotFound")
+    says(door.ask("POST", at, "olga", json={"from": 1}), 400, "BadRequest")
+    says(door.ask("POST", at, "olga", json={"version": "own"}), 400, "BadRequest")
+    says(door.ask("GET", at), 401, "Unauthenticated")
+
+
 @pytest.mark.parametrize("theirs", [False, True], ids=["ours", "Power Automate's address"])
 def test_a_run_is_cancelled_by_who_pressed_it_or_an_owner(
     door: Door, living: Living, theirs: bool

@@ -43,10 +43,10 @@ class Outside:
         return JSONResponse({"id": 1}, status_code=self.status)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[str]:
-        app = Starlette(routes=[Route("/subscriptions", self.take, methods=["POST"])])
+    async def serving(self, app: Starlette | None = None) -> AsyncIterator[str]:
+        taking = Starlette(routes=[Route("/subscriptions", self.take, methods=["POST"])])
         listening = socket.create_server(("127.0.0.1", 0))
-        server = _Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        server = _Server(uvicorn.Config(app or taking, log_level="error", lifespan="off"))
         task = asyncio.create_task(server.serve([listening]))
         while not server.started:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.01)

@@ -284,6 +284,27 @@ def test_several_runs_are_run_again_and_one_that_may_not_be_holds_none_up(
     del company
 
 
+def test_a_run_goes_on_from_an_action_and_says_before_what_would_differ(
+    terminal: Terminal, company: Company
+) -> None:
+    first = json.loads(terminal("run", "Fail", "--as", "olga", "--json").stdout)["run"]
+    told = terminal.says("resubmit", first, "--from", "End", "--preview", "--as", "olga")
+    assert (told["goes_on_at"], told["run_again"], told["refused"]) == (["End"], ["End"], None)
+    shown = terminal("resubmit", first, "--from", "End", "--preview", "--as", "olga").stdout
+    assert "run again: End" in shown
+    refused = terminal("resubmit", first, "--from", "Nothing", "--preview", "--as", "olga")
+    assert refused.returncode == 1
+    assert "has no action `Nothing`" in refused.stdout
+    done = terminal("resubmit", first, "--from", "end", "--as", "olga", "--json")
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["continues"], said["goes_on_at"]) == (1, first, ["End"])
+    assert f"goes on from run {first}" in terminal("run-show", said["run"]).stdout
+    assert "`--current` goes with `--from`" in terminal.refuses(
+        "resubmit", first, "--current", "--as", "olga"
+    )
+    del company
+
+
 def test_runs_are_asked_to_stop_one_by_one_and_all_at_once(
     terminal: Terminal, company: Company
 ) -> None:

@@ -31,6 +31,21 @@ def test_another_account_is_told_before(run, living) -> None:
     assert one.now["account"] == f"lea@{written.PEOPLE}"
 
 
+def test_what_is_still_refused_is_told_before(run, living) -> None:
+    flow, _, connection = run(living.borrowed("olga", "lea"))
+    lea = run(living.person("lea"))
+    house, olga = living.house, run(living.person("olga"))
+    run(house.connections.share(connection, olga, ConnectionRole.CAN_USE, lea))
+    run(house.turning.on(flow, olga))
+    first = run(living.pressed(flow, "olga"))
+    assert run(house.resubmitting.preview(first, olga)).refusals == ()
+    run(house.connections.unshare(connection, olga, lea))
+    run(house.connections.take_back(connection, flow, lea))
+    ((name, why),) = run(house.resubmitting.preview(first, olga)).refusals
+    assert name == "Me"
+    assert "lea" in why
+
+
 def test_a_refusal_is_told_before_and_recorded_nowhere(run, living) -> None:
     flow = run(living.flow("olga"))
     olga, rik = run(living.person("olga")), run(living.person("rik"))

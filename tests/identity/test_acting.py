@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flowner.access.vocabulary import FlowFacts, FlowRole
-from flowner.definitions.flow import FlowKind, Source
+from flowner.definitions.flow import Branch, FlowKind, Source
 from flowner.errors import Code
 from flowner.identity.cause import Pressed
 from flowner.identity.plan import plan, prove
@@ -146,6 +148,33 @@ def test_no_connection_acts_as_the_runs_principal() -> None:
     assert isinstance(made, Plan)
     assert told(made.actions["Note"]) == "bob action.none"
     assert made.accounts == ()
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        (
+            ("CreateRecord", "DeleteRecord"),
+            "bob by olga via olga@contoso.example action.impersonated",
+        ),
+        (
+            ("CreateRecord", "CreateRecordWithOrganization"),
+            "olga via olga@contoso.example action.connection",
+        ),
+    ],
+)
+def test_a_changeset_acts_as_its_requests_do(operations: tuple[str, ...], expected: str) -> None:
+    requests = {
+        f"R{at}": small.action(f"R{at}", "rows", operation=one) for at, one in enumerate(operations)
+    }
+    inside = Branch(slot="actions", name="actions", case=None, actions=requests, source={})
+    both = replace(small.action("Both"), type="Changeset", branches=(inside,))
+    flow = small.flow(FlowKind.INSTANT, ROWS, actions=(both,))
+    world = about("rows", OLGAS_ROWS)
+    made = plan(flow, FACTS, Pressed(PrincipalId("bob")), world)
+    assert isinstance(made, Plan)
+    assert told(made.actions["Both"]) == expected
+    assert prove(flow, FACTS, made, both, world) == made.actions["Both"]
 
 
 def test_an_undeclared_binding_does_not_exist() -> None:

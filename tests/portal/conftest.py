@@ -23,10 +23,11 @@ from playwright.sync_api import sync_playwright
 from flowner.demo.company import Company, make_mailbox, settle
 from flowner.demo.mailbox import Mailbox
 from flowner.demo.story import Story
+from flowner.flows.running import Press
 from flowner.server import House, at_work, open_house
 from flowner.serving import serve
 from flowner.settings import Settings
-from flowner.values import FlowId
+from flowner.values import FlowId, RunId
 from worlds import written
 
 R = TypeVar("R")
@@ -213,3 +214,37 @@ def desk(fernwood: Fernwood, known_pages: Callable[[str], Any]) -> Callable[[Flo
         return page
 
     return open_desk
+
+
+@pytest.fixture
+def brought(fernwood: Fernwood) -> Callable[..., FlowId]:
+    """Make a flow of Ada's that is on."""
+
+    def make(actions: Any, references: Any = None, **bind: Any) -> FlowId:
+        ada = fernwood.company.people["ada"]
+        package = written.package(written.BUTTON, actions, references or {})
+        came = fernwood.do(fernwood.house.importer.bring_in(package, ada, bind=bind))
+        flow = came.flows[0].id
+        fernwood.do(fernwood.house.turning.on(flow, ada))
+        return flow
+
+    return make
+
+
+@pytest.fixture
+def pressed(fernwood: Fernwood) -> Callable[..., RunId]:
+    """Press a flow; unless ``waits``, until its run has ended."""
+
+    def press(flow: FlowId, who: str = "ada", *, waits: bool = False) -> RunId:
+        async def work() -> RunId:
+            run = fernwood.house.running.fresh_run()
+            asked = Press(flow=flow, by=fernwood.company.people[who], inputs={})
+            with fernwood.house.replies.expect(run) as (_, end):
+                await fernwood.house.running.press(asked, run=run)
+                if not waits:
+                    await asyncio.wait_for(end, 30)
+            return run
+
+        return fernwood.do(work())
+
+    return press

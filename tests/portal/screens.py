@@ -52,6 +52,19 @@ PAGES: dict[str, tuple[str, str]] = {
     "run-panel": ("ada", "/flows/{flow[as_modifier]}/runs/{run[as_modifier]}?card=Add_note"),
     "run-failed": ("bob", "/flows/{flow[remind]}/runs/{run[remind]}?card=Send_reminder"),
     "run-again": ("ada", "/flows/{flow[as_row_owner]}/runs/{run[as_row_owner]}/resubmit"),
+    "run-from-here": (
+        "bob",
+        "/flows/{flow[remind]}/runs/{run[remind]}/resubmit?from=Send_reminder",
+    ),
+    "runs-several": (
+        "ada",
+        "/runs/several?do=resubmit&all=yes",
+    ),
+    "runs-several-cancel": ("ada", "/runs/several?do=cancel&all=yes"),
+    "runs-several-done": (
+        "ada",
+        "/runs/several/done?resubmit={run[as_row_owner]}.{run[as_modifier]}&resubmit={run[greet]}.",
+    ),
     "approvals": ("noor", "/approvals"),
     "approvals-sent": ("ada", "/approvals?tab=sent"),
     "approvals-history": ("noor", "/approvals?tab=history"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,6 @@ from flowner.access.vocabulary import ConnectionRole
 from flowner.demo.company import FLOWS
 from flowner.errors import Refused
 from flowner.flows.explain import Supposed, explanation_json
-from flowner.flows.running import Press
 from flowner.values import FlowId, RunId
 from portal.conftest import Fernwood
 from worlds import written
@@ -33,40 +31,6 @@ LOOP = {
     }
 }
 PROFILE = {"Me": written.call("people", written.PEOPLE, "MyProfile_V2", {})}
-
-
-@pytest.fixture
-def made(fernwood: Fernwood) -> Callable[..., FlowId]:
-    """Make a flow of Ada's that is on."""
-
-    def make(actions: Any, references: Any = None, **bind: Any) -> FlowId:
-        ada = fernwood.company.people["ada"]
-        package = written.package(written.BUTTON, actions, references or {})
-        brought = fernwood.do(fernwood.house.importer.bring_in(package, ada, bind=bind))
-        flow = brought.flows[0].id
-        fernwood.do(fernwood.house.turning.on(flow, ada))
-        return flow
-
-    return make
-
-
-@pytest.fixture
-def pressed(fernwood: Fernwood) -> Callable[..., RunId]:
-    """Press a flow; unless ``waits``, until its run has ended."""
-
-    def press(flow: FlowId, who: str = "ada", *, waits: bool = False) -> RunId:
-        async def work() -> RunId:
-            run = fernwood.house.running.fresh_run()
-            asked = Press(flow=flow, by=fernwood.company.people[who], inputs={})
-            with fernwood.house.replies.expect(run) as (_, end):
-                await fernwood.house.running.press(asked, run=run)
-                if not waits:
-                    await asyncio.wait_for(end, 30)
-            return run
-
-        return fernwood.do(work())
-
-    return press
 
 
 @pytest.fixture
@@ -165,9 +129,9 @@ def test_others_runs_are_no_business_of_a_run_only_user(
 
 
 def test_iterations_are_paged_and_the_first_that_failed_is_shown(
-    made: Callable[..., FlowId], pressed: Callable[..., RunId], inspector: Callable[..., Any]
+    brought: Callable[..., FlowId], pressed: Callable[..., RunId], inspector: Callable[..., Any]
 ) -> None:
-    flow = made(LOOP)
+    flow = brought(LOOP)
     page = inspector(flow, pressed(flow), query="?card=Share")
     pager = page.get_by_role("navigation", name="Iterations of Each")
     assert "3 of 4" in pager.inner_text()
@@ -186,11 +150,11 @@ def test_iterations_are_paged_and_the_first_that_failed_is_shown(
 
 def test_a_run_that_waits_is_watched_and_cancelled(
     fernwood: Fernwood,
-    made: Callable[..., FlowId],
+    brought: Callable[..., FlowId],
     pressed: Callable[..., RunId],
     inspector: Callable[..., Any],
 ) -> None:
-    flow = made(WAIT)
+    flow = brought(WAIT)
     run = pressed(flow, waits=True)
     page = inspector(flow, run)
     card(page, "Pause").locator(".head").click()
@@ -210,11 +174,11 @@ def test_a_run_that_waits_is_watched_and_cancelled(
 
 def test_a_page_follows_a_run_to_its_end(
     fernwood: Fernwood,
-    made: Callable[..., FlowId],
+    brought: Callable[..., FlowId],
     pressed: Callable[..., RunId],
     inspector: Callable[..., Any],
 ) -> None:
-    flow = made(WAIT)
+    flow = brought(WAIT)
     run = pressed(flow, waits=True)
     page = inspector(flow, run, query="?card=Pause")
     ada = fernwood.company.people["ada"]
@@ -226,7 +190,7 @@ def test_a_page_follows_a_run_to_its_end(
 
 def test_resubmitting_shows_first_who_would_act_otherwise(
     fernwood: Fernwood,
-    made: Callable[..., FlowId],
+    brought: Callable[..., FlowId],
     pressed: Callable[..., RunId],
     inspector: Callable[..., Any],
 ) -> None:
@@ -236,7 +200,7 @@ def test_resubmitting_shows_first_who_would_act_otherwise(
         fernwood.do(lent(fernwood, one, owner))
     reference = "watched_people"
     references = {"people": written.reference(written.PEOPLE, reference)}
-    flow = made(PROFILE, references, **{reference: bob})
+    flow = brought(PROFILE, references, **{reference: bob})
     first = pressed(flow)
     fernwood.do(house.connections.point(reference, mia, ada))
     fernwood.do(house.turning.on(flow, ada))
@@ -254,9 +218,36 @@ def test_resubmitting_shows_first_who_would_act_otherwise(
     assert "ran as Mia Lindt" in card(page, "Me").inner_text()
 
 
+def test_a_run_goes_on_from_the_card_that_failed(
+    brought: Callable[..., FlowId],
+    pressed: Callable[..., RunId],
+    inspector: Callable[..., Any],
+) -> None:
+    first = {"First": {"runAfter": {}, "type": "Compose", "inputs": "@guid()"}}
+    each = LOOP["Each"] | {"runAfter": {"First": ["Succeeded"]}}
+    flow = brought({**first, "Each": each})
+    run = pressed(flow)
+    page = inspector(flow, run, query="?card=Share")
+    panel = page.get_by_role("complementary", name="Card")
+    panel.get_by_role("link", name="Run again from here").click()
+    page.get_by_role("heading", name="Run again from Share · Each 3").wait_for()
+    again = page.get_by_role("region", name="Run again")
+    assert again.get_by_role("listitem").all_inner_texts() == ["Share · Each 3"]
+    taken = page.get_by_role("region", name="Taken over").get_by_role("listitem")
+    assert taken.all_inner_texts() == ["First", *(f"Share · Each {n}" for n in (1, 2, 4))]
+    assert "as it was planned" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Run again from here").click()
+    page.locator(".canvas[data-ready]").wait_for()
+    page.locator("#run-head").get_by_text("Failed", exact=True).wait_for()
+    assert "taken over" in card(page, "First").inner_text()
+    page.get_by_role("link", name="goes on from another run").click()
+    page.locator(".canvas[data-ready]").wait_for()
+    assert page.url.endswith(str(run))
+
+
 def test_who_acted_otherwise_than_planned_is_said_in_amber(
     fernwood: Fernwood,
-    made: Callable[..., FlowId],
+    brought: Callable[..., FlowId],
     pressed: Callable[..., RunId],
     inspector: Callable[..., Any],
 ) -> None:
@@ -268,7 +259,7 @@ def test_who_acted_otherwise_than_planned_is_said_in_amber(
     pause = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}}, "runAfter": {}}
     late = PROFILE["Me"] | {"runAfter": {"Pause": ["Succeeded"]}}
     references = {"people": written.reference(written.PEOPLE, reference)}
-    flow = made({"Pause": pause, "Me": late}, references, **{reference: bob})
+    flow = brought({"Pause": pause, "Me": late}, references, **{reference: bob})
     run = pressed(flow, waits=True)
     page = inspector(flow, run, query="?card=Me")
     assert "as Bob Keller" in card(page, "Me").inner_text()
@@ -283,11 +274,11 @@ def test_who_acted_otherwise_than_planned_is_said_in_amber(
 
 def test_a_run_that_was_refused_says_so(
     fernwood: Fernwood,
-    made: Callable[..., FlowId],
+    brought: Callable[..., FlowId],
     pressed: Callable[..., RunId],
     inspector: Callable[..., Any],
 ) -> None:
-    flow = made(WAIT)
+    flow = brought(WAIT)
     fernwood.do(fernwood.house.turning.off(flow, fernwood.company.people["ada"]))
     with pytest.raises(Refused):
         pressed(flow)

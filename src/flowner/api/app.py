@@ -4,7 +4,8 @@ POST /api/flows/{flow}/run     press an instant flow, in the name of the token's
 GET  /api/flows/{flow}/who     in whose name would it run for them (?app=: from within an app)
 GET  /api/runs                 the runs they may see
 GET  /api/runs/{run}           one of them, with its actions
-POST /api/runs/{run}/resubmit  run its trigger again, as whom it ran
+POST /api/runs/{run}/resubmit  run it again, as whom it ran: its trigger, or `{"from": …}` an action
+GET  /api/runs/{run}/resubmit  what would differ, were it resubmitted now (?from=, ?version=)
 POST /api/runs/{run}/cancel    stop it, and the runs that it called
 GET  /health                   whether the server is up
 
@@ -32,8 +33,10 @@ from flowner.api.doors import GUID, REPLY_SECONDS, Doors, person_of
 from flowner.api.problems import answer, no_route, our_fault
 from flowner.api.reading import read_object
 from flowner.errors import FlownerError, Invalid, NotFound
+from flowner.flows.differences import preview_json
 from flowner.flows.explain import Supposed, explanation_json
 from flowner.flows.running import Press
+from flowner.triggers.earlier import GoOn
 from flowner.values import AppId, Json, RunId
 
 _MOST_REASON: Final = 500
@@ -56,6 +59,7 @@ def build(doors: Doors, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
             Route("/api/runs", _runs, methods=["GET"]),
             Route("/api/runs/{run}", _one_run, methods=["GET"]),
             Route("/api/runs/{run}/resubmit", _resubmit, methods=["POST"]),
+            Route("/api/runs/{run}/resubmit", _preview, methods=["GET"]),
             Route("/api/runs/{run}/cancel", _cancel, methods=["POST"]),
             Route(_THEIR_CANCEL, _cancel, methods=["POST"]),
             *approvals.routes,
@@ -154,8 +158,32 @@ async def _resubmit(request: Request) -> Response:
     doors: Doors = request.app.state.doors
     person = await person_of(request)
     earlier = _run_id(request.path_params["run"])
-    run = await doors.resubmitting.resubmit(earlier, person)
+    body = await read_object(request)
+    go_on = _go_on(body.get("from"), body.get("version"))
+    run = await doors.resubmitting.resubmit(earlier, person, go_on=go_on)
     return JSONResponse({"run": str(run)}, status_code=202)
+
+
+async def _preview(request: Request) -> Response:
+    doors: Doors = request.app.state.doors
+    person = await person_of(request)
+    earlier, asked = _run_id(request.path_params["run"]), request.query_params
+    go_on = _go_on([*asked.getlist("from")], asked.get("version"))
+    preview = await doors.resubmitting.preview(earlier, person, go_on=go_on)
+    return JSONResponse(preview_json(preview))
+
+
+def _go_on(given: Json, version: Json) -> GoOn | None:
+    """Read where a run is to go on; None: from its trigger, which takes the current version."""
+    at = [given] if isinstance(given, str) else given or []
+    if not isinstance(at, list) or not all(isinstance(one, str) and one for one in at):
+        raise Invalid("`from` is an action's name or path, or a list of them", pointer="/from")
+    if version not in (None, "own", "current") or (version == "own" and not at):
+        raise Invalid(
+            "`version` is `current`, or, with `from`, `own`: the one that ran", pointer="/version"
+        )
+    names = tuple(one for one in at if isinstance(one, str))
+    return GoOn(at=names, current=version == "current") if names else None
 
 
 def _run_id(given: str) -> RunId:

@@ -12,9 +12,11 @@ from rich.console import Console
 from flowner.cli.opening import AsJson, By, in_house, print_json, say
 from flowner.definitions.flow import Status
 from flowner.errors import FlownerError, Invalid
+from flowner.flows.differences import preview_json
 from flowner.server import House, at_work
 from flowner.showing import answers
 from flowner.showing.texts import text
+from flowner.triggers.earlier import GoOn
 from flowner.values import JsonObject, PrincipalId, RunId
 
 _PATIENCE = 300.0
@@ -66,24 +68,31 @@ def cancel(  # noqa: PLR0913, PLR0917 - which runs, and by whom
 def resubmit(
     runs: Annotated[list[int], typer.Argument(help="The runs to run again.")],
     by: By,
+    from_: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="Go on from this action, name or path; take over the rest."),
+    ] = None,
+    current: Annotated[
+        bool, typer.Option("--current", help="With --from: on the current version.")
+    ] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Say what would differ, and run nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the triggers of runs again, in the name they ran in; wait for their ends and show them.
+    """Run runs again, in the name they ran in; wait for their ends and show them.
 
     Ends with 1 unless all of them succeeded.
     """
+    if current and not from_:
+        raise Invalid("`--current` goes with `--from`: without it the current version runs anyway")
+    go_on = GoOn(at=tuple(from_), current=current) if from_ else None
 
     async def work(house: House) -> bool:
         person = await house.running.somebody(by)
-        records: list[JsonObject] = []
-        async with at_work(house):
-            for earlier in runs:
-                try:
-                    records.append(await _again(house, RunId(earlier), person))
-                except FlownerError as error:
-                    if len(runs) == 1:
-                        raise
-                    records.append(_refusal(RunId(earlier), error))
+        if preview:
+            return await _foretold(house, runs, person, go_on, as_json=as_json)
+        records = await _all_again(house, runs, person, go_on)
         if as_json:
             print_json(records[0] if len(runs) == 1 else {"runs": [*records]})
         else:
@@ -95,28 +104,60 @@ def resubmit(
         raise typer.Exit(1)
 
 
+async def _all_again(
+    house: House, runs: list[int], person: PrincipalId, go_on: GoOn | None
+) -> list[JsonObject]:
+    """Run runs again, one after the other; raises where there is one alone that may not be."""
+    records: list[JsonObject] = []
+    async with at_work(house):
+        for earlier in runs:
+            try:
+                records.append(await _again(house, RunId(earlier), person, go_on))
+            except FlownerError as error:
+                if len(runs) == 1:
+                    raise
+                records.append(_refusal(RunId(earlier), error))
+    return records
+
+
+async def _foretold(
+    house: House, runs: list[int], person: PrincipalId, go_on: GoOn | None, *, as_json: bool
+) -> bool:
+    """Show what would differ; answers whether all of them would begin."""
+    told: list[JsonObject] = []
+    for earlier in runs:
+        found = await house.resubmitting.preview(RunId(earlier), person, go_on=go_on)
+        told.append(preview_json(found))
+    if as_json:
+        print_json(told[0] if len(runs) == 1 else {"runs": [*told]})
+    else:
+        for one in told:
+            answers.preview(one)
+    return all(one["refused"] is None for one in told)
+
+
 async def _cancelled(
     house: House, wanted: list[RunId], person: PrincipalId, reason: str
 ) -> tuple[list[JsonObject], list[JsonObject]]:
     """Return what was asked to stop, and what was not; raises where there is one run alone."""
     asked: list[JsonObject] = []
     refused: list[JsonObject] = []
-    for run in wanted:
-        try:
-            count = await house.cancelling.cancel(run, person, reason=reason)
-        except FlownerError as error:
-            if len(wanted) == 1:
-                raise
-            refused.append(_refusal(run, error))
+    for run, found in await house.cancelling.cancel_each(wanted, person, reason=reason):
+        if not isinstance(found, FlownerError):
+            asked.append({"run": str(run), "asked": found})
+        elif len(wanted) == 1:
+            raise found
         else:
-            asked.append({"run": str(run), "asked": count})
+            refused.append(_refusal(run, found))
     return asked, refused
 
 
-async def _again(house: House, earlier: RunId, person: PrincipalId) -> JsonObject:
+async def _again(
+    house: House, earlier: RunId, person: PrincipalId, go_on: GoOn | None
+) -> JsonObject:
     id = house.running.fresh_run()
     with house.replies.expect(id) as (_, end):
-        await house.resubmitting.resubmit(earlier, person, run=id)
+        await house.resubmitting.resubmit(earlier, person, go_on=go_on, run=id)
         async with asyncio.timeout(_PATIENCE):
             await end
     return await house.history.run(person, id)

@@ -115,6 +115,7 @@ class Replies:
             if (
                 isinstance(event, ActionEnded)
                 and event.status is Status.SUCCEEDED
+                and not event.taken_over_from
                 and isinstance(event.outputs, dict)
             ):
                 return reply(entry.path, event.outputs)

@@ -137,7 +137,7 @@ class _Moving:
         self._open = frozenset(self._run.open_calls())
         rest = list(self._loaded.inbox)
         if not self._loaded.cancelled_in_the_queue:
-            if self._run.events_folded <= 1:
+            if self._run.events_folded <= 1 + self._run.started.taken_over:
                 self._worker.telemetry.metrics.run_started(self._loaded.header.flow)
                 await self._take(self._run.advance(self._world()))
             else:

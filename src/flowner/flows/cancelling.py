@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -57,6 +57,21 @@ class Cancelling:
             raise Conflict(f"the run {run} is over: there is nothing to stop")
         return 1 + await self._children(run, message, {run})
 
+    async def cancel_each(
+        self, runs: Sequence[RunId], by: PrincipalId, *, reason: str = ""
+    ) -> list[tuple[RunId, int | FlownerError]]:
+        """Ask runs to stop; answers how many each asking reached, or why it was refused.
+
+        One that is refused holds the others not up.
+        """
+        found: list[tuple[RunId, int | FlownerError]] = []
+        for run in runs:
+            try:
+                found.append((run, await self.cancel(run, by, reason=reason)))
+            except FlownerError as error:
+                found.append((run, error))
+        return found
+
     async def open_runs(
         self, by: PrincipalId, *, flow: FlowId | None = None, status: Status | None = None
     ) -> list[RunId]:
@@ -91,10 +106,10 @@ class Cancelling:
 
 
 def children_of(events: Iterable[AnyEvent]) -> list[RunId]:
-    """Return the runs that a run has called, in the order it called them, each once."""
+    """Return the runs that a run has called itself, in the order it called them, each once."""
     found: dict[RunId, None] = {}
     for event in events:
-        acting = getattr(event, "acting", None)
+        acting = None if event.taken_over_from else getattr(event, "acting", None)
         child = acting.get("child") if isinstance(acting, dict) else None
         if isinstance(child, str) and child.isdecimal():
             found[RunId(int(child))] = None

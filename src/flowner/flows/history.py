@@ -10,7 +10,7 @@ from flowner.access.vocabulary import FlowFacts
 from flowner.database import Database, Transaction
 from flowner.errors import NotFound
 from flowner.flows.asking import principal
-from flowner.flows.run_json import actions_of, header_json
+from flowner.flows.run_json import actions_of, going_on_of, header_json
 from flowner.flows.sight import sees, sight_of
 from flowner.identity.marks import Mark, principal_mark, ran_as_mark
 from flowner.identity.world import Principal
@@ -87,6 +87,13 @@ class History:
         known = await self._people(_people_of(headers))
         return tuple(_ran(header, known, flows) for header in headers)
 
+    async def these(self, reader: PrincipalId, runs: Sequence[RunId]) -> dict[RunId, Ran]:
+        """Return those of these runs that the reader may see, the newest first: four queries."""
+        sight, flows = await self._sight(reader)
+        headers = await self._journal.these(runs, sight)
+        known = await self._people(_people_of(headers))
+        return {header.id: _ran(header, known, flows) for header in headers}
+
     async def run(self, reader: PrincipalId | None, run: RunId) -> JsonObject:
         """Return one run with its actions; `NotFound` also when the reader may not see it."""
         header = await self.seen(reader, run)
@@ -94,6 +101,7 @@ class History:
         known = await self._people(_people_of([header]) | _actors(events))
         names = {id: one.name for id, one in known.items()}
         record = header_json(header, names)
+        record |= going_on_of(events)
         record["actions"] = actions_of(events, {str(id): name for id, name in names.items()})
         return record
 

@@ -21,6 +21,7 @@ from flowner.journal.store import Journal
 from flowner.rows.facts import read_flow_facts, read_principals
 from flowner.runs.events import decode
 from flowner.runs.records import RunRecord, run_record
+from flowner.runs.taking import BAD
 from flowner.triggers.published import Published
 from flowner.values import FlowId, Json, JsonObject, PrincipalId, RunId
 
@@ -46,6 +47,11 @@ class Inspected:
     parent: RunHeader | None
     may_cancel: bool
     may_resubmit: bool
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether they may run it again from an action on."""
+        return self.may_resubmit and self.header.status in {status.value for status in BAD}
 
     @property
     def world(self) -> World:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flowner.definitions.flow import Status
 from flowner.journal.records import RunHeader
-from flowner.runs.events import ActionEnded, ActionStarted, AnyEvent
+from flowner.runs.events import ActionEnded, ActionStarted, AnyEvent, RunStarted
 from flowner.values import JsonObject, PrincipalId
 
 _STRUCK = "*sanitized*"
@@ -56,6 +56,7 @@ def actions_of(events: list[AnyEvent], names: dict[str, str]) -> list[Any]:
                     "error": _error(event),
                     "ended": event.at.isoformat(),
                     "attempt": event.attempt,
+                    "taken_over_from": str(event.taken_over_from or "") or None,
                     "acting_as": names.get(acting.get("principal", "")),
                     "actor": names.get(acting.get("actor") or ""),
                     "account": acting.get("account") or None,
@@ -69,6 +70,14 @@ def actions_of(events: list[AnyEvent], names: dict[str, str]) -> list[Any]:
                 }
             )
     return found
+
+
+def going_on_of(events: list[AnyEvent]) -> JsonObject:
+    """Return whose results a run took over, and where it went on; of most runs, nothing."""
+    first = events[0] if events else None
+    if not isinstance(first, RunStarted) or not first.continues:
+        return {"continues": None, "goes_on_at": []}
+    return {"continues": str(first.continues), "goes_on_at": [*first.goes_on_at]}
 
 
 def _error(event: ActionEnded) -> str | None:

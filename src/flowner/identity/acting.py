@@ -8,7 +8,7 @@ from __future__ import annotations
 from flowner.access.decide import Denied, decide_connection
 from flowner.access.vocabulary import ConnectionAction, ConnectionFacts, FlowFacts
 from flowner.definitions.actions import KNOWN_TYPES
-from flowner.definitions.flow import Action, Binding, Flow, Source
+from flowner.definitions.flow import Action, Binding, Call, Flow, Source
 from flowner.errors import Code
 from flowner.identity.verdict import Acting, ActRule, Refusal
 from flowner.identity.world import Lend, World
@@ -24,8 +24,12 @@ _OTHER_ENVIRONMENT = "WithOrganization"
 def decide_acting(
     flow: Flow, facts: FlowFacts, action: Action, running: PrincipalId, world: World
 ) -> Acting | Refusal:
-    """Name the acting identity of one action of a run that executes as ``running``."""
-    if action.call is None:
+    """Name the acting identity of one action of a run that executes as ``running``.
+
+    A changeset is one call: it acts as its requests do, which all name one connection.
+    """
+    call = action.call or _of_changeset(action)
+    if call is None:
         if action.type not in KNOWN_TYPES:
             return _unknown(facts, action)
         return Acting(
@@ -33,15 +37,25 @@ def decide_acting(
             rule=ActRule.NONE,
             because="it uses no connection, so it acts as the run's principal",
         )
-    binding = flow.bindings.get(action.call.binding)
+    binding = flow.bindings.get(call.binding)
     if binding is None:
-        return _undeclared(facts, action, action.call.binding)
+        return _undeclared(facts, action, call.binding)
     if binding.source is Source.INVOKER:
         return _own_connection(facts, binding, running, world)
     connection = bound_connection(facts, binding, world)
     if isinstance(connection, Refusal):
         return connection
-    return _through(facts, binding, action.call.operation, connection, running, world)
+    return _through(facts, binding, call.operation, connection, running, world)
+
+
+def _of_changeset(action: Action) -> Call | None:
+    """Return the request that a changeset acts as: one that cannot impersonate, if it has any."""
+    if action.type != "Changeset":
+        return None
+    inside = [child.call for child in action.walk() if child.call is not None]
+    if len({call.binding for call in inside}) != 1:
+        return None  # it fails before it goes out
+    return next((one for one in inside if one.operation.endswith(_OTHER_ENVIRONMENT)), inside[0])
 
 
 def _unknown(facts: FlowFacts, action: Action) -> Refusal:

@@ -62,6 +62,7 @@ WHERE r.id = %s
 _SEARCH = (
     _COLUMNS + f"FROM journal.run r WHERE {MATCHING} AND {SEEN} ORDER BY r.id DESC LIMIT %(limit)s"
 )
+_THESE = _COLUMNS + f"FROM journal.run r WHERE r.id = ANY(%(ids)s) AND {SEEN} ORDER BY r.id DESC"
 _POST = """
 WITH put AS (INSERT INTO journal.inbox (run, message) VALUES (%(run)s, %(message)s))
 UPDATE journal.wake SET posted = posted + 1, due = least(due, %(now)s) WHERE run = %(run)s
@@ -214,12 +215,13 @@ class Journal:
             row = await found.fetchone()
         return 0 if row is None else int(row["depth"])
 
-    async def entries(self, run: RunId) -> list[Listed]:
-        """Return a run's entries in order."""
+    async def entries(self, run: RunId, *, limit: int | None = None) -> list[Listed]:
+        """Return a run's entries in order, or the first of them."""
         async with self._database.connection() as connection:
             found = await connection.execute(
-                "SELECT seq, at, kind, path, data FROM journal.entry WHERE run = %s ORDER BY seq",
-                (run,),
+                "SELECT seq, at, kind, path, data FROM journal.entry WHERE run = %s ORDER BY seq"
+                " LIMIT %s",
+                (run, limit),
             )
             return [
                 Listed(
@@ -260,6 +262,13 @@ class Journal:
         """Return the newest of the runs wanted that may be seen; ``sight`` None sees all."""
         async with self._database.connection() as connection:
             found = await connection.execute(_SEARCH.encode(), values_of(wanted, sight))
+            return [_header(row) for row in await found.fetchall()]
+
+    async def these(self, runs: Sequence[RunId], sight: Sight | None) -> list[RunHeader]:
+        """Return those of these runs that may be seen, the newest first."""
+        values = values_of(Wanted(), sight) | {"ids": list(runs)}
+        async with self._database.connection() as connection:
+            found = await connection.execute(_THESE.encode(), values)
             return [_header(row) for row in await found.fetchall()]
 
     async def facets(self, wanted: Wanted, sight: Sight | None) -> Facets:

@@ -15,11 +15,11 @@ from flowner.portal.cards import Card, Drawing, draw, key_of
 from flowner.portal.rendering import duration
 from flowner.runs import paths
 from flowner.runs.records import ActionRecord
+from flowner.runs.taking import BAD
 from flowner.sdk.connector import Connector
 from flowner.values import Json
 
 _LOOPS: Final = ("Foreach", "Until")
-_BAD: Final = (Status.FAILED, Status.TIMED_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +102,13 @@ class Sheet:
             prefix = paths.iteration(path, index)
         return found
 
+    def failures(self) -> tuple[str, ...]:
+        """Return the paths at which the card's action failed, where it is in a loop."""
+        if self.card is None or not self._chain(self.card):
+            return ()
+        found = self.seen.record.of(self.card.name)
+        return tuple(one.path for one in found if one.status in BAD)
+
     def pages(self) -> list[tuple[Pager, dict[str, str]]]:
         """Return each pager with what ``iteration`` is for its other pages, by their titles."""
         pagers = self.pagers()
@@ -172,7 +179,11 @@ class Sheet:
         )
         return Standing(
             status=Status.WAITING.value if waits else record.status.value,
-            took="" if is_skipped else duration(record.started, record.ended),
+            took=""
+            if is_skipped
+            else "taken over"
+            if record.taken_over_from
+            else duration(record.started, record.ended),
             mark=None if is_skipped else self.seen.mark_of(record.acting),
             unexpected=self.unexpected(record.acting),
         )
@@ -206,7 +217,7 @@ def error_of(record: ActionRecord) -> tuple[str, str] | None:
     """Return code and message of a failure: its own, or what the outside answered with."""
     if record.error is not None:
         return record.error.code, record.error.message
-    if record.status not in _BAD:
+    if record.status not in BAD:
         return None
     outputs: Any = record.outputs
     body = outputs.get("body") if isinstance(outputs, dict) else None
@@ -234,7 +245,7 @@ def _first_failed(records: Any) -> dict[str, int]:
     """Return the first iteration in which something failed, by the loop's path."""
     found: dict[str, int] = {}
     for record in records:
-        if record.status not in _BAD:
+        if record.status not in BAD:
             continue
         prefix = ""
         for loop, index in record.indexes:

@@ -23,12 +23,18 @@ from flowner.runs.plain import plain
 # This module is a codec: JSON values are `Any` to msgspec, which cannot follow a recursive alias.
 
 
+FORMAT: Final = 2
+"""The newest form of a journal that is read here. 2: facts may be taken over from another run."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     """One fact. ``path`` is '' where the whole run is meant."""
 
     at: datetime
     """Aware, UTC."""
     path: str = ""
+    taken_over_from: int = 0
+    """The run that the fact was taken over from, where it happened; 0: it happened in this run."""
 
     @property
     def kind(self) -> str:
@@ -66,7 +72,14 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run-started"):
     """Whether somebody waits for a Response action."""
     trace: str = ""
     """The W3C `traceparent` under which the run is traced; '' where it is not."""
+    continues: int = 0
+    """The run whose results this one takes over; 0: it begins at the trigger."""
+    goes_on_at: tuple[str, ...] = ()
+    """The paths at which it goes on, as they are called in that run."""
+    taken_over: int = 0
+    """How many of the events that follow are taken over."""
     format: int = 1
+    """Which release's planner it takes; see `FORMAT`."""
 
 
 class ActionStarted(Event, frozen=True, kw_only=True, tag="action-started"):
@@ -130,6 +143,8 @@ class LoopStarted(Event, frozen=True, kw_only=True, tag="loop-started"):
     items: list[Any]
     width: int = 1
     """How many iterations run at a time."""
+    done: tuple[int, ...] = ()
+    """Iterations that are taken over, ascending: their events follow, and they take no turn."""
 
 
 class IterationStarted(Event, frozen=True, kw_only=True, tag="iteration-started"):

@@ -16,6 +16,7 @@ from flowner.errors import Invalid
 from flowner.runs import paths
 from flowner.runs.compiled import Block, CompiledFlow, Node
 from flowner.runs.events import (
+    FORMAT,
     Accepted,
     ActionEnded,
     ActionStarted,
@@ -86,6 +87,11 @@ class Folding:
         state = self.state
         match event:
             case RunStarted():
+                if event.format > FORMAT:
+                    raise Invalid(
+                        f"the run was begun by a later release, in form {event.format}; this one"
+                        f" reads forms up to {FORMAT}"
+                    )
                 state.started, state.trigger = event, event.trigger
                 self._open(self.compiled.blocks[0], "")
             case AttemptFailed():
@@ -177,11 +183,15 @@ class Folding:
             size=len(event.items),
             width=event.width,
             repeats={} if node.keeps_repetitions else None,
+            done=event.done,
         )
         self.state.containers[event.path] = container
         self._record(prefix, node, Record(status=Status.RUNNING, started=event.at, branch=0))
-        if not self.compiled.blocks[node.branches[0]].nodes:
+        block = self.compiled.blocks[node.branches[0]]
+        if not block.nodes:
             container.next = container.size
+        for index in event.done:
+            self._open(block, paths.iteration(event.path, index))
         self._next_iterations(node, event.path, container)
 
     def _next_iterations(self, node: Node, path: str, container: Container) -> None:
@@ -189,6 +199,8 @@ class Folding:
         while container.running < container.width and container.next < container.size:
             index = container.next
             container.next += 1
+            if container.is_done(index):
+                continue
             container.running += 1
             self._open(block, paths.iteration(path, index))
         if not container.running:
@@ -336,8 +348,9 @@ class Folding:
                 kept = container.repeats.setdefault(key, [None] * container.size)
                 kept[frame.indexes[-1]] = record
         self._drop(prefix)
-        container.running -= 1
-        self._next_iterations(loop, path, container)
+        if not container.is_done(frame.indexes[-1]):
+            container.running -= 1
+            self._next_iterations(loop, path, container)
 
     def _drop(self, prefix: str) -> None:
         """Forget an iteration; of Until loops inside of it, their last iteration too."""

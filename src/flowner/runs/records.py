@@ -79,6 +79,8 @@ class ActionRecord:
     repetitions: int | None
     """A loop's iterations."""
     secured: tuple[str, ...]
+    taken_over_from: int = 0
+    """The run in which it was done, where this one has only taken it over; 0: it was done here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,10 @@ class RunRecord:
     cancelled_because: str
     """What whoever cancelled it gave as the reason; '' where they gave none."""
     tracking_id: str
+    continues: int
+    """The run whose results it took over; 0: it began at the trigger."""
+    goes_on_at: tuple[str, ...]
+    """The paths at which it went on then."""
     trigger: Json = field(repr=False)
     outputs: Json | UnsetType = field(repr=False)
     actions: Mapping[str, ActionRecord] = field(repr=False)
@@ -118,6 +124,7 @@ class _Entry:
     attempts: list[AttemptRecord] = field(default_factory=list)
     waiting_for: str | None = None
     until: datetime | None = None
+    taken_over_from: int = 0
 
 
 class History:
@@ -207,6 +214,7 @@ class History:
         if event.inputs is not UNSET:
             record.inputs = event.inputs
         entry.until, entry.waiting_for = None, None
+        entry.taken_over_from = event.taken_over_from
         entry.acting = event.acting if event.acting is not None else entry.acting
 
     def record(self) -> RunRecord:
@@ -225,6 +233,8 @@ class History:
             cancelled_by=None if cancelled is None else cancelled.by,
             cancelled_because="" if cancelled is None else cancelled.reason,
             tracking_id="" if started is None else started.tracking_id or str(started.run),
+            continues=0 if started is None else started.continues,
+            goes_on_at=() if started is None else started.goes_on_at,
             trigger=None if started is None else self._trigger(started.trigger),
             outputs=UNSET if ended is None else ended.outputs,
             actions=dict(self._all()),
@@ -295,6 +305,7 @@ def _shown(path: str, entry: _Entry) -> ActionRecord:
         until=entry.until,
         repetitions=record.count if record.branch >= 0 and _loops(node) else None,
         secured=node.secure,
+        taken_over_from=entry.taken_over_from,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +74,13 @@ class Container(msgspec.Struct, kw_only=True):
     running: int = 0
     due: datetime | None = None
     repeats: dict[str, list[Record | None]] | None = None
+    done: tuple[int, ...] = ()
+    """See `LoopStarted.done`."""
+
+    def is_done(self, index: int) -> bool:
+        """Whether a loop's iteration was taken over."""
+        place = bisect_left(self.done, index)
+        return self.done[place : place + 1] == (index,)
 
 
 class Frame(msgspec.Struct, kw_only=True):

@@ -21,6 +21,8 @@ CHANGING: Final = frozenset(
     }
 )
 
+_COUNTING: Final = {"IncrementVariable": 1, "DecrementVariable": -1}
+
 
 class Variable(msgspec.Struct, kw_only=True):
     """One variable of a run. Variables belong to the whole run, not to a scope."""
@@ -77,6 +79,10 @@ def change(variables: dict[str, Variable], kind: str, event: ActionEnded) -> Non
         _append(variable, inputs["value"])
     elif kind == "AppendToStringVariable":
         variable.value = (variable.value or "") + inputs["value"]
+    elif event.taken_over_from and kind in _COUNTING:
+        # What was counted between then may not be taken over, and is counted again.
+        variable.value = (variable.value or 0) + _COUNTING[kind] * inputs["value"]
+        variable.lent = True
     else:
         outputs: Any = event.outputs
         source = inputs if kind == "SetVariable" else outputs["body"]

@@ -116,13 +116,21 @@ def run(record: JsonObject) -> None:
             actor=one["actor"],
             account=one["account"],
             rule=one["rule"],
-            note=one["error"] or one["because"] or "",
+            note=_taken(one) or one["error"] or one["because"] or "",
             failed=bool(one["error"]),
         )
         for one in actions
     ]
+    if record.get("continues"):
+        out.print(line("goes on from run ", (record["continues"], "bold")))
     out.print()
     out.print(identities(lines, out))
+
+
+def _taken(action: Any) -> str:
+    """Say where an action was carried out, if it was in another run."""
+    other = action.get("taken_over_from")
+    return f"taken over: it was done in run {other}" if other else ""
 
 
 def simulated(record: JsonObject, differences: Sequence[str]) -> None:
@@ -171,3 +179,43 @@ def imported_json(done: Sequence[tuple[Imported, Package]]) -> JsonObject:
         "unbound": unbound,
         "skipped": [f"{one.name} {one.why}" for _, package in done for one in package.skipped],
     }
+
+
+def preview(told: JsonObject) -> None:
+    """Print what would differ, were a run resubmitted."""
+    out = console()
+    refused: Any = told["refused"]
+    out.print(line((told["flow"], "bold"), f" · run {told['run']}"))
+    if refused:
+        out.print(line("would not run: ", (refused["message"], "yellow"), f" ({refused['code']})"))
+        return
+    runs_as = (told["runs_as"] or "nobody", "bold")
+    by = (told["initiator"] or "nobody named", "")
+    out.print(
+        line("initiated by ", by, " · runs as ", runs_as, " by ", (told["rule"] or "–", "cyan"))
+    )
+    if told["version"] != told["version_then"]:
+        out.print(line(f"it ran as version {told['version_then']}, now as {told['version']}"))
+    for name, title in (("taken_over", "taken over"), ("run_again", "run again")):
+        paths: Any = told[name]
+        if paths:
+            out.print(line(f"{title}: {', '.join(paths)}"))
+    differing: Any = told["differing"]
+    for one in differing:
+        out.print(
+            line((one["action"], "bold"), f": {_who(one['then'])} → ", (_who(one["now"]), ""))
+        )
+    would_be_refused: Any = told["would_be_refused"]
+    for one in would_be_refused:
+        why = (one["because"], "yellow")
+        out.print(line((one["action"], "bold"), " would be refused: ", why))
+    if not differing and not would_be_refused:
+        out.print(line(("every action would act as it was planned", "dim")))
+
+
+def _who(told: Any) -> str:
+    if told is None:
+        return "no such action"
+    if told["acting_as"] is None:
+        return f"nobody ({told['because']})"
+    return f"{told['acting_as']} ({told['account']})" if told["account"] else str(told["acting_as"])

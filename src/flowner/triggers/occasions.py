@@ -12,10 +12,21 @@ from flowner.errors import Refused
 from flowner.identity.cause import CalledByParent, Cause, Resubmitted, RowChanged, initiator_of
 from flowner.identity.verdict import Refusal
 from flowner.journal.holding import Held
+from flowner.runs.taking import Taking
 from flowner.values import FlowId, JsonObject, PrincipalId, RunId
 
 PATIENCE: Final = timedelta(days=30)
 """How long a run waits for a principal who cannot be had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOver:
+    """What a run takes over from an earlier one, instead of beginning at the trigger."""
+
+    run: RunId
+    version: int
+    """The version that it goes on with."""
+    taking: Taking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +47,7 @@ class Occasion:
     """An id chosen before, by who wants to hear of the run; None: a fresh one."""
     held_until: datetime | None = None
     """How long it waits for its principal, if it has waited already."""
+    takes_over: TakenOver | None = None
 
 
 def people_of(cause: Cause) -> frozenset[PrincipalId]:

@@ -38,10 +38,11 @@ from flowner.journal.queueing import Limits
 from flowner.journal.records import Entry, RunHeader
 from flowner.journal.store import Journal
 from flowner.runs.commands import World as WorldNow
-from flowner.runs.events import RunStarted, decode, encode
+from flowner.runs.events import RunStarted
 from flowner.runs.trigger import conditions_hold, split, trigger_record
 from flowner.telemetry.telemetry import Telemetry
 from flowner.triggers.admitting import has_to_wait, limits_of
+from flowner.triggers.earlier import at_version, entries_of
 from flowner.triggers.occasions import (
     PATIENCE,
     Occasion,
@@ -52,7 +53,7 @@ from flowner.triggers.occasions import (
 )
 from flowner.triggers.published import Published
 from flowner.triggers.surroundings import outputs_of, parameters_of, traced, workflow_of
-from flowner.values import JsonObject, PrincipalId, RunId
+from flowner.values import JsonObject, RunId
 
 Claim = tuple[str, float]
 _Decided: TypeAlias = "tuple[Plan, JsonObject, str]"
@@ -146,7 +147,7 @@ class Starter:
         person has yet to sign in. ``within`` is where the run, or its refusal, is written.
         """
         moment = await self._facts.now()
-        facts = await moment.flow(occasion.flow)
+        facts = at_version(occasion, await moment.flow(occasion.flow))
         version = await self._published.get(occasion.flow, facts.version)
         people = people_of(occasion.cause)
         world = await moment.world(facts, people, version.references)
@@ -166,36 +167,13 @@ class Starter:
                 await self._record_refusal(occasion, facts, kind, error, within)
             raise
 
-    async def again(self, earlier: RunId, by: PrincipalId, *, run: RunId | None = None) -> RunId:
-        """Run an earlier run's trigger again, with what came with it then.
-
-        Raises as `start`, and `Refused` for a run that had no principal, or that a parent called.
-        """
-        return await self.start(replace(await self._as_before(earlier, by), run=run))
-
-    async def considered(self, earlier: RunId, by: PrincipalId) -> Plan:
-        """Return in whose name `again` would run now, and start nothing; raises as it does."""
-        occasion = await self._as_before(earlier, by)
+    async def considered(self, occasion: Occasion) -> Plan:
+        """Return in whose name `start` would run now, and start nothing; raises as it does."""
         moment = await self._facts.now()
-        facts = await moment.flow(occasion.flow)
+        facts = at_version(occasion, await moment.flow(occasion.flow))
         version = await self._published.get(occasion.flow, facts.version)
         world = await moment.world(facts, people_of(occasion.cause), version.references)
         return self._decide(version.flow, facts, occasion.cause, world)[0]
-
-    async def _as_before(self, earlier: RunId, by: PrincipalId) -> Occasion:
-        header = await self._journal.header(earlier)
-        first = next((decode(one.entry.data) for one in await self._journal.entries(earlier)), None)
-        if header.principal is None or not isinstance(first, RunStarted):
-            raise Refused(f"the run {earlier} never began", code=Code.RESUBMIT_REFUSED)
-        if header.parent is not None:
-            raise Refused(
-                f"the run {earlier} was called by the run {header.parent}: resubmit that one",
-                code=Code.RESUBMIT_REFUSED,
-            )
-        outputs = first.trigger.get("outputs")
-        cause = Resubmitted(by, earlier, header.principal, header.app)
-        came = outputs if isinstance(outputs, dict) else {}
-        return Occasion(flow=header.flow, cause=cause, outputs=came)
 
     def _decide(self, flow: Flow, facts: FlowFacts, cause: Cause, world: World) -> _Decided:
         """Ask the resolver and the law; a pure answer from the facts of one moment."""
@@ -233,30 +211,30 @@ class Starter:
         run = occasion.run or fresh_run_id(self._clock)
         started = await self._started(occasion, facts, flow, decided, (run, now))
         header = _header(occasion, facts, flow, decided, (run, now))
-        entry = Entry(kind=started.kind, path="", data=encode(started), at=now)
+        entries = entries_of(occasion, started)
         limits = limits_of(flow.trigger)
         if limits is not None:
-            await self._begin_in_turn(header, entry, limits, within)
+            await self._begin_in_turn(header, entries, limits, within)
             return run
-        taker = self.taker if within is None else None
+        taker = self.taker if within is None and occasion.takes_over is None else None
         claim = taker.claim() if taker is not None else None
-        await self._journal.create(header, [entry], claim=claim, within=within)
+        await self._journal.create(header, entries, claim=claim, within=within)
         if claim is not None and taker is not None:
-            taker.take_up(header, entry.data)
+            taker.take_up(header, entries[0].data)
         return run
 
     async def _begin_in_turn(
-        self, header: RunHeader, entry: Entry, limits: Limits, within: Transaction | None
+        self, header: RunHeader, entries: list[Entry], limits: Limits, within: Transaction | None
     ) -> None:
         """Make a run that may have to wait for others of its flow; `Refused` when too many do."""
         if within is None:
             async with self._database.transaction() as transaction:
-                await self._begin_in_turn(header, entry, limits, transaction)
+                await self._begin_in_turn(header, entries, limits, transaction)
             return
         waits = await has_to_wait(within, header.flow, limits)
         if waits:
             header = replace(header, status=Status.WAITING.value)
-        await self._journal.create(header, [entry], queued=waits, within=within)
+        await self._journal.create(header, entries, queued=waits, within=within)
 
     async def _started(
         self,

@@ -22,7 +22,7 @@ _BLANK: Final[JsonObject] = dict.fromkeys(
 
 
 async def _inspect(visit: Visit) -> Response:
-    seen = await _open(visit)
+    seen = await open_run(visit)
     card, iteration = visit.query("card"), visit.query("iteration")
     is_live = visit.is_partial and visit.query("live") == "yes"
     if visit.is_partial and not iteration:
@@ -38,20 +38,22 @@ async def _inspect(visit: Visit) -> Response:
     return page(visit, "run.html", **context)
 
 
-async def _open(visit: Visit) -> Inspected:
+async def open_run(visit: Visit) -> Inspected:
+    """Return the run that the address names; `NotFound` also where they may not see it."""
     run, flow = run_in(visit.path("run")), FlowId(visit.path("flow"))
     return await visit.rooms.inspecting.open(run, visit.me, flow=flow)
 
 
 def _address(sheet: Sheet) -> str:
-    here = _base(sheet.seen)
+    here = base_of(sheet.seen)
     if sheet.card is None:
         return here
     at = f"&iteration={sheet.iteration}" if sheet.iteration else ""
     return f"{here}?card={quote(sheet.card.name, safe='')}{at}"
 
 
-def _base(seen: Inspected) -> str:
+def base_of(seen: Inspected) -> str:
+    """Return the address of a run's inspector."""
     return f"/flows/{seen.header.flow}/runs/{seen.header.id}"
 
 
@@ -65,7 +67,7 @@ def _context(sheet: Sheet) -> dict[str, Any]:
         "sheet": sheet,
         "drawing": sheet.drawing,
         "statuses": sheet.statuses,
-        "base": _base(seen),
+        "base": base_of(seen),
         "card": sheet.card,
         "address": _address(sheet),
         "record": record,
@@ -76,6 +78,7 @@ def _context(sheet: Sheet) -> dict[str, Any]:
         "inputs": None if record is None else shown(record.inputs),
         "outputs": None if record is None else shown(record.outputs),
         "asked": _whom_to_ask(seen),
+        "failures": sheet.failures() if seen.may_go_on else (),
     }
 
 
@@ -91,48 +94,15 @@ def _whom_to_ask(seen: Inspected) -> str:
 
 
 async def _cancel(visit: Visit, form: Form) -> Response:
-    seen = await _open(visit)
+    seen = await open_run(visit)
     asked = await visit.rooms.cancelling.cancel(
         seen.header.id, visit.me, reason=form.text("reason")
     )
     also = f", and {counted(asked - 1, 'run')} that it called" if asked > 1 else ""
-    return go(_base(seen), said=f"It is asked to stop{also}.")
-
-
-async def _before_again(visit: Visit) -> Response:
-    seen = await _open(visit)
-    preview = await visit.rooms.resubmitting.preview(seen.header.id, visit.me)
-    differing = [
-        (one.action, _said(preview.names, one.before), _said(preview.names, one.now))
-        for one in preview.differing
-    ]
-    return page(
-        visit, "resubmit.html", seen=seen, header=seen.header, preview=preview,
-        differing=differing, base=_base(seen),
-    )  # fmt: skip
-
-
-def _said(names: dict[str, str], record: Any) -> tuple[str, str]:
-    """Return who a record names, and why; for people."""
-    if record is None:
-        return "no such action", ""
-    if record.get("refused"):
-        return "nobody", str(record.get("message") or "")
-    who = names.get(str(record.get("principal")), "somebody unknown")
-    account = record.get("account")
-    return f"{who} ({account})" if account else who, str(record.get("because") or "")
-
-
-async def _again(visit: Visit, form: Form) -> Response:
-    del form
-    seen = await _open(visit)
-    run = await visit.rooms.resubmitting.resubmit(seen.header.id, visit.me)
-    return go(f"/flows/{seen.header.flow}/runs/{run}", said="It runs again, as it ran before.")
+    return go(base_of(seen), said=f"It is asked to stop{also}.")
 
 
 routes = [
     get("/flows/{flow:uuid}/runs/{run:int}", _inspect),
-    get("/flows/{flow:uuid}/runs/{run:int}/resubmit", _before_again),
-    post("/flows/{flow:uuid}/runs/{run:int}/resubmit", _again),
     post("/flows/{flow:uuid}/runs/{run:int}/cancel", _cancel),
 ]

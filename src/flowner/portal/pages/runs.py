@@ -17,7 +17,7 @@ from flowner.values import FlowId
 DAYS: Final = timedelta(days=28)
 SHOWN: Final = 30
 STATUSES: Final = ("Succeeded", "Failed", "Running", "Waiting", "Cancelled", "TimedOut")
-_KEPT: Final = ("status", "as", "by", "account")
+FILTERS: Final = ("status", "as", "by", "account")
 """What an address filters by; its pages follow one another by ``before``."""
 
 
@@ -33,7 +33,7 @@ async def _of_flow(visit: Visit) -> Response:
 
 async def _shown(visit: Visit, flow: FlowId | None, more: dict[str, Any]) -> Response:
     before = visit.query("before")
-    asked = {name: visit.query(name) for name in _KEPT if visit.query(name)}
+    asked = {name: visit.query(name) for name in FILTERS if visit.query(name)}
     found = await visit.rooms.history.page(
         visit.me,
         Asked(
@@ -54,7 +54,7 @@ async def _shown(visit: Visit, flow: FlowId | None, more: dict[str, Any]) -> Res
         "runs.html",
         **({"one": None} | more),
         found=found,
-        asked={name: asked.get(name, "") for name in _KEPT},
+        asked={name: asked.get(name, "") for name in FILTERS},
         filtered=bool(asked),
         statuses=STATUSES,
         base=here,

@@ -43,6 +43,13 @@ document.addEventListener("submit", (event) => {
   (first.matches("select") ? first : first.closest("li").querySelector("a"))?.focus();
 }, true);
 
+// One box ticks all of its name that are shown.
+document.querySelectorAll("[data-all]").forEach((box) => { box.hidden = false; });
+document.addEventListener("change", (event) => {
+  const box = event.target.closest("[data-all]");
+  box?.form.querySelectorAll(`[name="${box.dataset.all}"]`).forEach((one) => { one.checked = box.checked; });
+});
+
 // A form is sent once: its button says so until the answer is there.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
