@@ -37,6 +37,7 @@ from flowner.engine.children import Children
 from flowner.engine.dispatch import Dispatcher, Drain
 from flowner.engine.invoke import Invoker
 from flowner.engine.news import News
+from flowner.engine.pacing import Pacer
 from flowner.engine.replies import Replies
 from flowner.engine.vitals import Vitals
 from flowner.engine.worker import Worker
@@ -227,7 +228,7 @@ async def at_work(house: House) -> AsyncIterator[None]:
     house.starter.taker = Taker(
         claim=lambda: house.dispatcher.claim if house.dispatcher.has_room else None,
         take_up=lambda header, first: house.dispatcher.take_up(
-            header.id, house.worker.begin(header, first)
+            header.id, header.flow, house.worker.begin(header, first)
         ),
     )
     feeding = [
@@ -266,8 +267,8 @@ def _build(
     telemetry: Telemetry,
 ) -> House:
     database, journal, vault = memory
-    here = f"http://{settings.host}:{settings.port}"
-    address = Address(key=signing, base=settings.public_url or here)
+    address = Address(key=signing, base=settings.base)
+    pacer = Pacer(database, clock, settings.limits)
     facts, published = Facts(database), Published(database)
     turning = Turning(database, published, clock)
     sharing = Sharing(database, published, clock)
@@ -306,13 +307,14 @@ def _build(
             refreshing=refreshing,
             requests=Requests(database, address.approval_link),
             sign_ins=sign_ins,
+            pacer=pacer,
             clock=clock,
             connectors=connectors(),
             allow_private_addresses=private,
             telemetry=telemetry,
         ),
         children=Children(database=database, journal=journal, starter=starter),
-        held=HeldStarts(database, starter),
+        held=HeldStarts(database, starter, clock),
         replies=replies,
         clock=clock,
         owner=wakes.owner,
@@ -392,7 +394,7 @@ def _build(
         making=making,
         webapi=webapi,
         bulk_deletions=BulkDeletions(database, rooms),
-        news=News(database, replies, store.catalogue),
+        news=News(database, replies, store.catalogue, pacer),
         telemetry=telemetry,
         vitals=Vitals(database, wakes, dispatcher, telemetry.metrics),
     )

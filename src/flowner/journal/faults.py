@@ -34,7 +34,7 @@ _CHECKS: Final = (
         " AND NOT EXISTS (SELECT FROM journal.wake w WHERE w.run = r.id)",
         text="run {} has not ended, and nothing will ever wake it",
         advice="mending wakes it: it goes on from where its journal ends",
-        mends="INSERT INTO journal.wake (run, due) SELECT id, now() FROM journal.run"
+        mends="INSERT INTO journal.wake (run, flow, due) SELECT id, flow, now() FROM journal.run"
         " WHERE id = %s AND ended IS NULL ON CONFLICT DO NOTHING",
     ),
     _Check(
@@ -51,6 +51,13 @@ _CHECKS: Final = (
         text="run {} waits for somebody to be enabled, past the time until which it was to wait",
         advice="mending wakes it: it ends, or goes on",
         mends="UPDATE journal.wake SET due = now(), posted = posted + 1 WHERE run = %s",
+    ),
+    _Check(
+        code="place-left-over",
+        finds=f"SELECT l.run AS about FROM journal.line l WHERE {_OVER.format('l')}",
+        text="run {} has ended or is not there, and others of its row still wait behind it",
+        advice="mending removes its place",
+        mends=f"DELETE FROM journal.line l WHERE l.run = %s AND {_OVER.format('l')}",
     ),
     _Check(
         code="wake-left-over",
