@@ -41,7 +41,8 @@ WITH RECURSIVE hand AS (
 ), walk(flow, due, step, round, found) AS (
     SELECT %(after)s::uuid, 'infinity'::timestamptz, 0, 0, 0
     UNION ALL
-    SELECT n.flow, n.due, w.step + 1, n.round, w.found + (n.due <= %(now)s)::int
+    SELECT n.flow, n.due, w.step + 1, n.round, w.found + (n.due <= %(now)s
+        AND NOT EXISTS (SELECT FROM hand h WHERE h.flow = n.flow AND h.runs > 0))::int
     FROM walk w CROSS JOIN LATERAL (
         (SELECT flow, due, w.round FROM journal.wake WHERE flow > w.flow ORDER BY flow, due LIMIT 1)
         UNION ALL
