@@ -65,5 +65,9 @@ def _said(names: dict[str, str], record: JsonObject | None) -> tuple[str, str]:
     if record.get("refused"):
         return "nobody", str(record.get("message") or "")
     who = names.get(str(record.get("principal")), "somebody unknown")
-    account = record.get("account")
-    return f"{who} ({account})" if account else who, str(record.get("because") or "")
+    if account := record.get("account"):
+        who += f" ({account})"
+    because, lender = str(record.get("because") or ""), record.get("lentBy")
+    if lender and lender != record.get("principal") and because:
+        because += f"; lent by {names.get(str(lender), 'somebody unknown')}"
+    return who, because
