@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from approvals.conftest import Town, asks
 from flowner.access.vocabulary import ConnectionRole, FlowRole
 from flowner.errors import Code
+from flowner.flows.cancelling import children_of
 from flowner.flows.running import Press
 from flowner.journal.actions import WantedActions, search
 from flowner.runs.events import RunStarted, decode
@@ -16,7 +18,7 @@ from flowner.runs.records import STRUCK_OUT
 from flowner.triggers.earlier import GoOn
 from flowner.values import FlowId, RunId
 from worlds import written
-from worlds.living import PATIENCE, Living, embedded
+from worlds.living import PATIENCE, Living, embedded, responds
 
 ME = written.call("people", written.PEOPLE, "MyProfile_V2", {})
 SECURED = {"secureData": {"properties": ["outputs"]}}
@@ -214,6 +216,73 @@ def test_on_the_current_version_what_follows_may_be_another(run, living) -> None
     header, ends = run(house.journal.header(now)), run(living.actions(now))
     assert (header.status, header.flow_version) == ("Succeeded", 2)
     assert ends["B"].outputs == ends["A"].outputs == run(living.actions(first))["A"].outputs
+
+
+ZERO = "@div(1, sub(length(outputs('A')), 36))"
+BROKEN = {"A": compose("@guid()"), "B": compose(ZERO, "A")}
+
+
+def test_a_run_only_user_goes_on_with_their_own_run(run, living) -> None:
+    flow, house = run(living.flow("olga", written.BUTTON, BROKEN)), living.house
+    rik, olga = run(living.person("rik")), run(living.person("olga"))
+    run(house.sharing.share(flow, rik, FlowRole.RUN_ONLY, olga))
+    first = run(living.pressed(flow, "rik"))
+    header = run(house.journal.header(run(again(living, first, "rik", "B"))))
+    assert (header.principal, header.initiator) == (rik, rik)
+
+
+def test_one_run_at_a_time_holds_for_runs_that_go_on_too(run, living) -> None:
+    one = {"runtimeConfiguration": {"concurrency": {"runs": 1}}}
+    trigger = {"manual": written.BUTTON["manual"] | one}
+    actions = {
+        "A": compose("@guid()"),
+        "W": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}},
+              "runAfter": {"A": ["Succeeded"]}},
+        "B": compose(ZERO, "W"),
+    }  # fmt: skip
+    flow, house = run(living.flow("olga", trigger, actions)), living.house
+    olga = run(living.person("olga"))
+    first = run(living.pressed(flow, "olga"))
+    go_on = GoOn(at=("W",))
+    both = [run(house.resubmitting.resubmit(first, olga, go_on=go_on)) for _ in range(2)]
+    assert run(house.journal.header(both[1])).status == "Waiting"
+    one_, other = (run(living.ended_run(id)) for id in both)
+    begun = run(living.actions(both[1]))["W"].started
+    assert one_.ended <= begun, "it began when the other had ended"
+    assert run(living.actions(both[1]))["A"].taken_over_from == first
+    assert other.status == "Failed"
+
+
+def test_a_child_is_not_called_again_and_not_stopped(run, living) -> None:
+    child = run(living.flow("olga", written.BUTTON, responds("@triggerBody()")))
+    inputs = {"host": {"workflowReferenceName": child}, "body": {"text": "hello"}}
+    actions = {
+        "Call": {"type": "Workflow", "runAfter": {}, "inputs": inputs},
+        "A": compose("@guid()", "Call"),
+        "B": compose(ZERO, "A"),
+    }
+    flow, house = run(living.flow("olga", written.BUTTON, actions)), living.house
+    first = run(living.pressed(flow, "olga"))
+    second = run(again(living, first, "olga", "B"))
+    assert len(run(house.journal.runs(flow=child))) == 1
+    events = [[decode(one.entry.data) for one in run(house.journal.entries(id))]
+              for id in (first, second)]  # fmt: skip
+    assert [len(children_of(each)) for each in events] == [1, 0]
+    seen = run(house.inspecting.open(second, run(living.person("olga")), flow=flow))
+    assert seen.children == ()
+
+
+def test_an_answer_of_people_is_taken_over(run, living) -> None:
+    town = Town(living)
+    run(town.person("bob"))
+    asked = asks()
+    flow = run(town.asking({"Ask": asked, "A": compose("@guid()", "Ask"), "B": compose(ZERO, "A")}))
+    first = run(town.parked(flow))
+    run(town.respond(first, "bob", "Approve"))
+    assert run(living.ended_run(first)).status == "Failed"
+    second = run(again(living, first, "olga", "B"))
+    assert run(living.actions(second))["Ask"].outputs["body"]["outcome"] == "Approve"
+    assert run(living.house.approvals.of_run(second)) == []
 
 
 def test_another_worker_reads_the_same_run(run, living, failed) -> None:

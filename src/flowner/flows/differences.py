@@ -50,7 +50,9 @@ class Preview:
         return None if self.plan is None else self.plan.version
 
 
-_WHO: Final = ("principal", "actor", "account", "connection", "reference", "rule", "refused")
+_WHO: Final = (
+    "principal", "actor", "account", "connection", "reference", "lentBy", "rule", "refused",
+)  # fmt: skip
 """What tells one identity from another; its words may be others."""
 
 
@@ -109,7 +111,9 @@ def preview_json(preview: Preview) -> JsonObject:
         "rule": None if plan is None else plan.running.rule.value,
         "version_then": header.flow_version,
         "version": preview.version,
-        "refused": None if error is None else {"code": error.code.value, "message": error.message},
+        "refused": None
+        if error is None
+        else {"code": error.code.value, "message": error.message, "pointer": error.pointer},
         "differing": [
             {
                 "action": one.action,
@@ -129,9 +133,14 @@ def _told(record: JsonObject | None, names: Mapping[str, str]) -> JsonObject | N
     if record is None:
         return None
     if record.get("refused"):
-        return {"acting_as": None, "account": None, "because": record.get("message")}
+        return dict.fromkeys(("acting_as", "actor", "account", "connection", "lent_by")) | {
+            "because": record.get("message")
+        }
     return {
         "acting_as": names.get(str(record.get("principal"))),
+        "actor": names.get(str(record.get("actor"))),
         "account": record.get("account") or None,
+        "connection": record.get("connection") or None,
+        "lent_by": names.get(str(record.get("lentBy"))),
         "because": record.get("because"),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -172,6 +173,11 @@ class Sheet:
             if record is not None:
                 yield key_of(name), self._standing(record)
 
+    def _begun_here(self, record: ActionRecord) -> datetime | None:
+        """Return when an action began, or went on: what is around it may be taken over."""
+        begun = self.seen.header.started
+        return record.started and max(record.started, begun)
+
     def _standing(self, record: ActionRecord) -> Standing:
         is_skipped = record.status is Status.SKIPPED
         waits = record.status is Status.RUNNING and (
@@ -183,7 +189,7 @@ class Sheet:
             if is_skipped
             else "taken over"
             if record.taken_over_from
-            else duration(record.started, record.ended),
+            else duration(self._begun_here(record), record.ended),
             mark=None if is_skipped else self.seen.mark_of(record.acting),
             unexpected=self.unexpected(record.acting),
         )

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flowner.flows.differences import Preview
-from flowner.journal.records import RunHeader
 from flowner.values import JsonObject
 
 
@@ -15,7 +14,7 @@ from flowner.values import JsonObject
 class Summed:
     """Each is counted in runs, the most frequent first where it is shown."""
 
-    begin: list[RunHeader] = field(default_factory=list)
+    begin: list[Preview] = field(default_factory=list)
     """The runs that would be run again."""
     run_as: Counter[str] = field(default_factory=Counter)
     versions: Counter[tuple[str, int, int]] = field(default_factory=Counter)
@@ -26,7 +25,7 @@ class Summed:
     """By flow and action: who acted and why, who would and why."""
     refusals: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """By flow and action: why the action would be refused."""
-    refused: dict[tuple[str, str], list[RunHeader]] = field(default_factory=dict)
+    refused: dict[tuple[str, str], list[Preview]] = field(default_factory=dict)
     """By message and code: the runs that would not begin."""
 
 
@@ -38,9 +37,9 @@ def summed(previews: Iterable[Preview]) -> Summed:
         if one.plan is None:
             error = one.refused
             why = ("", "") if error is None else (error.message, error.code.value)
-            found.refused.setdefault(why, []).append(one.header)
+            found.refused.setdefault(why, []).append(one)
             continue
-        found.begin.append(one.header)
+        found.begin.append(one)
         found.run_as[one.names.get(one.plan.running.principal, "somebody unknown")] += 1
         if one.plan.version != one.header.flow_version:
             found.versions[flow, one.header.flow_version, one.plan.version] += 1
@@ -66,5 +65,9 @@ def _said(names: dict[str, str], record: JsonObject | None) -> tuple[str, str]:
     if record.get("refused"):
         return "nobody", str(record.get("message") or "")
     who = names.get(str(record.get("principal")), "somebody unknown")
-    account = record.get("account")
-    return f"{who} ({account})" if account else who, str(record.get("because") or "")
+    if account := record.get("account"):
+        who += f" ({account})"
+    because, lender = str(record.get("because") or ""), record.get("lentBy")
+    if lender and lender != record.get("principal") and because:
+        because += f"; lent by {names.get(str(lender), 'somebody unknown')}"
+    return who, because

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from flowner.errors import FlownerError, Invalid
 from flowner.flows.history import Asked, Ran
-from flowner.journal.records import RunHeader
 from flowner.portal.asked import is_id, person_in, run_in
 from flowner.portal.pages.runs import DAYS, FILTERS
 from flowner.portal.rendering import page
@@ -43,9 +42,9 @@ async def _before(visit: Visit) -> Response:
     shared: dict[str, Any] = {"work": work, "back": _back(visit), "is_cut": is_cut, "most": MOST}
     if work == "cancel":
         return await _before_cancelling(visit, chosen, shared)
-    over = [one.header for one in chosen if one.header.ended is not None]
-    previews = [await visit.rooms.resubmitting.preview(one.id, visit.me) for one in over]
-    left = _left(chosen, over)
+    over = [one.header.id for one in chosen if one.header.ended is not None]
+    previews = [await visit.rooms.resubmitting.preview(one, visit.me) for one in over]
+    left = len(chosen) - len(over)
     return page(visit, "several.html", sum=summed(previews), runs=(), left=left, **shared)
 
 
@@ -57,12 +56,8 @@ async def _before_cancelling(
         for one in chosen
         if one.header.ended is None and await visit.rooms.cancelling.may(one.header, visit.me)
     ]
-    left = _left(chosen, [one.header for one in may])
+    left = len(chosen) - len(may)
     return page(visit, "several.html", sum=None, runs=may, left=left, **shared)
-
-
-def _left(chosen: Sequence[Ran], taken: Sequence[RunHeader]) -> int:
-    return len(chosen) - len(taken)
 
 
 async def _chosen(visit: Visit) -> tuple[list[Ran], bool]:
@@ -118,7 +113,7 @@ async def _done(visit: Visit) -> Response:
         Result(
             ran=known[run],
             became=known.get(news[run]) if run in news else None,
-            refused="" if found else await _why_not(visit, work, known[run].header),
+            refused="" if found else await _why_not(visit, work, known[run]),
         )
         for run, found in became.items()
         if run in known
@@ -135,12 +130,12 @@ async def _done(visit: Visit) -> Response:
     )  # fmt: skip
 
 
-async def _why_not(visit: Visit, work: str, header: RunHeader) -> str:
+async def _why_not(visit: Visit, work: str, ran: Ran) -> str:
     """Return why nothing was done to a run: asked again, since nothing keeps it."""
     if work == "cancel":
-        over = header.ended is not None
+        over = ran.header.ended is not None
         return "it is over" if over else "its initiator or an owner of its flow may stop it"
-    preview = await visit.rooms.resubmitting.preview(header.id, visit.me)
+    preview = await visit.rooms.resubmitting.preview(ran.header.id, visit.me)
     return "it was refused then" if preview.refused is None else preview.refused.message
 
 
