@@ -191,7 +191,7 @@ def test_cancelled_in_the_middle_and_resubmitted_to_the_end(
             cancelled = numbers[row, 2]
             said = ENCODER.encode(CancelAsked(by=made.ada, reason="enough"))
             assert await made.house.journal.post(cancelled.id, said)
-            again = await made.house.starter.again(first.id, made.ada)
+            again = await made.house.resubmitting.resubmit(first.id, made.ada)
             await made.settled(6)
             told = await made.told()
             assert [(n, status) for n, _, _, status in told[row] if status != "Cancelled"] == [

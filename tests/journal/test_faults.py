@@ -15,7 +15,6 @@ ENTRY = (
 )
 OPEN, OVER, FIRST = f"{RUN} NULL)", f"{RUN} now())", ENTRY % 0
 WAKE = "INSERT INTO journal.wake (run, due) VALUES (1, now() - interval '{}')"
-LINE = "INSERT INTO journal.line (flow, item, run) VALUES (gen_random_uuid(), 'row', 1)"
 HELD = "INSERT INTO journal.held VALUES (1, gen_random_uuid(), '', now() - interval '1 day')"
 
 
@@ -32,7 +31,8 @@ HELD = "INSERT INTO journal.held VALUES (1, gen_random_uuid(), '', now() - inter
          ["message-left-over"], []),
         ([OVER, FIRST, "INSERT INTO journal.queue VALUES (gen_random_uuid(), 1)"],
          ["place-left-over"], []),
-        ([OVER, FIRST, LINE], ["place-in-line-left-over"], []),
+        ([OVER, FIRST, "INSERT INTO journal.line VALUES (1, gen_random_uuid(), 'x')"],
+         ["line-left-over"], []),
         ([OVER, FIRST, ENTRY % 2], ["journal-with-a-gap"], ["journal-with-a-gap"]),
     ],
 )  # fmt: skip
