@@ -109,6 +109,11 @@ async def retried(stage: Stage) -> RunId:
     return await stage.ran(await stage.flow(stories.retried(stage.outside)))
 
 
+async def throttled(stage: Stage) -> RunId:
+    """One call hears of a limit, and the next waits for it."""
+    return await stage.ran(await stage.flow(stories.throttled(stage.outside)))
+
+
 async def terminated(stage: Stage) -> RunId:
     return await stage.ran(await stage.flow(stories.terminated()))
 
@@ -226,14 +231,14 @@ STORIES: dict[str, Story] = {
     story.__name__.replace("_", "-"): story
     for story in (
         everything, control, retried, terminated, cancelled, approved, parent, parked, webhook,
-        answering, long, going_on, changed,
+        answering, long, going_on, changed, throttled,
     )
 }  # fmt: skip
 
 
 @asynccontextmanager
 async def outside() -> AsyncIterator[str]:
-    """Serve what fails once, what is busy twice, and what is ready later."""
+    """Serve what is busy twice, what is limited, and what is ready later."""
     asked: dict[str, int] = {}
 
     async def answer(request: Request) -> Response:
@@ -242,6 +247,8 @@ async def outside() -> AsyncIterator[str]:
         match path, asked[path]:
             case "/busy", 1 | 2:
                 return Response("busy", 503)
+            case "/limited", 1:
+                return Response("later", 429, headers={"Retry-After": "2"})
             case "/later", 1:
                 return Response(status_code=202, headers={"Location": "/later", "Retry-After": "1"})
             case "/never", _:

@@ -146,6 +146,15 @@ def retried(outside: str) -> dict[str, Any]:
     }
 
 
+def throttled(outside: str) -> dict[str, Any]:
+    """Return a call that is told to come later, and one that waits for that by itself."""
+    once = {"retryPolicy": {"type": "none"}}
+    return {
+        "Told": http(f"{outside}/limited", **once),
+        "Waits": http(f"{outside}/limited", "Told", on=("Failed",)),
+    }
+
+
 def terminated() -> dict[str, Any]:
     stop = {"runStatus": "Failed", "runError": {"code": "Mine", "message": "no more"}}
     return {

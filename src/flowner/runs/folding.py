@@ -7,6 +7,7 @@ the same state, at every prefix. Folding an event costs the same however long th
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET
@@ -97,16 +98,12 @@ class Folding:
                 state.started, state.trigger = event, event.trigger
                 self._open(self.compiled.blocks[0], "")
             case AttemptFailed():
-                calling = state.calls[event.path]
-                calling.pausing, calling.waiting, calling.until = True, False, event.until
+                calling = self._pause(event.path, event.until)
                 calling.failed, calling.slot = calling.failed + 1, None
             case Throttled():
-                calling = state.calls[event.path]
-                calling.pausing, calling.waiting, calling.until = True, False, event.until
-                calling.slot = event.until
+                self._pause(event.path, event.until).slot = event.until
             case Accepted():
-                calling = state.calls[event.path]
-                calling.pausing, calling.waiting, calling.until = True, False, event.until
+                calling = self._pause(event.path, event.until)
                 calling.poll, calling.due = event.poll, calling.due or event.due
                 calling.slot = None
             case Waiting():
@@ -126,6 +123,11 @@ class Folding:
             case RunEnded():
                 state.ended = event
                 state.agenda.clear()
+
+    def _pause(self, path: str, until: datetime) -> Calling:
+        calling = self.state.calls[path]
+        calling.pausing, calling.waiting, calling.until = True, False, until
+        return calling
 
     def locate(self, path: str) -> tuple[str, Node]:
         """Return a path's prefix and node. Raises `Invalid` for what the flow does not have."""
