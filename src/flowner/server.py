@@ -227,7 +227,7 @@ async def at_work(house: House) -> AsyncIterator[None]:
     house.starter.taker = Taker(
         claim=lambda: house.dispatcher.claim if house.dispatcher.has_room else None,
         take_up=lambda header, first: house.dispatcher.take_up(
-            header.id, house.worker.begin(header, first)
+            header.id, header.flow, house.worker.begin(header, first)
         ),
     )
     feeding = [

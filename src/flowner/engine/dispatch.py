@@ -11,14 +11,17 @@ from functools import partial
 import structlog
 
 from flowner.clock import Clock, Watch
+from flowner.engine.hands import Hands
 from flowner.errors import Conflict, Unavailable
 from flowner.journal.wakes import Wakes
 from flowner.telemetry.metrics import Metrics
-from flowner.values import RunId
+from flowner.values import FlowId, RunId
 
 _LOG = structlog.get_logger(__name__)
 _POLL_SECONDS = 5.0
 """The safety net under the notifications."""
+_FULL_SECONDS = 0.2
+"""How often a process without room looks for runs of flows that it has none of in hand."""
 _SHORTEST_SECONDS = 0.005
 """So late a timer may be taken up, for those that end together to be taken up together."""
 _STUMBLE_SECONDS = 2.0
@@ -51,7 +54,7 @@ class Dispatcher:
         metrics: Metrics | None = None,
     ) -> None:
         self._wakes, self._activate, self._watch = wakes, activate, Watch(clock)
-        self._concurrency, self._drain = concurrency, drain or Drain()
+        self._hands, self._drain = Hands(concurrency), drain or Drain()
         self._active: dict[RunId, asyncio.Task[None]] = {}
         self._nudged = asyncio.Event()
         self._came_round: float | None = None
@@ -60,7 +63,7 @@ class Dispatcher:
     @property
     def has_room(self) -> bool:
         """Whether a run made in this process may be taken up at once, without a claim."""
-        return not self._drain.asked.is_set() and len(self._active) < 4 * self._concurrency
+        return not self._drain.asked.is_set() and self._hands.takes_what_is_made()
 
     @property
     def in_hand(self) -> int:
@@ -78,19 +81,29 @@ class Dispatcher:
         """What `Journal.create` needs to make a run that is already ours."""
         return self._wakes.owner, self._wakes.lease_seconds
 
-    def take_up(self, run: RunId, work: Awaitable[None] | None = None) -> None:
+    def take_up(
+        self,
+        run: RunId,
+        flow: FlowId,
+        work: Awaitable[None] | None = None,
+        *,
+        in_spare: bool = False,
+    ) -> None:
         """Move a run whose lease we hold. Must be called from the loop.
 
-        ``work`` moves it without reading it first; None: `activate` does.
+        ``work`` moves it without reading it first; None: `activate` does. ``in_spare``: it takes a
+        place that is kept for flows that have nothing in hand.
         """
         moving = self._move(run, self._activate(run) if work is None else work)
         task = asyncio.create_task(moving, name=f"run {run}")
         self._active[run] = task
+        self._hands.take(run, flow, in_spare=in_spare)
         task.add_done_callback(partial(self._gone, run))
 
     def _gone(self, run: RunId, task: asyncio.Task[None]) -> None:
         if self._active.get(run) is task:
             del self._active[run]
+            self._hands.let_go(run)
 
     async def run(self) -> None:
         """Claim and move runs until cancelled; then let those in hand come to a rest.
@@ -138,16 +151,19 @@ class Dispatcher:
             return 1.0
 
     async def _claim(self) -> None:
-        while (room := self._concurrency - len(self._active)) > 0:
-            claimed = await self._wakes.claim(room)
-            for run in claimed:
-                self.take_up(run)
-            if len(claimed) < room:
+        while (places := self._hands.places).room or places.spare:
+            claimed = await self._wakes.claim(places)
+            for place, (run, flow) in enumerate(claimed.items()):
+                self.take_up(run, flow, in_spare=place >= places.room)
+            if places.room:
+                self._hands.behind = self._wakes.crowded
+            if len(claimed) < max(places.room, 1):
                 return
 
     async def _pause(self) -> float:
-        if len(self._active) >= self._concurrency:
-            return _POLL_SECONDS
+        places = self._hands.places
+        if not places.room:
+            return _FULL_SECONDS if places.spare else _POLL_SECONDS
         try:
             soonest = await self._wakes.soonest()
         except Unavailable:

@@ -33,8 +33,8 @@ WITH batch AS (
         started, ended, code, error
     FROM batch
 ), woken AS (
-    INSERT INTO journal.wake (run, due, owner, lease)
-    SELECT id, started, owner, now() + make_interval(secs => lease / 1000.0)
+    INSERT INTO journal.wake (run, flow, due, owner, lease)
+    SELECT id, flow::uuid, started, owner, now() + make_interval(secs => lease / 1000.0)
     FROM batch WHERE ended IS NULL
 ), queued AS (
     INSERT INTO journal.queue (flow, run) SELECT flow::uuid, id FROM batch WHERE queued

@@ -34,7 +34,7 @@ _CHECKS: Final = (
         " AND NOT EXISTS (SELECT FROM journal.wake w WHERE w.run = r.id)",
         text="run {} has not ended, and nothing will ever wake it",
         advice="mending wakes it: it goes on from where its journal ends",
-        mends="INSERT INTO journal.wake (run, due) SELECT id, now() FROM journal.run"
+        mends="INSERT INTO journal.wake (run, flow, due) SELECT id, flow, now() FROM journal.run"
         " WHERE id = %s AND ended IS NULL ON CONFLICT DO NOTHING",
     ),
     _Check(

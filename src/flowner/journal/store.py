@@ -46,7 +46,7 @@ _LOAD = (
     + """, w.posted, q.run IS NOT NULL AS queued, s.seq AS at, s.data AS snapshot,
        e.entries, e.last, i.ids, i.messages
 FROM journal.run r
-LEFT JOIN journal.wake w ON w.run = r.id
+LEFT JOIN (SELECT run, posted FROM journal.wake) w ON w.run = r.id
 LEFT JOIN journal.snapshot s ON s.run = r.id
 LEFT JOIN (SELECT run FROM journal.queue) q ON q.run = r.id
 CROSS JOIN LATERAL (

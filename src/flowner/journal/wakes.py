@@ -15,18 +15,11 @@ from datetime import datetime
 
 from flowner.clock import Clock, SystemClock
 from flowner.database import Database, Transaction
-from flowner.values import RunId
+from flowner.journal.claiming import Places, Turns
+from flowner.values import FlowId, RunId
 
 CHANNEL = "flowner_wake"
 
-_CLAIM = """
-UPDATE journal.wake SET owner = %(owner)s, lease = now() + make_interval(secs => %(lease)s)
-WHERE run IN (
-    SELECT run FROM journal.wake
-    WHERE due <= %(now)s AND (owner IS NULL OR lease < now())
-    ORDER BY due LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-RETURNING run
-"""
 _RENEW = """
 UPDATE journal.wake SET lease = now() + make_interval(secs => %s)
 WHERE owner = %s AND run = ANY(%s) AND lease > now() RETURNING run
@@ -81,14 +74,22 @@ class Wakes:
         lease_seconds: float = 20.0,
     ) -> None:
         self._database, self.owner, self.lease_seconds = database, owner, lease_seconds
-        self._clock = clock or SystemClock()
+        self._clock, self._turns = clock or SystemClock(), Turns(owner, lease_seconds)
 
-    async def claim(self, most: int) -> list[RunId]:
-        """Take up to ``most`` runs that are due and nobody's, or whose holder went silent."""
+    @property
+    def crowded(self) -> bool:
+        """Whether more runs may be due than were claimed the last time."""
+        return self._turns.crowded
+
+    async def claim(self, places: Places | int) -> dict[RunId, FlowId]:
+        """Take runs that are due and nobody's, or whose holder went silent; see `Turns.claim`.
+
+        A number of ``places`` is room for whatever flow.
+        """
+        if isinstance(places, int):
+            places = Places(room=places)
         async with self._database.connection() as connection:
-            values = {"owner": self.owner, "lease": self.lease_seconds, "most": most}
-            found = await connection.execute(_CLAIM, values | {"now": self._clock.now()})
-            return [RunId(row["run"]) for row in await found.fetchall()]
+            return await self._turns.claim(connection, places, self._clock.now())
 
     async def renew(self, runs: Iterable[RunId]) -> set[RunId]:
         """Keep the leases on ``runs``; answers those that are still ours."""

@@ -1,0 +1,21 @@
+"""Turns: between flows, between the changes of one row, and of what connectors' limits let out."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0033"
+down_revision = "0029"
+
+_STATEMENTS = (
+    # The default is for processes of the release before, which run on while this is carried out.
+    "ALTER TABLE journal.wake ADD COLUMN flow uuid NOT NULL"
+    " DEFAULT '00000000-0000-0000-0000-000000000000'",
+    "UPDATE journal.wake w SET flow = r.flow FROM journal.run r WHERE r.id = w.run",
+    "CREATE INDEX wake_by_flow ON journal.wake (flow, due, run)",
+)
+
+
+def upgrade() -> None:
+    for statement in _STATEMENTS:
+        op.execute(statement)
