@@ -312,7 +312,7 @@ def _build(
             telemetry=telemetry,
         ),
         children=Children(database=database, journal=journal, starter=starter),
-        held=HeldStarts(database, starter),
+        held=HeldStarts(database, starter, clock),
         replies=replies,
         clock=clock,
         owner=wakes.owner,

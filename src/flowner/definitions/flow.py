@@ -77,6 +77,14 @@ class WhenUnavailable(StrEnum):
     WAIT = auto()
 
 
+class SameRow(StrEnum):
+    """How the runs go that changes of one row set off."""
+
+    AT_ONCE = "atOnce"
+    IN_ORDER = "inOrder"
+    """One after the other, in the order of the changes."""
+
+
 class Message(StrEnum):
     """What happened to a row."""
 
@@ -204,6 +212,7 @@ class Trigger:
     """Set for row triggers alone."""
     call: Call | None
     when_unavailable: WhenUnavailable
+    same_row: SameRow = SameRow.AT_ONCE
     pointer: str
     source: JsonObject = field(repr=False)
     """The trigger as written: ``recurrence``, ``conditions``, ``splitOn`` are read from here."""

@@ -1,8 +1,9 @@
 """Triggers: what sets a flow off.
 
-Our one extension of a trigger stands in its ``metadata``, where Power Automate keeps what it does
-not know: ``"metadata": {"flownerWhenUnavailable": "fail" | "owner" | "wait"}``. Absent means
-`WhenUnavailable.OWNER`, which is what an imported flow did where it came from.
+Our extensions of a trigger stand in its ``metadata``, where Power Automate keeps what it does not
+know: ``"metadata": {"flownerWhenUnavailable": "fail" | "owner" | "wait", "flownerSameRow": "atOnce"
+| "inOrder"}``. Absent means `WhenUnavailable.OWNER` and `SameRow.AT_ONCE`, which is what an
+imported flow did where it came from.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from typing import Final
 
 from flowner.definitions.calls import CALL_TYPES, read_call
 from flowner.definitions.documents import pointer
-from flowner.definitions.flow import Binding, Call, FlowKind, Trigger, WhenUnavailable
+from flowner.definitions.flow import Binding, Call, FlowKind, SameRow, Trigger, WhenUnavailable
 from flowner.definitions.reading import Reading, member
 from flowner.definitions.row_triggers import read_subscription
 from flowner.values import JsonObject
 
 WHEN_UNAVAILABLE: Final = "flownerWhenUnavailable"
 """The member of a trigger's ``metadata`` that says what to do without a principal."""
+SAME_ROW: Final = "flownerSameRow"
+"""The member of a row trigger's ``metadata`` that says how the runs of one row go."""
 
 _SCHEDULED: Final = frozenset({"Recurrence", "SlidingWindow"})
 KNOWN_TYPES: Final = CALL_TYPES | _SCHEDULED | {"Request", "Http", "HttpWebhook", "Manual"}
@@ -71,6 +74,7 @@ def read_trigger(
         rows=rows,
         call=call,
         when_unavailable=_when_unavailable(source, at, reading),
+        same_row=_same_row(source, rows is not None, at, reading),
         pointer=at,
         source=source,
     )
@@ -109,3 +113,26 @@ def _when_unavailable(source: JsonObject, at: str, reading: Reading) -> WhenUnav
             "write `fail`, `owner` or `wait`",
         )
         return WhenUnavailable.FAIL
+
+
+def _same_row(source: JsonObject, has_rows: bool, at: str, reading: Reading) -> SameRow:
+    written = member(source, "metadata", SAME_ROW)
+    if written is None:
+        return SameRow.AT_ONCE
+    place = pointer(at, "metadata", SAME_ROW)
+    if not has_rows:
+        reading.fault(
+            place,
+            "the trigger is not set off by rows, so that its runs have no row's order",
+            "leave it out",
+        )
+        return SameRow.AT_ONCE
+    try:
+        return SameRow(str(written))
+    except ValueError:
+        reading.fault(
+            place,
+            f"`{str(written)[:40]}` is not how the runs of one row go",
+            "write `atOnce` or `inOrder`",
+        )
+        return SameRow.AT_ONCE

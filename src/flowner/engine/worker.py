@@ -27,7 +27,6 @@ from flowner.engine.writing import Writing
 from flowner.errors import Code, Unavailable
 from flowner.identity.record import read_plan
 from flowner.identity.verdict import Refusal
-from flowner.journal.queueing import LOOK_AGAIN
 from flowner.journal.records import Append, Loaded, RunHeader
 from flowner.journal.store import Journal
 from flowner.runs.commands import Failure, Finish, Invoke, Reply, Step, World
@@ -77,11 +76,12 @@ class Worker:
             await self._move(loaded)
 
     async def _its_turn(self, loaded: Loaded) -> bool:
-        """Let a run that waits for others of its flow begin, or put it off."""
+        """Let a run that waits for others of its flow, or of its row, begin, or put it off."""
         header = loaded.header
         version = await self.published.get(header.flow, header.flow_version)
         limits = limits_of(version.flow.trigger)
-        if await self.journal.may_begin(header.id, header.flow, limits):
+        later = await self.journal.look_again(header.id, header.flow, limits)
+        if later is None:
             return True
         await self.journal.append(
             Append(
@@ -90,7 +90,7 @@ class Worker:
                 expected=loaded.next_seq,
                 entries=(),
                 status=header.status,
-                release_until=self.clock.now() + LOOK_AGAIN,
+                release_until=self.clock.now() + later,
                 posted=loaded.posted,
             )
         )

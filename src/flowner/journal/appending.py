@@ -18,6 +18,7 @@ import psycopg
 from flowner.database import Database
 from flowner.database.arrays import Column, blobs, bools, int4s, int8s, moments, texts
 from flowner.errors import Code, Conflict
+from flowner.journal.lining import AHEAD
 from flowner.journal.records import Append
 from flowner.values import RunId
 
@@ -46,12 +47,21 @@ WITH batch AS (
     RETURNING w.run
 ), freed AS (
     SELECT r.flow, count(*) AS room FROM done JOIN journal.run r ON r.id = done.run GROUP BY r.flow
+), left_line AS (
+    DELETE FROM journal.line l USING done WHERE l.run = done.run
+    RETURNING l.flow, l.item, l.place
+), behind AS (
+    SELECT n.run FROM left_line l CROSS JOIN LATERAL (
+        SELECT b.run, b.place FROM journal.line b WHERE b.flow = l.flow AND b.item = l.item
+            AND NOT EXISTS (SELECT FROM done WHERE done.run = b.run) ORDER BY b.place LIMIT 1) n
+    WHERE n.place > l.place
 ), ranked AS (
     SELECT q.run, f.room, row_number() OVER (PARTITION BY q.flow ORDER BY q.run) AS place
     FROM journal.queue q JOIN freed f USING (flow)
     WHERE NOT EXISTS (SELECT FROM done WHERE done.run = q.run)
+        AND (NOT EXISTS ({AHEAD}) OR q.run IN (SELECT run FROM behind))
 ), next AS (
-    SELECT run FROM ranked WHERE place <= room
+    SELECT run FROM ranked WHERE place <= room UNION SELECT run FROM behind
 ), awakened AS (
     UPDATE journal.wake w SET due = %(now)b, posted = w.posted + 1 FROM next n
     WHERE w.run = n.run AND NOT EXISTS (SELECT FROM fit WHERE fit.run = w.run) RETURNING w.run
@@ -120,7 +130,7 @@ WITH batch AS (
     SELECT pg_notify('flowner_wake', '')
     FROM (SELECT run FROM awakened UNION ALL SELECT run FROM roused) AS woken LIMIT 1)
 SELECT run, (SELECT count(*) FROM told) AS told FROM held
-"""
+""".replace("{AHEAD}", AHEAD.format(run="q.run"))
 
 
 async def write(

@@ -18,7 +18,7 @@ from typing import Any, Final
 from flowner.database import Transaction
 from flowner.values import FlowId, RunId
 
-STEPS: Final = 250
+STEPS: Final = 100
 """Flows that one claim looks at, at most."""
 _NOBODY: Final = FlowId("00000000-0000-0000-0000-000000000000")
 

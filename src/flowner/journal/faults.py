@@ -53,6 +53,13 @@ _CHECKS: Final = (
         mends="UPDATE journal.wake SET due = now(), posted = posted + 1 WHERE run = %s",
     ),
     _Check(
+        code="place-left-over",
+        finds=f"SELECT l.run AS about FROM journal.line l WHERE {_OVER.format('l')}",
+        text="run {} has ended or is not there, and others of its row still wait behind it",
+        advice="mending removes its place",
+        mends=f"DELETE FROM journal.line l WHERE l.run = %s AND {_OVER.format('l')}",
+    ),
+    _Check(
         code="wake-left-over",
         finds=f"SELECT w.run AS about FROM journal.wake w WHERE {_OVER.format('w')}",
         text="there is a wake for run {}, which has ended or is not there",

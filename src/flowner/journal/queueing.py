@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import Final
 
 from flowner.database import Transaction
+from flowner.journal.lining import AHEAD
 from flowner.values import FlowId, RunId
 
 LOOK_AGAIN: Final = timedelta(seconds=30)
@@ -40,6 +41,12 @@ _COUNT = """
 SELECT (SELECT count(*) FROM journal.run WHERE flow = %(flow)s AND ended IS NULL) AS open,
        (SELECT count(*) FROM journal.queue WHERE flow = %(flow)s) AS waiting
 """
+_LEAVE = (
+    "DELETE FROM journal.queue WHERE flow = %(flow)s AND run = %(run)s AND run IN"  # noqa: S608 - ours
+    " (SELECT run FROM journal.queue q WHERE flow = %(flow)s AND NOT EXISTS ("
+    + AHEAD.format(run="q.run")
+    + ") ORDER BY run LIMIT %(room)s)"
+)
 
 
 async def admit(transaction: Transaction, flow: FlowId, limits: Limits) -> Admission:
@@ -55,11 +62,8 @@ async def admit_waiting(transaction: Transaction, flow: FlowId, run: RunId, runs
     open_runs, waiting = await _counted(transaction, flow)
     if open_runs - waiting >= runs:
         return False
-    done = await transaction.execute(
-        "DELETE FROM journal.queue WHERE flow = %(flow)s AND run = %(run)s AND run IN"
-        " (SELECT run FROM journal.queue WHERE flow = %(flow)s ORDER BY run LIMIT %(room)s)",
-        {"flow": flow, "run": run, "room": runs - (open_runs - waiting)},
-    )
+    values = {"flow": flow, "run": run, "room": runs - (open_runs - waiting)}
+    done = await transaction.execute(_LEAVE.encode(), values)
     return done.rowcount == 1
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,8 @@ from flowner.journal import appending, creating
 from flowner.journal.appending import lost
 from flowner.journal.creating import Creation
 from flowner.journal.grouping import Grouped
-from flowner.journal.queueing import Limits, admit_waiting, leave_queue
+from flowner.journal.lining import AHEAD, look_again
+from flowner.journal.queueing import LOOK_AGAIN, Limits, admit_waiting, leave_queue
 from flowner.journal.records import Append, Entry, Loaded, RunHeader
 from flowner.journal.searching import (
     FACETS,
@@ -43,7 +45,10 @@ SELECT id, flow::text, flow_version, flow_name, kind, status, initiator::text, p
 _HEADER = _COLUMNS + "FROM journal.run"
 _LOAD = (
     _COLUMNS  # noqa: S608 - constants of ours
-    + """, w.posted, q.run IS NOT NULL AS queued, s.seq AS at, s.data AS snapshot,
+    + """, w.posted,
+       q.run IS NOT NULL OR EXISTS ("""
+    + AHEAD.format(run="r.id")
+    + """) AS queued, s.seq AS at, s.data AS snapshot,
        e.entries, e.last, i.ids, i.messages
 FROM journal.run r
 LEFT JOIN (SELECT run, posted FROM journal.wake) w ON w.run = r.id
@@ -149,13 +154,21 @@ class Journal:
             queued=row["queued"],
         )
 
-    async def may_begin(self, run: RunId, flow: FlowId, limits: Limits | None) -> bool:
-        """Let a queued run begin, if its flow has room for it, or no limits any more."""
+    async def look_again(self, run: RunId, flow: FlowId, limits: Limits | None) -> timedelta | None:
+        """Let a run begin that waits in a line or queue; or return after what it looks again.
+
+        It begins when it is the first of its line and its flow has room for it, or no limits any
+        more; then the answer is None.
+        """
         async with self._database.transaction() as transaction:
+            later = await look_again(transaction, run)
+            if later is not None:
+                return later
             if limits is None:
                 await leave_queue(transaction, run)
-                return True
-            return await admit_waiting(transaction, flow, run, limits.runs)
+                return None
+            begins = await admit_waiting(transaction, flow, run, limits.runs)
+            return None if begins else LOOK_AGAIN
 
     async def post(self, run: RunId, message: bytes, *, within: Transaction | None = None) -> bool:
         """Leave a message for the run's worker and wake it; False when the run is finished."""

@@ -83,17 +83,25 @@ async def put(
     )
 
 
+_TAKE = """
+WITH oldest AS MATERIALIZED (
+    SELECT seq, rowid FROM rows.change ORDER BY seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+DELETE FROM rows.change c USING oldest o WHERE c.seq = o.seq AND NOT EXISTS (
+    SELECT FROM rows.change e WHERE e.rowid = o.rowid AND e.seq < o.seq
+        AND e.seq NOT IN (SELECT seq FROM oldest))
+RETURNING c.seq, c.at, c.tablename, c.message, c.rowid::text, c."row", c.named, c.actingfor::text,
+    c.actor::text, c.ownerid::text, c.owneridtype
+"""
+
+
 async def take(transaction: Transaction, limit: int) -> list[Change]:
     """Take the oldest changes; they are gone when the caller's transaction commits.
 
-    Others who take at the same time get other changes.
+    Others who take at the same time get other changes, and none of a row of which an earlier
+    change is taken and not yet committed: the changes of one row are taken in their order.
     """
-    found = await transaction.execute(
-        "DELETE FROM rows.change WHERE seq IN (SELECT seq FROM rows.change ORDER BY seq LIMIT %s"
-        " FOR UPDATE SKIP LOCKED) RETURNING seq, at, tablename, message, rowid::text,"
-        ' "row", named, actingfor::text, actor::text, ownerid::text, owneridtype',
-        (limit,),
-    )
+    found = await transaction.execute(_TAKE, {"limit": limit})
     changes = [
         Change(
             seq=row["seq"],

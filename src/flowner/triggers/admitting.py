@@ -1,4 +1,4 @@
-"""How many runs of a flow there may be at a time: its trigger says so, and others wait.
+"""How many runs of a flow there may be at a time, and of one row: its trigger says so.
 
 Source: language.md, sections 4.3 and 9; ``runtimeConfiguration.concurrency`` of the trigger, with
 ``runs`` (25 when nothing is said) and ``maximumWaitingRuns`` (10 more than ``runs``), or the option
@@ -7,13 +7,17 @@ Source: language.md, sections 4.3 and 9; ``runtimeConfiguration.concurrency`` of
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flowner.database import Transaction
-from flowner.definitions.flow import Trigger
+from flowner.definitions.flow import SameRow, Status, Trigger
 from flowner.errors import Code, Refused
+from flowner.journal.lining import join_line
 from flowner.journal.queueing import Admission, Limits, admit
-from flowner.values import FlowId, Json
+from flowner.journal.records import Entry, RunHeader
+from flowner.journal.store import Journal
+from flowner.values import FlowId, Json, JsonObject
 
 _MOST_RUNS: Final = 100
 _MOST_WAITING: Final = 200
@@ -35,17 +39,52 @@ def limits_of(trigger: Trigger) -> Limits | None:
     return Limits(runs=runs, waiting=waiting)
 
 
+def item_of(trigger: Trigger, outputs: JsonObject) -> str | None:
+    """Return the row whose runs go in the order of its changes; None: they go at once."""
+    body = outputs.get("body")
+    item = body.get("ItemInternalId") if isinstance(body, dict) else None
+    in_order = trigger.rows is not None and trigger.same_row is SameRow.IN_ORDER
+    return item if in_order and isinstance(item, str) else None
+
+
 def _whole(written: Json, default: int, most: int) -> int:
     if isinstance(written, bool) or not isinstance(written, int):
         return min(default, most)
     return min(max(written, 1), most)
 
 
-async def has_to_wait(transaction: Transaction, flow: FlowId, limits: Limits) -> bool:
-    """Say whether a run that is made in this transaction has to wait.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run that is made waits for."""
 
-    Raises `Refused` when as many wait as may.
-    """
+    limits: Limits | None
+    """Others of its flow."""
+    item: str | None
+    """Those of this row that were set off before."""
+
+
+def order_of(trigger: Trigger, outputs: JsonObject) -> Order | None:
+    """Return what a run of the trigger waits for; None: nothing."""
+    order = Order(limits_of(trigger), item_of(trigger, outputs))
+    return None if order.limits is None and order.item is None else order
+
+
+async def make_in_order(
+    journal: Journal, header: RunHeader, entry: Entry, order: Order, within: Transaction
+) -> None:
+    """Make a run that may have to wait for others; `Refused` when too many of its flow do."""
+    waits, queued, behind = False, False, False
+    if order.limits is not None:
+        waits = await _has_to_wait(within, header.flow, order.limits)
+    if order.item is not None:
+        behind = await join_line(within, header.id, header.flow, order.item)
+    if waits or behind:
+        header = replace(header, status=Status.WAITING.value)
+        queued = order.limits is not None
+    await journal.create(header, [entry], queued=queued, within=within)
+
+
+async def _has_to_wait(transaction: Transaction, flow: FlowId, limits: Limits) -> bool:
     match await admit(transaction, flow, limits):
         case Admission.NOW:
             return False

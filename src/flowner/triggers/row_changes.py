@@ -57,7 +57,8 @@ class RowChanges:
 
     async def _feed_some(self) -> bool:
         try:
-            return await self.feed() == _AT_ONCE
+            # Again until there are none: what was left to another process may have been let go.
+            return await self.feed() > 0
         except Unavailable as error:
             _LOG.warning("row changes put off", reason=error.message)
             await asyncio.sleep(1.0)

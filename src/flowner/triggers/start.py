@@ -34,14 +34,14 @@ from flowner.identity.record import plan_hash, plan_record
 from flowner.identity.verdict import Plan, Refusal
 from flowner.identity.world import World
 from flowner.journal.holding import Held, hold
-from flowner.journal.queueing import Limits
+from flowner.journal.lining import join_line
 from flowner.journal.records import Entry, RunHeader
 from flowner.journal.store import Journal
 from flowner.runs.commands import World as WorldNow
 from flowner.runs.events import RunStarted, decode, encode
 from flowner.runs.trigger import conditions_hold, split, trigger_record
 from flowner.telemetry.telemetry import Telemetry
-from flowner.triggers.admitting import has_to_wait, limits_of
+from flowner.triggers.admitting import item_of, make_in_order, order_of
 from flowner.triggers.occasions import (
     PATIENCE,
     Occasion,
@@ -234,9 +234,10 @@ class Starter:
         started = await self._started(occasion, facts, flow, decided, (run, now))
         header = _header(occasion, facts, flow, decided, (run, now))
         entry = Entry(kind=started.kind, path="", data=encode(started), at=now)
-        limits = limits_of(flow.trigger)
-        if limits is not None:
-            await self._begin_in_turn(header, entry, limits, within)
+        order = order_of(flow.trigger, occasion.outputs)
+        if order is not None:
+            async with self._database.transaction(within) as transaction:
+                await make_in_order(self._journal, header, entry, order, transaction)
             return run
         taker = self.taker if within is None else None
         claim = taker.claim() if taker is not None else None
@@ -244,19 +245,6 @@ class Starter:
         if claim is not None and taker is not None:
             taker.take_up(header, entry.data)
         return run
-
-    async def _begin_in_turn(
-        self, header: RunHeader, entry: Entry, limits: Limits, within: Transaction | None
-    ) -> None:
-        """Make a run that may have to wait for others of its flow; `Refused` when too many do."""
-        if within is None:
-            async with self._database.transaction() as transaction:
-                await self._begin_in_turn(header, entry, limits, transaction)
-            return
-        waits = await has_to_wait(within, header.flow, limits)
-        if waits:
-            header = replace(header, status=Status.WAITING.value)
-        await self._journal.create(header, [entry], queued=waits, within=within)
 
     async def _started(
         self,
@@ -338,6 +326,8 @@ class Starter:
         async with self._database.transaction(within) as transaction:
             await self._journal.create(header, [], within=transaction)
             await hold(transaction, header.id, held, now)
+            if (item := item_of(flow.trigger, occasion.outputs)) is not None:
+                await join_line(transaction, header.id, header.flow, item)
         return header.id
 
     def _unbegun(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from flowner.definitions import edit, steps
 from flowner.definitions.documents import copied_object
-from flowner.definitions.flow import Flow, RunAs, Status, Trigger, WhenUnavailable
+from flowner.definitions.flow import Flow, RunAs, SameRow, Status, Trigger, WhenUnavailable
 from flowner.definitions.steps import Place
 from flowner.definitions.visible import title_of
 from flowner.errors import FlownerError, Invalid
@@ -215,6 +215,8 @@ async def _run_as(visit: Visit, form: Form) -> Response:
         flow = edit.with_run_as(flow, run_as)
         if form.has("when"):
             flow = edit.with_when_unavailable(flow, WhenUnavailable(form.text("when")))
+        if form.has("same-row"):
+            flow = edit.with_same_row(flow, SameRow(form.text("same-row")))
         if run_as in (RunAs.MODIFYING_USER, RunAs.ROW_OWNER) and form.has("follow"):
             for binding in flow.bindings.values():
                 if binding.connector in ROWS:

@@ -13,6 +13,16 @@ _STATEMENTS = (
     " DEFAULT '00000000-0000-0000-0000-000000000000'",
     "UPDATE journal.wake w SET flow = r.flow FROM journal.run r WHERE r.id = w.run",
     "CREATE INDEX wake_by_flow ON journal.wake (flow, due, run)",
+    """
+    CREATE TABLE journal.line (
+        run bigint PRIMARY KEY,
+        flow uuid NOT NULL,
+        item text NOT NULL,
+        place bigint GENERATED ALWAYS AS IDENTITY
+    )
+    """,
+    "CREATE UNIQUE INDEX line_by_place ON journal.line (flow, item, place)",
+    "CREATE INDEX change_by_row ON rows.change (rowid, seq)",
 )
 
 
