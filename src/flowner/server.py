@@ -37,6 +37,7 @@ from flowner.engine.children import Children
 from flowner.engine.dispatch import Dispatcher, Drain
 from flowner.engine.invoke import Invoker
 from flowner.engine.news import News
+from flowner.engine.pacing import Pacer
 from flowner.engine.replies import Replies
 from flowner.engine.vitals import Vitals
 from flowner.engine.worker import Worker
@@ -266,8 +267,8 @@ def _build(
     telemetry: Telemetry,
 ) -> House:
     database, journal, vault = memory
-    here = f"http://{settings.host}:{settings.port}"
-    address = Address(key=signing, base=settings.public_url or here)
+    address = Address(key=signing, base=settings.base)
+    pacer = Pacer(database, clock, settings.limits)
     facts, published = Facts(database), Published(database)
     turning = Turning(database, published, clock)
     sharing = Sharing(database, published, clock)
@@ -306,6 +307,7 @@ def _build(
             refreshing=refreshing,
             requests=Requests(database, address.approval_link),
             sign_ins=sign_ins,
+            pacer=pacer,
             clock=clock,
             connectors=connectors(),
             allow_private_addresses=private,
@@ -392,7 +394,7 @@ def _build(
         making=making,
         webapi=webapi,
         bulk_deletions=BulkDeletions(database, rooms),
-        news=News(database, replies, store.catalogue),
+        news=News(database, replies, store.catalogue, pacer),
         telemetry=telemetry,
         vitals=Vitals(database, wakes, dispatcher, telemetry.metrics),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,7 @@ from flowner.approvals.relay import SCHEMES, MailRelay
 from flowner.directory.provider_file import read_provider_file
 from flowner.directory.providers import Provider
 from flowner.errors import Invalid
+from flowner.journal.pacing import Allowance
 from flowner.telemetry.logs import LEVELS
 from flowner.values import Secret
 
@@ -57,8 +59,15 @@ class Settings:
     """Where letters of the server's own go out; None: it writes none."""
     answers_without_sign_in: bool = False
     """Whether the links in mails about approvals need nobody to sign in."""
+    limits: Mapping[str, Allowance] = field(default_factory=dict)
+    """Calls that connectors, by an id of theirs, and hosts take through one connection."""
     providers: tuple[Provider, ...] = ()
     """OpenID providers whose tokens are taken, and with whom people sign in."""
+
+    @property
+    def base(self) -> str:
+        """Where others reach the API."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -82,6 +91,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         allow_private_addresses=_yes(given, "FLOWNER_ALLOW_PRIVATE_ADDRESSES"),
         mail=_mail(given),
         answers_without_sign_in=_yes(given, "FLOWNER_ANSWERS_WITHOUT_SIGN_IN"),
+        limits=_limits(given.get("FLOWNER_LIMITS") or ""),
         providers=_providers(given.get("FLOWNER_PROVIDERS")),
         drain_seconds=_whole(given, "FLOWNER_DRAIN_SECONDS", default.drain_seconds, 1, 3600),
         keep_runs_days=_whole(given, "FLOWNER_KEEP_RUNS_DAYS", default.keep_runs_days, 0, 36500),
@@ -111,6 +121,21 @@ def _secret(given: Mapping[str, str], name: str, file: str) -> str | None:
     if not text:
         raise Invalid(f"`{file}` is `{path}`, which is empty")
     return text
+
+
+def _limits(written: str) -> Mapping[str, Allowance]:
+    """Read ``name=calls/seconds``, with spaces between several."""
+    found = {}
+    for one in written.replace(",", " ").split():
+        name, _, limit = one.partition("=")
+        calls, _, seconds = limit.partition("/")
+        if not (name and calls.isdecimal() and seconds.isdecimal() and int(calls) and int(seconds)):
+            raise Invalid(
+                f"`FLOWNER_LIMITS` has `{one[:60]}`: write `name=calls/seconds`, such as"
+                " `api.contoso.example=100/60`"
+            )
+        found[name.lower()] = Allowance(calls=int(calls), period=timedelta(seconds=int(seconds)))
+    return found
 
 
 def _mail(given: Mapping[str, str]) -> MailRelay | None:

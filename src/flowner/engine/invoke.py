@@ -21,6 +21,7 @@ from flowner.database import Database
 from flowner.directory.facts import Facts, Moment
 from flowner.engine.approvals_as import ApprovalsAs
 from flowner.engine.outcomes import ask_for, is_refused, secrets_in, strike, wanted_items
+from flowner.engine.pacing import Pacer
 from flowner.engine.patience import when_back
 from flowner.engine.rows_as import PeopleAs, RowsAs
 from flowner.engine.watching import watched
@@ -32,7 +33,7 @@ from flowner.identity.record import acting_record, refusal_record
 from flowner.identity.verdict import Acting, Plan, Refusal
 from flowner.rows.callers import Caller
 from flowner.rows.store import Store
-from flowner.runs.commands import Failure, Invoke, Outcome, Parked
+from flowner.runs.commands import Failure, Invoke, Outcome, Parked, Throttled
 from flowner.sdk import context as sdk
 from flowner.sdk.connector import ACCESS_TOKEN, Connector, Operation, Repeat
 from flowner.telemetry.telemetry import Telemetry
@@ -76,6 +77,7 @@ class Invoker:
     refreshing: Refreshing
     requests: Requests
     sign_ins: SignInsAsked
+    pacer: Pacer
     clock: Clock
     connectors: Mapping[str, Connector]
     """By every id that flows know them by."""
@@ -115,6 +117,10 @@ class Invoker:
             connector, operation, parameters = self._operation(command, hand.version)
             if connector.needs_connection and verdict.connection is None:
                 raise Refused(f"`{connector.title}` needs a connection, and the action has none")
+            key = self.pacer.key(verdict.connection, connector, parameters)
+            throttled = await self._throttled(command, connector, key, parameters)
+            if throttled is not None:
+                return Called(outcome=throttled, acting=acting, account=verdict.account)
             opened = await when_back(lambda: self._open(verdict.connection, moment))
             caller = Caller(verdict.principal, verdict.actor)
             context = self._context(command, hand, verdict.account, opened, caller)
@@ -122,6 +128,7 @@ class Invoker:
             minimum = wanted_items(command.configuration)
             ask = partial(ask_for, minimum, connector, operation, parameters)
             outcome, seen, used = await self._asked(verdict.connection, context, ask)
+            await self.pacer.answered(key, outcome)
             outcome = strike(outcome, [*used, *secrets_in(parameters.get("authentication"))])
         except FlownerError as error:
             failure = Failure(code=error.code.value, message=error.message)
@@ -129,6 +136,18 @@ class Invoker:
         if seen is not None:
             acting["seen"] = seen
         return Called(outcome=outcome, acting=acting, account=verdict.account)
+
+    async def _throttled(
+        self, command: Invoke, connector: Connector, key: str | None, parameters: JsonObject
+    ) -> Throttled | None:
+        """Return until when a call has to wait for a limit; None: it may go out."""
+        declared = self.pacer.allowance(connector, parameters)
+        waits = await when_back(
+            lambda: self.pacer.wait(key, declared, command.slot, connector.title)
+        )
+        if waits is not None:
+            self.telemetry.metrics.call_throttled(connector.ids[0])
+        return waits
 
     async def _proved(self, action: str, hand: InHand) -> tuple[Moment, Acting | Refusal]:
         moment = await self.facts.now()

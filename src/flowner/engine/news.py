@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import structlog
 
 from flowner.database import Database
+from flowner.engine.pacing import Pacer
 from flowner.engine.replies import Replies
 from flowner.errors import Unavailable
+from flowner.journal.pacing import CHANNEL as PACED
 from flowner.journal.store import ANSWERED
 from flowner.rows.catalogue import CHANGED, Catalogue
 
@@ -20,10 +22,13 @@ _LOOK_SECONDS = 2.0
 
 
 class News:
-    """Hears of runs that answered elsewhere and of tables that changed elsewhere."""
+    """Hears of runs that answered, tables that changed and limits that were met elsewhere."""
 
-    def __init__(self, database: Database, replies: Replies, catalogue: Catalogue) -> None:
+    def __init__(
+        self, database: Database, replies: Replies, catalogue: Catalogue, pacer: Pacer
+    ) -> None:
         self._database, self._replies, self._catalogue = database, replies, catalogue
+        self._pacer = pacer
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners = 0
 
@@ -46,21 +51,23 @@ class News:
                 await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _hear(self) -> None:
-        async for channel, payload in self._database.listen(ANSWERED, CHANGED):
-            if channel != ANSWERED:
+        async for channel, payload in self._database.listen(ANSWERED, CHANGED, PACED):
+            if channel in ("", CHANGED):
                 self._catalogue.forget()
-            if channel != CHANGED:
-                await self._attend(payload)
+            if channel in ("", ANSWERED):
+                await self._attend(self._replies.hear, payload)
+            if channel in ("", PACED):
+                await self._attend(self._pacer.hear, payload)
 
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            await self._attend("")
+            await self._attend(self._replies.hear, "")
 
-    async def _attend(self, payload: str) -> None:
+    async def _attend(self, hear: Callable[[str], Awaitable[None]], payload: str) -> None:
         try:
-            await self._replies.hear(payload)
+            await hear(payload)
         except Unavailable:
             pass  # whoever waits waits on: the next look comes
         except Exception:  # noqa: BLE001 - one run that cannot be read must not deafen the others
-            _LOG.exception("an answer could not be read; it will be looked for again")
+            _LOG.exception("news could not be read; they will be looked for again")

@@ -11,7 +11,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from flowner.errors import Code
-from flowner.runs.commands import Failure, Invoke, Outcome, Parked, Success, Transient
+from flowner.runs.commands import Failure, Invoke, Outcome, Parked, Success, Throttled, Transient
 from flowner.telemetry.telemetry import Telemetry
 from flowner.values import JsonObject
 
@@ -42,7 +42,7 @@ def watched(telemetry: Telemetry, command: Invoke, operation: str) -> Iterator[E
             nonlocal status
             status = status_of(outcome, acting)
             say({"flowner.status": status, **_who(acting)})
-            if status not in ("Succeeded", "Waiting"):
+            if status not in ("Succeeded", "Waiting", "Throttled"):
                 code = getattr(outcome, "code", "")
                 known = code if code in _CODES else None  # others are the outside's own words
                 _LOG.info(
@@ -60,7 +60,7 @@ def watched(telemetry: Telemetry, command: Invoke, operation: str) -> Iterator[E
 
 
 def status_of(outcome: Outcome, acting: JsonObject) -> str:
-    """Return the word for what came of a call: one of six."""
+    """Return the word for what came of a call: one of seven."""
     if "refused" in acting:
         return "Refused"
     match outcome:
@@ -72,6 +72,8 @@ def status_of(outcome: Outcome, acting: JsonObject) -> str:
             return "NotNow"
         case Parked():
             return "Waiting"
+        case Throttled():
+            return "Throttled"
 
 
 def _who(acting: JsonObject) -> JsonObject:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from flowner.definitions.flow import Status
 from flowner.expressions.errors import ExpressionError
-from flowner.runs import calls, polling
+from flowner.runs import calls, events, polling
 from flowner.runs.changesets import answers_of
-from flowner.runs.commands import Failure, Outcome, Parked, Sleep, Success, Transient
+from flowner.runs.commands import Failure, Outcome, Parked, Sleep, Success, Throttled, Transient
 from flowner.runs.compiled import Node
 from flowner.runs.durations import later
 from flowner.runs.events import (
@@ -35,6 +35,11 @@ def answer(turn: Turn, path: str, outcome: Outcome, acting: Json) -> None:
         return
     if isinstance(outcome, Parked):
         _park(turn, path, outcome, acting)
+        return
+    if isinstance(outcome, Throttled):
+        now, until = turn.world.now, outcome.until
+        turn.emit(events.Throttled(at=now, path=path, until=until, reason=outcome.reason))
+        turn.command(Sleep(until=until, path=path))
         return
     outcome = _plain(outcome)
     node = turn.enter(path)
@@ -131,7 +136,7 @@ def wake(turn: Turn) -> None:
         elif calling.until is None or calling.until > now:
             continue
         elif calling.pausing:
-            attempt_again(turn, path, calling.attempt + 1)
+            attempt_again(turn, path, calling.attempt + (calling.slot is None))
         else:
             turn.end(path, turn.enter(path), Result())
 

@@ -88,6 +88,7 @@ def invocation(
         attempt=calling.attempt,
         idempotency_key=f"{run}/{path}",
         due=calling.due,
+        slot=calling.slot,
         configuration=configured if isinstance(configured, dict) else {},
         waits=node.type in _WAITING,
     )

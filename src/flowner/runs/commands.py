@@ -49,6 +49,8 @@ class Invoke:
     """The same for every attempt: ``<run>/<path>``."""
     due: datetime | None = None
     """When the action times out; None: at the connector's own pleasure."""
+    slot: datetime | None = None
+    """When it was told that it may go out, if it had to wait for that."""
     configuration: JsonObject = field(default_factory=dict)
     """The action's ``runtimeConfiguration`` as written: paging, chunks."""
     waits: bool = False
@@ -146,4 +148,12 @@ class Parked:
     """The code with which the action then times out; '' for the usual one."""
 
 
-Outcome: TypeAlias = Success | Failure | Transient | Parked
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """The call has not gone out: what it would go to takes no more before a moment."""
+
+    until: datetime
+    reason: str
+
+
+Outcome: TypeAlias = Success | Failure | Transient | Parked | Throttled

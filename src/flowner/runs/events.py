@@ -105,6 +105,13 @@ class Waiting(Event, frozen=True, kw_only=True, tag="waiting"):
     """The code with which it then times out; '' for the usual one."""
 
 
+class Throttled(Event, frozen=True, kw_only=True, tag="throttled"):
+    """The call did not go out: it may at ``until``, as the same attempt."""
+
+    until: datetime
+    reason: str = ""
+
+
 class Accepted(Event, frozen=True, kw_only=True, tag="accepted"):
     """The outside took the request and named an address to ask for its result: 202."""
 
@@ -182,6 +189,7 @@ AnyEvent = (
     | ActionStarted
     | AttemptFailed
     | Accepted
+    | Throttled
     | Waiting
     | BranchTaken
     | LoopStarted

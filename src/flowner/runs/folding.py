@@ -28,6 +28,7 @@ from flowner.runs.events import (
     RunCancelled,
     RunEnded,
     RunStarted,
+    Throttled,
     Waiting,
 )
 from flowner.runs.state import (
@@ -81,7 +82,14 @@ class Folding:
         state.count += 1
 
     def _rare(
-        self, event: RunStarted | AttemptFailed | Accepted | Waiting | RunCancelled | RunEnded
+        self,
+        event: RunStarted
+        | AttemptFailed
+        | Accepted
+        | Throttled
+        | Waiting
+        | RunCancelled
+        | RunEnded,
     ) -> None:
         state = self.state
         match event:
@@ -91,11 +99,16 @@ class Folding:
             case AttemptFailed():
                 calling = state.calls[event.path]
                 calling.pausing, calling.waiting, calling.until = True, False, event.until
-                calling.failed += 1
+                calling.failed, calling.slot = calling.failed + 1, None
+            case Throttled():
+                calling = state.calls[event.path]
+                calling.pausing, calling.waiting, calling.until = True, False, event.until
+                calling.slot = event.until
             case Accepted():
                 calling = state.calls[event.path]
                 calling.pausing, calling.waiting, calling.until = True, False, event.until
                 calling.poll, calling.due = event.poll, calling.due or event.due
+                calling.slot = None
             case Waiting():
                 calling = state.calls[event.path]
                 calling.waiting, calling.acting = True, _taken(event.acting)

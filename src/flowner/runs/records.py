@@ -29,6 +29,7 @@ from flowner.runs.events import (
     RunCancelled,
     RunEnded,
     RunStarted,
+    Throttled,
     Waiting,
 )
 from flowner.runs.results import HIDDEN
@@ -151,6 +152,8 @@ class History:
             case Accepted():
                 entry = self._entry(event.path, event.at)
                 entry.until, entry.acting = event.until, event.acting
+            case Throttled():
+                self._throttled(event)
             case Waiting():
                 entry = self._entry(event.path, event.at)
                 entry.waiting_for, entry.acting = event.reason, event.acting
@@ -191,6 +194,20 @@ class History:
                 message=event.message,
                 next_at=event.until,
                 acting=event.acting,
+            )
+        )
+
+    def _throttled(self, event: Throttled) -> None:
+        entry = self._entry(event.path, event.at)
+        entry.until = event.until
+        entry.attempts.append(
+            AttemptRecord(
+                attempt=0,
+                at=event.at,
+                code="Throttled",
+                message=f"waited for {event.reason} until {event.until:%Y-%m-%dT%H:%M:%SZ}",
+                next_at=event.until,
+                acting=None,
             )
         )
 

@@ -45,6 +45,8 @@ class Calling(msgspec.Struct, kw_only=True):
     """The end of a Wait action, or of the pause before the next attempt."""
     pausing: bool = False
     """Between two attempts."""
+    slot: datetime | None = None
+    """When the attempt may go out that has not yet, for a limit of what it goes to."""
     waiting: bool = False
     """Somebody will answer later."""
     acting: Any = None

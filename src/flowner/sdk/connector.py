@@ -138,6 +138,14 @@ class Operation:
         return " ".join(said.split())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How many calls an outside takes, through one connection, in so many seconds."""
+
+    calls: int
+    seconds: float
+
+
 @dataclass(slots=True, kw_only=True)
 class Connector:
     """One connector. ``ids`` are the names flows know it by (``shared_office365`` …)."""
@@ -153,6 +161,8 @@ class Connector:
     next_page: Callable[[JsonObject, JsonObject], JsonObject | None] | None = None
     """Maps an answer's body and the parameters it came for to those of the next page; None: that
     was the last. Used where the flow's author asked for more rows than one answer holds."""
+    limit: Limit | None = None
+    """What the outside takes; calls beyond it wait, and cost nobody an attempt. None: unknown."""
     operations: dict[str, Operation] = field(default_factory=dict)
 
     def way(self, id: str | None) -> Credentials | None:

@@ -64,6 +64,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._throttled = Counter(
+            "flowner_calls_throttled",
+            "Calls that waited for a limit of what they go to, by connector.",
+            ["connector"],
+            registry=registry,
+        )
         self._lost = Counter(
             "flowner_leases_lost",
             "Runs that another worker took over while this one moved them.",
@@ -109,6 +115,10 @@ class Metrics:
         """Count and time a call. ``operation`` is one that this server has, or a word for none."""
         self._actions.labels(operation, status).inc()
         self._action_seconds.labels(operation).observe(seconds)
+
+    def call_throttled(self, connector: str) -> None:
+        """Count a call that has to wait for a limit. ``connector`` is one of this server."""
+        self._throttled.labels(connector).inc()
 
     def lease_lost(self) -> None:
         """Count a run that is somebody else's now."""

@@ -23,6 +23,17 @@ _STATEMENTS = (
     """,
     "CREATE UNIQUE INDEX line_by_place ON journal.line (flow, item, place)",
     "CREATE INDEX change_by_row ON rows.change (rowid, seq)",
+    # `calls` NULL: no limit was found out.
+    """
+    CREATE TABLE journal.pace (
+        key text PRIMARY KEY,
+        not_before timestamptz NOT NULL DEFAULT 'epoch',
+        slots timestamptz[] NOT NULL DEFAULT '{}',
+        calls int,
+        period interval NOT NULL DEFAULT '0',
+        found_until timestamptz NOT NULL DEFAULT 'epoch'
+    )
+    """,
 )
 
 
