@@ -152,6 +152,13 @@ def compose(*predecessors):
             id="an unknown way without a principal",
         ),
         pytest.param(
+            with_trigger(BUTTON | {"metadata": {"flownerSameRow": "inOrder"}}),
+            "InvalidWorkflowDefinition",
+            f"{TRIGGER}/metadata/flownerSameRow",
+            "not set off by rows",
+            id="an order of rows without rows",
+        ),
+        pytest.param(
             with_trigger({"type": "OpenApiConnectionWebhook", "inputs": {}}),
             "InvalidWorkflowDefinition",
             f"{TRIGGER}/inputs",

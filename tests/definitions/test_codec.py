@@ -31,10 +31,12 @@ from flowner.definitions.flow import (
     Message,
     RowScope,
     RunAs,
+    SameRow,
     Source,
     Status,
     WhenUnavailable,
 )
+from flowner.errors import Invalid
 
 C, U, D = Message.CREATE, Message.UPDATE, Message.DELETE
 
@@ -456,6 +458,27 @@ def test_what_a_run_does_without_its_principal(choice):
     flow = read_flow(solution(triggers={"T": trigger}), name="x")
     assert flow.trigger.when_unavailable is choice
     assert write_flow(flow)["properties"]["definition"]["triggers"]["T"] == trigger
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        pytest.param({}, SameRow.AT_ONCE, id="not said"),
+        pytest.param({"flownerSameRow": "atOnce"}, SameRow.AT_ONCE, id="at once"),
+        pytest.param({"flownerSameRow": "inOrder", "kept": 1}, SameRow.IN_ORDER, id="in order"),
+    ],
+)
+def test_how_the_runs_of_one_row_go(metadata, expected):
+    trigger = row_trigger() | {"metadata": metadata}
+    flow = read_flow(solution(triggers={"T": trigger}), name="x")
+    assert flow.trigger.same_row is expected
+    assert write_flow(flow)["properties"]["definition"]["triggers"]["T"] == trigger
+
+
+def test_an_order_that_is_none():
+    trigger = row_trigger() | {"metadata": {"flownerSameRow": "shuffled"}}
+    with pytest.raises(Invalid, match="`shuffled` is not how the runs of one row go"):
+        read_flow(solution(triggers={"T": trigger}), name="x")
 
 
 @pytest.mark.parametrize(

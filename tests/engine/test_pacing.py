@@ -201,7 +201,7 @@ async def pressed(houses: list[House], ada, flow, runs: int) -> list[list[Any]]:
     ]
     async with asyncio.timeout(60):
         for run in made:
-            while (await houses[0].journal.header(run)).ended is None:
+            while (await houses[0].journal.header(run)).ended is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     return [
         [decode(one.entry.data) for one in await houses[0].journal.entries(run)] for run in made

@@ -40,6 +40,9 @@ def called_twice(operation: Operation) -> str:
 def _connector(connector: Connector) -> str:
     ids = ", ".join(f"`{id}`" for id in connector.ids)
     parts = [f"## {connector.title}\n\nKnown as {ids}.\n"]
+    limit = connector.limit
+    if limit is not None:
+        parts.append(f"At most {limit.calls} calls in {limit.seconds:g} seconds per connection.\n")
     parts += [_operation(operation) for operation in connector.operations.values()]
     return "\n".join(parts)
 

@@ -17,12 +17,11 @@ from flowner.definitions.flow import (
     Binding,
     Flow,
     RunAs,
-    SameRow,
     Source,
     WhenUnavailable,
 )
 from flowner.definitions.row_triggers import ROW_TRIGGER, RUN_AS, RUN_AS_NUMBERS
-from flowner.definitions.triggers import SAME_ROW, WHEN_UNAVAILABLE
+from flowner.definitions.triggers import WHEN_UNAVAILABLE
 from flowner.errors import Code, Invalid
 from flowner.values import Json, JsonObject
 
@@ -158,17 +157,6 @@ def with_when_unavailable(flow: Flow, choice: WhenUnavailable) -> Flow:
 
     def change(source: JsonObject) -> None:
         child(source, "metadata")[WHEN_UNAVAILABLE] = choice.value
-
-    return with_node(flow, flow.trigger, change)
-
-
-def with_same_row(flow: Flow, choice: SameRow) -> Flow:
-    """Choose how the runs go that changes of one row set off."""
-    if flow.trigger.same_row is choice:
-        return flow
-
-    def change(source: JsonObject) -> None:
-        child(source, "metadata")[SAME_ROW] = choice.value
 
     return with_node(flow, flow.trigger, change)
 

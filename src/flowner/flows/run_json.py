@@ -44,7 +44,7 @@ def actions_of(events: list[AnyEvent], names: dict[str, str]) -> list[Any]:
     inputs: dict[str, object] = {}
     found: list[Any] = []
     for event in events:
-        if isinstance(event, ActionStarted) and event.attempt == 1:
+        if isinstance(event, ActionStarted) and event.path not in inputs:
             inputs[event.path] = _shown(event, "inputs")
         elif isinstance(event, ActionEnded):
             acting = event.acting if isinstance(event.acting, dict) else {}

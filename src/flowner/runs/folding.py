@@ -7,7 +7,7 @@ the same state, at every prefix. Folding an event costs the same however long th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET
 
@@ -43,6 +43,9 @@ from flowner.runs.state import (
 from flowner.runs.status import block_status, worse
 from flowner.runs.variables import change
 
+_Rare: TypeAlias = (
+    RunStarted | AttemptFailed | Accepted | Throttled | Waiting | RunCancelled | RunEnded
+)
 CANCELLED: Final = "RunCancelled"
 
 
@@ -81,16 +84,7 @@ class Folding:
             self._rare(event)
         state.count += 1
 
-    def _rare(
-        self,
-        event: RunStarted
-        | AttemptFailed
-        | Accepted
-        | Throttled
-        | Waiting
-        | RunCancelled
-        | RunEnded,
-    ) -> None:
+    def _rare(self, event: _Rare) -> None:
         state = self.state
         match event:
             case RunStarted():

@@ -43,9 +43,10 @@ STRUCK_OUT = "*** hidden: the author secured it ***"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """One attempt that failed before the last."""
+    """One attempt that failed before the last, or a wait for a limit before it went out."""
 
     attempt: int
+    """Counted from 1; 0: a wait, whose code is ``Throttled``."""
     at: datetime
     code: str
     message: str
@@ -198,14 +199,14 @@ class History:
         )
 
     def _throttled(self, event: Throttled) -> None:
-        entry = self._entry(event.path, event.at)
-        entry.until = event.until
+        entry, until = self._entry(event.path, event.at), f"{event.until:%Y-%m-%d %H:%M:%S} UTC"
+        entry.until, entry.waiting_for = event.until, f"{event.reason}, until {until}"
         entry.attempts.append(
             AttemptRecord(
                 attempt=0,
                 at=event.at,
                 code="Throttled",
-                message=f"waited for {event.reason} until {event.until:%Y-%m-%dT%H:%M:%SZ}",
+                message=f"waited for {event.reason} until {until}",
                 next_at=event.until,
                 acting=None,
             )

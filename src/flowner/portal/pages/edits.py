@@ -12,6 +12,7 @@ from flowner.definitions import edit, steps
 from flowner.definitions.documents import copied_object
 from flowner.definitions.flow import Flow, RunAs, SameRow, Status, Trigger, WhenUnavailable
 from flowner.definitions.steps import Place
+from flowner.definitions.triggers import SAME_ROW
 from flowner.definitions.visible import title_of
 from flowner.errors import FlownerError, Invalid
 from flowner.portal.desk import (
@@ -81,6 +82,9 @@ def _setting_values(form: Form) -> dict[tuple[str, ...], Any]:
     }
     if form.has("timeout"):
         found[("limit", "timeout")] = form.text("timeout")
+    if form.has("same-row"):
+        in_order = form.text("same-row") == SameRow.IN_ORDER
+        found[("metadata", SAME_ROW)] = SameRow.IN_ORDER.value if in_order else None
     if form.has("repetitions"):
         text = form.text("repetitions")
         if text and not (text.isdecimal() and 1 <= int(text) <= 50):
@@ -215,8 +219,6 @@ async def _run_as(visit: Visit, form: Form) -> Response:
         flow = edit.with_run_as(flow, run_as)
         if form.has("when"):
             flow = edit.with_when_unavailable(flow, WhenUnavailable(form.text("when")))
-        if form.has("same-row"):
-            flow = edit.with_same_row(flow, SameRow(form.text("same-row")))
         if run_as in (RunAs.MODIFYING_USER, RunAs.ROW_OWNER) and form.has("follow"):
             for binding in flow.bindings.values():
                 if binding.connector in ROWS:
