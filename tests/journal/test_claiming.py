@@ -151,8 +151,8 @@ def test_every_place_goes_to_whom_the_rule_says(database, run, wakes, rounds, ke
                 reached = int(turns.after[-2:], 16) % 5
             for one in taken:
                 whose, at = due.pop(one)
-                assert all((at, one) < (other, n) for n, (w, other) in due.items() if w == whose)
                 hand[whose] += kept[one]
+                assert all((at, one) < (other, n) for n, (w, other) in due.items() if w == whose)
             await forget(database, taken)
 
     run(story())

@@ -31,13 +31,15 @@ HELD = "INSERT INTO journal.held VALUES (1, gen_random_uuid(), '', now() - inter
          ["message-left-over"], []),
         ([OVER, FIRST, "INSERT INTO journal.queue VALUES (gen_random_uuid(), 1)"],
          ["place-left-over"], []),
+        ([OVER, FIRST, "INSERT INTO journal.line VALUES (1, gen_random_uuid(), 'x')"],
+         ["line-left-over"], []),
         ([OVER, FIRST, ENTRY % 2], ["journal-with-a-gap"], ["journal-with-a-gap"]),
     ],
 )  # fmt: skip
 def test_faults(database, run, planted: list[str], codes: list[str], left: list[str]) -> None:
     async def story() -> None:
         async with database.connection() as connection:
-            for table in ("run", "entry", "wake", "inbox", "queue", "held"):
+            for table in ("run", "entry", "wake", "inbox", "queue", "line", "held"):
                 await connection.execute(f"DELETE FROM journal.{table}")
             for statement in planted:
                 await connection.execute(statement)

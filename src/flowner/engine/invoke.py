@@ -142,6 +142,8 @@ class Invoker:
     ) -> Throttled | None:
         """Return until when a call has to wait for a limit; None: it may go out."""
         declared = self.pacer.allowance(connector, parameters)
+        if self.pacer.is_free(key, declared):
+            return None
         waits = await when_back(
             lambda: self.pacer.wait(key, declared, command.slot, connector.title)
         )

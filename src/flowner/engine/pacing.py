@@ -51,13 +51,18 @@ class Pacer:
 
     def allowance(self, connector: Connector, parameters: JsonObject) -> Allowance | None:
         """Return the declared limit: the operator's for the host or connector, or its author's."""
-        for name in (_host(parameters), *connector.ids):
-            if name in self._limits:
-                return self._limits[name]
+        if self._limits:
+            for name in (_host(parameters), *connector.ids):
+                if name in self._limits:
+                    return self._limits[name]
         limit = connector.limit
         if limit is None:
             return None
         return Allowance(calls=limit.calls, period=timedelta(seconds=limit.seconds))
+
+    def is_free(self, key: str | None, declared: Allowance | None) -> bool:
+        """Whether a call may go out at once, as far as this process knows."""
+        return key is None or (declared is None and key not in self._careful)
 
     async def wait(
         self, key: str | None, declared: Allowance | None, slot: datetime | None, title: str
@@ -66,7 +71,7 @@ class Pacer:
 
         ``slot`` is when it was told it might go, if it was told.
         """
-        while key is not None and (declared is not None or key in self._careful):
+        while key is not None and not self.is_free(key, declared):
             now = self._clock.now()
             known = self._careful.get(key)
             if slot is None or (known is not None and slot < known.not_before):

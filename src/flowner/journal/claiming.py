@@ -24,7 +24,7 @@ _NOBODY: Final = FlowId("00000000-0000-0000-0000-000000000000")
 
 _CLAIM_ALL = """
 WITH front AS MATERIALIZED (
-    SELECT run FROM journal.wake
+    SELECT run, due FROM journal.wake
     WHERE due <= %(now)s AND (owner IS NULL OR lease < now())
     ORDER BY due LIMIT %(room)s + 1 FOR UPDATE SKIP LOCKED
 ), taken AS (
@@ -32,8 +32,9 @@ WITH front AS MATERIALIZED (
     WHERE run IN (SELECT run FROM front) AND (SELECT count(*) FROM front) <= %(room)s
     RETURNING run, flow
 )
-SELECT taken.run, taken.flow::text AS flow, f.due
-FROM (SELECT count(*) AS due FROM front) f LEFT JOIN taken ON true
+SELECT t.run, t.flow::text AS flow, f.due
+FROM (SELECT count(*) AS due FROM front) f LEFT JOIN (taken t JOIN front USING (run)) ON true
+ORDER BY front.due, t.run
 """
 _CLAIM_SHARES = """
 WITH RECURSIVE hand AS (
@@ -41,7 +42,8 @@ WITH RECURSIVE hand AS (
 ), walk(flow, due, step, round, found) AS (
     SELECT %(after)s::uuid, 'infinity'::timestamptz, 0, 0, 0
     UNION ALL
-    SELECT n.flow, n.due, w.step + 1, n.round, w.found + (n.due <= %(now)s)::int
+    SELECT n.flow, n.due, w.step + 1, n.round,
+        w.found + (n.due <= %(now)s AND n.flow NOT IN (SELECT flow FROM hand))::int
     FROM walk w CROSS JOIN LATERAL (
         (SELECT flow, due, w.round FROM journal.wake WHERE flow > w.flow ORDER BY flow, due LIMIT 1)
         UNION ALL

@@ -53,7 +53,7 @@ _CHECKS: Final = (
         mends="UPDATE journal.wake SET due = now(), posted = posted + 1 WHERE run = %s",
     ),
     _Check(
-        code="place-left-over",
+        code="line-left-over",
         finds=f"SELECT l.run AS about FROM journal.line l WHERE {_OVER.format('l')}",
         text="run {} has ended or is not there, and others of its row still wait behind it",
         advice="mending removes its place",
