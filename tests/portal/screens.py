@@ -18,6 +18,10 @@ PAGES: dict[str, tuple[str, str]] = {
         "ada",
         "/flows/{flow[as_modifier]}/edit?card=When_a_request_changes&tab=runs-as",
     ),
+    "designer-trigger-settings": (
+        "ada",
+        "/flows/{flow[as_modifier]}/edit?card=When_a_request_changes&tab=settings",
+    ),
     "designer-pills": ("ada", "/flows/{flow[greet]}/edit?card=Send_greeting&tab=parameters"),
     "designer-condition": (
         "ada",

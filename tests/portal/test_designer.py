@@ -366,6 +366,24 @@ def test_a_row_triggers_table_and_columns_are_chosen(
     assert (rows.table, rows.filtering_columns) == ("fern_request", {"fern_city"})
 
 
+def test_the_runs_of_one_row_are_put_in_order_and_at_once_again(
+    fernwood: Fernwood, made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
+) -> None:
+    references = {"rows": written.reference(written.ROWS, "ref_table")}
+    flow = made(written.row_trigger("fern_note"), {}, references)
+    before = draft(fernwood, flow).trigger.source
+    page = desk(flow)
+    card(page, "When a row changes").locator(".head").click()
+    page.get_by_role("link", name="Settings").click()
+    for choice, order, edits in (("One after the other", "inOrder", 1), ("At the same", None, 2)):
+        page.get_by_role("group", name="Runs for the same row").get_by_label(choice).check()
+        page.locator(".panel").get_by_role("button", name="Save").click()
+        page.get_by_text(f"Draft, {edits} edit").wait_for()
+        written_now = draft(fernwood, flow).trigger.source
+        assert (written_now.get("metadata") or {}).get("flownerSameRow") == order
+    assert written_now == before
+
+
 def test_two_editors_do_not_overwrite_one_another(
     fernwood: Fernwood, made: Callable[..., FlowId], desk: Callable[[FlowId], Any]
 ) -> None:
