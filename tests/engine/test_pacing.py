@@ -24,13 +24,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from engine.endure import _nothing, settings
+from flowner.clock import SystemClock
 from flowner.directory.people import NewPerson
+from flowner.engine.pacing import Pacer
 from flowner.errors import Invalid
 from flowner.flows.running import Press
 from flowner.journal.pacing import FREE, Allowance, Pace, reserve, told_no
 from flowner.runs.events import ActionEnded, Throttled, decode
+from flowner.sdk.connector import Connector, Limit
 from flowner.server import House, at_work, open_house
 from flowner.settings import read_settings
+from flowner.values import ConnectionId
 from worlds import written
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -257,3 +261,39 @@ def test_a_declared_limit_is_never_met(server_url: str, tmp_path: Path) -> None:
                 assert b'flowner_calls_throttled_total{connector="http"}' in page
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        pytest.param({"uri": "https://api.example/x"}, (5, 1.0), id="the operator's for a host"),
+        pytest.param({"uri": "https://u@API.example:99/x"}, (6, 1.0), id="with its port"),
+        pytest.param({"uri": "https://other.example/x"}, (7, 2.5), id="the author's"),
+        pytest.param({}, (7, 2.5), id="no address"),
+    ],
+)
+def test_whose_limit_counts(database: Any, parameters: Any, expected: tuple[int, float]) -> None:
+    limits = {
+        "api.example": Allowance(calls=5, period=seconds(1)),
+        "api.example:99": Allowance(calls=6, period=seconds(1)),
+        "contoso": Allowance(calls=8, period=seconds(1)),
+    }
+    pacer = Pacer(database, SystemClock(), limits)
+    mine = Connector(ids=("mine",), title="Mine", limit=Limit(calls=7, seconds=2.5))
+    theirs = Connector(ids=("contoso",), title="Contoso", limit=Limit(calls=7, seconds=2.5))
+    assert pacer.allowance(mine, parameters) == Allowance(
+        calls=expected[0], period=seconds(expected[1])
+    )
+    assert pacer.allowance(theirs, {}) == limits["contoso"]
+    assert pacer.allowance(Connector(ids=("free",), title="Free"), {}) is None
+
+
+def test_what_is_limited_by_itself(database: Any) -> None:
+    pacer = Pacer(database, SystemClock(), {})
+    http, mail = Connector(ids=("http",), title="HTTP"), Connector(ids=("mail",), title="Mail")
+    mine = ConnectionId("00000000-0000-4000-8000-0000000000aa")
+    uri = {"uri": "https://Api.example/x?y"}
+    assert pacer.key(mine, http, uri) == f"connection {mine}"
+    assert pacer.key(None, http, uri) == "host api.example"
+    assert pacer.key(None, http, {"uri": "https://[x"}) is None
+    assert pacer.key(None, mail, uri) is None

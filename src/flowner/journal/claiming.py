@@ -63,10 +63,8 @@ WITH RECURSIVE hand AS (
 ), ready AS (
     SELECT r.run, f.flow, f.step, coalesce(h.runs, 0)
         + row_number() OVER (PARTITION BY f.flow ORDER BY r.due, r.run) AS level
-    FROM found f LEFT JOIN hand h ON h.flow = f.flow CROSS JOIN LATERAL (
-        SELECT run, due FROM journal.wake
-        WHERE flow = f.flow AND due <= %(now)s AND (owner IS NULL OR lease < now())
-        ORDER BY due, run LIMIT 2 * %(most)s) r
+    FROM found f LEFT JOIN hand h ON h.flow = f.flow 
+        CROSS JOIN LATERAL journal.oldest_due(f.flow, %(now)s, 2 * %(most)s) r
 ), picked AS (
     SELECT w.run, r.flow, r.step, r.level FROM ready r JOIN journal.wake w ON w.run = r.run
     WHERE w.due <= %(now)s AND (w.owner IS NULL OR w.lease < now())

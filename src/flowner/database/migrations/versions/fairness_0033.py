@@ -13,6 +13,18 @@ _STATEMENTS = (
     " DEFAULT '00000000-0000-0000-0000-000000000000'",
     "UPDATE journal.wake w SET flow = r.flow FROM journal.run r WHERE r.id = w.run",
     "CREATE INDEX wake_by_flow ON journal.wake (flow, due, run)",
+    # The planner takes every flow for an average one, and would sort all that is due of the largest.
+    """
+    CREATE FUNCTION journal.oldest_due(whose uuid, by_now timestamptz, most bigint)
+    RETURNS TABLE (run bigint, due timestamptz) ROWS 10 LANGUAGE plpgsql
+    SET enable_bitmapscan = off SET enable_seqscan = off SET enable_sort = off AS $$
+    #variable_conflict use_column
+    BEGIN
+        RETURN QUERY SELECT w.run, w.due FROM journal.wake w
+        WHERE w.flow = whose AND w.due <= by_now AND (w.owner IS NULL OR w.lease < now())
+        ORDER BY w.due, w.run LIMIT most;
+    END $$
+    """,
     """
     CREATE TABLE journal.line (
         run bigint PRIMARY KEY,
