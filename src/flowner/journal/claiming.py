@@ -63,7 +63,7 @@ WITH RECURSIVE hand AS (
 ), ready AS (
     SELECT r.run, f.flow, f.step, coalesce(h.runs, 0)
         + row_number() OVER (PARTITION BY f.flow ORDER BY r.due, r.run) AS level
-    FROM found f LEFT JOIN hand h ON h.flow = f.flow 
+    FROM found f LEFT JOIN hand h ON h.flow = f.flow
         CROSS JOIN LATERAL journal.oldest_due(f.flow, %(now)s, 2 * %(most)s) r
 ), picked AS (
     SELECT w.run, r.flow, r.step, r.level FROM ready r JOIN journal.wake w ON w.run = r.run
