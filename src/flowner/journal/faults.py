@@ -9,6 +9,7 @@ from typing import Final
 
 from flowner.database import Transaction
 from flowner.database.condition import Fault
+from flowner.journal.aside import OWNER
 
 _MOST: Final = 100
 """Faults of one kind that are told at a time."""
@@ -43,6 +44,12 @@ _CHECKS: Final = (
         f" AND (owner IS NULL OR lease < now() - {_LONG})",
         text="run {} has been due for more than ten minutes, and no process takes it up",
         advice="see that a `flowner serve` or `flowner worker` runs, and what its log says",
+    ),
+    _Check(
+        code="run-set-aside",
+        finds=f"SELECT run AS about FROM journal.wake w WHERE owner = '{OWNER}'",
+        text="run {} is set aside since the database was restored: nothing moves it",
+        advice="give `flowner aside go-on`, or cancel it and let it go on to its end",
     ),
     _Check(
         code="run-past-its-deadline",

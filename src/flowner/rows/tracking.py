@@ -21,6 +21,11 @@ from flowner.database.savepoints import apart
 from flowner.errors import Code, Invalid
 from flowner.rows.asking import Asking
 
+FORGET: Final = (
+    "DELETE FROM rows.trackedchange",
+    "DELETE FROM rows.trackedtable",
+)
+"""What a restored database begins with: moments are transactions of the one it was."""
 TOKEN_DAYS: Final = 7
 """How long a token is good for, as in Dataverse. The log is kept a day longer."""
 _SNAPSHOT: Final = re.compile(r"(?P<xmin>\d{1,19}):(?P<xmax>\d{1,19}):(\d{1,19}(,\d{1,19})*)?")
