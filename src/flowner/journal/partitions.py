@@ -7,7 +7,6 @@ fails for lack of one. A week of which no run is left is dropped whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -45,7 +44,10 @@ _MAKE: Final = (
     """ALTER TABLE journal.{table} ATTACH PARTITION journal.{table}_{name}
     FOR VALUES FROM ({low}) TO ({high})""",
 )
-_IN_REST: Final = "SELECT DISTINCT run FROM journal.{table}_rest"
+_IN_REST: Final = (
+    "SELECT DISTINCT floor((run - {first}) / {per_week}::numeric)::int AS week"
+    " FROM journal.{table}_rest"
+)
 _USED: Final = (
     "SELECT EXISTS (SELECT FROM journal.run WHERE id >= %s AND id < %s) AS used",
     "SELECT EXISTS (SELECT FROM journal.wake WHERE run >= %s AND run < %s) AS used",
@@ -109,9 +111,10 @@ async def make_ahead(transaction: Transaction, now: datetime) -> int:
 
 async def behind(transaction: Transaction, now: datetime) -> str | None:
     """Say in words how the partitions lag; None: they do not. At most 4 queries."""
-    last = max((one.high for one in await partitions(transaction)), default=0)
-    if last < first_run_id(now + _WEEK):
-        return "there is no partition of the journal for next week"
+    there = await partitions(transaction)
+    for moment, which in ((now, "this week"), (now + _WEEK, "next week")):
+        if not any(one.holds(first_run_id(moment)) for one in there):
+            return f"there is no partition of the journal for {which}"
     for table in TABLES:
         rest = await transaction.execute(f"SELECT FROM journal.{table}_rest LIMIT 1".encode())
         if await rest.fetchone() is not None:
@@ -151,13 +154,10 @@ async def delete_left_behind(transaction: Transaction, one: Partition) -> int:
 async def _wanted(transaction: Transaction, now: datetime) -> set[datetime]:
     wanted = {week_of(now) + _WEEK * ahead for ahead in range(AHEAD + 1)}
     for table in TABLES:
-        found = await transaction.execute(_IN_REST.format(table=table).encode())
-        wanted |= {_week_of_run(row["run"]) for row in await found.fetchall()}
+        asked = _IN_REST.format(table=table, first=first_run_id(_EPOCH), per_week=_PER_WEEK)
+        found = await transaction.execute(asked.encode())
+        wanted |= {_EPOCH + _WEEK * row["week"] for row in await found.fetchall()}
     return wanted
-
-
-def _week_of_run(run: int) -> datetime:
-    return _EPOCH + _WEEK * ((run - first_run_id(_EPOCH)) // _PER_WEEK)
 
 
 async def _make(transaction: Transaction, week: datetime) -> None:
@@ -191,8 +191,3 @@ async def _drop(transaction: Transaction, one: Partition) -> bool:
         for table in TABLES:
             await transaction.execute(f"DROP TABLE journal.{table}_{one.name}".encode())
     return True
-
-
-def apart_from(whole: Sequence[Partition], runs: Sequence[int]) -> list[int]:
-    """Return those of the runs that lie in none of some partitions."""
-    return [run for run in runs if not any(one.holds(run) for one in whole)]

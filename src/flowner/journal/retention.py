@@ -22,7 +22,6 @@ from flowner.database import Database, Transaction
 from flowner.errors import Unavailable
 from flowner.journal.partitions import (
     Partition,
-    apart_from,
     delete_left_behind,
     drop_unused,
     make_ahead,
@@ -104,6 +103,17 @@ class Batch:
     """The newest of them: the next batch looks after it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Runs that are looked at one batch after the other."""
+
+    after: int
+    bound: int
+    at_once: int
+    theirs: Sequence[str]
+    """What removes them."""
+
+
 async def keep_for(transaction: Transaction, flow: FlowId, days: int | None) -> None:
     """Say how many days a flow's ended runs are kept; 0: for ever; None: as long as all others."""
     await transaction.execute("DELETE FROM journal.keeping WHERE flow = %s", (flow,))
@@ -150,23 +160,33 @@ class Retention:
         left. It rests between its transactions at least as long as they take. On a connection of
         its own.
         """
-        gone, after = 0, RunId(0)
         async with self._database.aside() as connection:
             locked = await connection.execute("SELECT pg_try_advisory_lock(%s) AS ours", (_LOCK,))
             row = await locked.fetchone()
             if row is None or not row["ours"]:
                 return 0
             await make_ahead(connection, self._clock.now())
-            whole = await self._whole(connection)
-            while True:
-                begun = time.monotonic()
-                batch = await self._batch(connection, after, whole)
-                if batch is None:
-                    break
-                gone, after = gone + batch.runs, batch.last
-                await asyncio.sleep(max(_LEAST_PAUSE, time.monotonic() - begun))
+            newest = await self._newest(connection)
+            whole = [] if newest is None else await self._whole(connection, newest)
+            gone = 0
+            for one in whole:
+                gone += await self._remove(connection, _of(one))
+            if newest is not None:
+                rest = _Stretch(0, first_run_id(newest), _AT_ONCE, (*_IN_PARTITIONS, *_THEIRS))
+                gone += await self._remove(connection, rest)
+                await connection.execute(_FIRINGS, {"old": newest})
             await self._drop(connection, whole)
             return gone
+
+    async def _remove(self, connection: Transaction, stretch: _Stretch) -> int:
+        gone, after = 0, RunId(stretch.after)
+        while True:
+            begun = time.monotonic()
+            batch = await self._batch(connection, stretch, after)
+            if batch is None:
+                return gone
+            gone, after = gone + batch.runs, batch.last
+            await asyncio.sleep(max(_LEAST_PAUSE, time.monotonic() - begun))
 
     async def _newest(self, connection: Transaction) -> datetime | None:
         """Return the moment before which a run may be old; None: all are kept for ever."""
@@ -174,11 +194,8 @@ class Retention:
         days = [one for one in (self._days, found and found["days"]) if one]
         return self._clock.now() - timedelta(days=min(days)) if days else None
 
-    async def _whole(self, connection: Transaction) -> list[Partition]:
+    async def _whole(self, connection: Transaction, newest: datetime) -> list[Partition]:
         """Return the partitions none of whose runs stays for its own sake."""
-        newest = await self._newest(connection)
-        if newest is None:
-            return []
         whole, bound = [], first_run_id(week_of(newest))
         values = {"days": self._days, "now": self._clock.now()}
         for one in await partitions(connection):
@@ -206,33 +223,23 @@ class Retention:
                 await asyncio.sleep(_LEAST_PAUSE)
 
     async def _batch(
-        self, connection: Transaction, after: RunId, whole: Sequence[Partition]
+        self, connection: Transaction, stretch: _Stretch, after: RunId
     ) -> Batch | None:
-        newest = await self._newest(connection)
-        if newest is None:
-            return None
-        async with connection.transaction():
-            old = await self._old(connection, after, newest, self._clock.now())
-            if not old:
-                await connection.execute(_FIRINGS, {"old": newest})
-                return None
-            if alone := apart_from(whole, old):
-                for statement in _IN_PARTITIONS:
-                    await connection.execute(statement.encode(), (alone,))
-            for statement in _THEIRS:
-                await connection.execute(statement.encode(), (old,))
-        return Batch(len(old), RunId(old[-1]))
-
-    async def _old(
-        self, connection: Transaction, after: RunId, newest: datetime, now: datetime
-    ) -> list[int]:
-        """Lock and return the next runs that are old; none of them began after ``newest``."""
         values = {
             "after": after,
-            "bound": first_run_id(newest),
+            "bound": stretch.bound,
             "days": self._days,
-            "now": now,
-            "most": _AT_ONCE,
+            "now": self._clock.now(),
+            "most": stretch.at_once,
         }
-        found = await connection.execute(_OLD, values)
-        return [int(row["id"]) for row in await found.fetchall()]
+        async with connection.transaction():
+            found = await connection.execute(_OLD, values)
+            old = [int(row["id"]) for row in await found.fetchall()]
+            for statement in stretch.theirs if old else ():
+                await connection.execute(statement.encode(), (old,))
+        return Batch(len(old), RunId(old[-1])) if old else None
+
+
+def _of(whole: Partition) -> _Stretch:
+    """Return the runs of a partition that is dropped afterwards: what lies in it is not deleted."""
+    return _Stretch(max(whole.low, 1) - 1, whole.high, _AT_ONCE * 10, _THEIRS)
