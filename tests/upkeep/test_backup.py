@@ -37,6 +37,7 @@ from flowner.serving import serve
 from flowner.settings import Settings
 from flowner.upkeep.archives import DUMP, KEY
 from flowner.upkeep.backing_up import back_up, check
+from flowner.upkeep.doctor import faults_inside
 from flowner.upkeep.restoring import restore
 from flowner.values import RunId
 from worlds.living import BUTTON, Living
@@ -49,6 +50,14 @@ WAIT = {
     }
 }
 FAIL = {"End": {"runAfter": {}, "type": "Terminate", "inputs": {"runStatus": "Failed"}}}
+STEPS = {
+    f"Step_{n}": {
+        "runAfter": {f"Step_{n - 1}": ["Succeeded"]} if n else {},
+        "type": "Compose",
+        "inputs": n,
+    }
+    for n in range(8)
+}
 TABLES = """
 SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
 WHERE schemaname IN ('rows', 'journal', 'vault', 'public')
@@ -220,6 +229,40 @@ def test_a_run_that_goes_on_goes_on_and_secrets_open_with_the_key_alone(
         assert (tmp_path / "key").read_text() == (world.settings.data_folder / "key").read_text()
         assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
         assert content(empty_url) == told
+
+    run(story())
+
+
+def test_what_is_backed_up_while_runs_are_written_is_of_one_moment(
+    run, world, empty_url, tmp_path
+) -> None:
+    there, file = world.elsewhere(empty_url, tmp_path), tmp_path / "b"
+
+    async def story() -> None:
+        async with working(world.settings) as house:
+            living, pressing = Living(house), True
+            living.people["olga"] = await house.running.somebody("olga@living.example")
+            flow = await living.flow("olga", BUTTON, STEPS)
+
+            async def press() -> int:
+                pressed = 0
+                while pressing:
+                    await living.pressed(flow, "olga")
+                    pressed += 1
+                return pressed
+
+            presses = [asyncio.create_task(press()) for _ in range(4)]
+            await asyncio.sleep(0.3)
+            done = await back_up(world.settings, file, with_key=False, replaces=False)
+            pressing = False
+            assert sum(await asyncio.gather(*presses)) > 8
+        await restore(there, file, replaces=False, goes_on=False)
+        with psycopg.connect(empty_url) as connection:
+            (wakes,) = connection.execute("SELECT count(*) FROM journal.wake").fetchone()
+        assert wakes == done.manifest.open_runs
+        async with open_house(there) as house:
+            codes = {fault.code for fault in await faults_inside(house)}
+            assert not codes & {"journal-with-a-gap", "run-without-wake", "wake-left-over"}
 
     run(story())
 
