@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 import re
 import secrets
 import shutil
+import signal
+import subprocess
+import sys
+import time
 import warnings
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -402,6 +407,40 @@ def test_a_full_disk_leaves_no_half_file(run, world) -> None:
             assert [one.name for one in folder.iterdir()] == ["ballast"]
     except PermissionError as error:
         pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_one_that_is_stopped_leaves_no_half_file_and_no_program(
+    world, tmp_path, number: signal.Signals
+) -> None:
+    """It waits behind a lock on a table, as behind a change of it."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("FLOWNER_")},
+        "FLOWNER_DATA": str(world.settings.data_folder),
+        "FLOWNER_DATABASE_URL": world.settings.database_url,
+    }
+    dumping = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'flowner backup'"
+    url = world.settings.database_url
+    with psycopg.connect(url) as connection, psycopg.connect(url, autocommit=True) as watcher:
+        connection.execute("LOCK TABLE rows.role IN ACCESS EXCLUSIVE MODE")
+        program = Path(sys.executable).with_name("flowner")
+        process = subprocess.Popen([program, "backup", tmp_path / "b"], env=environment,
+                                   stderr=subprocess.PIPE)  # fmt: skip
+        until_there(lambda: watcher.execute(dumping).fetchone() != (0,))
+        assert [one.suffix for one in tmp_path.iterdir()] == [".part"]
+        process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 128 + number
+        assert b"Traceback" not in said
+        assert list(tmp_path.iterdir()) == []
+        until_there(lambda: watcher.execute(dumping).fetchone() == (0,))
+
+
+def until_there(claim: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not claim():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_a_password_is_in_no_argument(run, world, tmp_path, monkeypatch) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -23,6 +26,7 @@ from flowner.upkeep.restoring import restore as restore_backup
 from flowner.values import RunId
 
 aside = typer.Typer(no_args_is_help=True, help="Runs that a restore has set aside.")
+R = TypeVar("R")
 _MOST = 1000
 
 
@@ -38,7 +42,7 @@ def backup(
 ) -> None:
     """Write the whole database, as it is at this moment, into one file; a server may be running."""
     settings = read_settings()
-    done = asyncio.run(back_up(settings, file, with_key=with_key, replaces=force))
+    done = _to_its_end(back_up(settings, file, with_key=with_key, replaces=force))
     if as_json:
         print_json(_json(done))
         return
@@ -75,7 +79,7 @@ def restore(
     settings = read_settings()
     if replace and not yes and asyncio.run(holds_something(settings)):
         typer.confirm("drop all that Flowner has in the database?", abort=True, err=True)
-    done = asyncio.run(restore_backup(settings, file, replaces=replace, goes_on=go_on))
+    done = _to_its_end(restore_backup(settings, file, replaces=replace, goes_on=go_on))
     if as_json:
         print_json(_outcome(done))
     else:
@@ -119,6 +123,22 @@ def go_on(
         say(f"{len(gone)} of {len(gone) if wanted is None else len(wanted)} runs go on")
 
     in_house(work)
+
+
+def _to_its_end(work: Coroutine[Any, Any, R]) -> R:
+    """Do the work; told to stop, it takes back what it began."""
+
+    async def stoppable() -> R:
+        task = asyncio.current_task()
+        with suppress(NotImplementedError, RuntimeError):  # on Windows, and off the main thread
+            if task is not None:
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(stoppable())
+    except asyncio.CancelledError:
+        raise typer.Exit(128 + signal.SIGTERM) from None
 
 
 def _say_restored(settings: Settings, file: Path, done: Restored) -> None:

@@ -215,5 +215,9 @@ async def revision_of(url: str) -> str | None:
             found = await connection.execute("SELECT version_num FROM public.revision")
         except psycopg.errors.UndefinedTable:
             return None
+        except psycopg.errors.LockNotAvailable:
+            raise Unavailable(
+                "the database is being restored: try again when it is there"
+            ) from None
         row = await found.fetchone()
     return None if row is None else str(row["version_num"])
