@@ -23,6 +23,8 @@ from flowner.errors import Refused, Unavailable
 
 SCHEMAS: Final = ("rows", "journal", "vault")
 _PIECE: Final = 1 << 18
+_PATIENCE: Final = 5.0
+"""Seconds that a program has to end that was told to."""
 _DUMP: Final = (
     "--format=custom",
     "--no-owner",
@@ -264,6 +266,13 @@ async def _ended(process: asyncio.subprocess.Process) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        if process.returncode is None:
+            # Told so, `pg_dump` cancels what it asked of the server, which may wait for a lock.
+            with suppress(ProcessLookupError):
+                process.terminate()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    await process.wait()
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()
