@@ -328,9 +328,31 @@ def test_runs_are_written_while_old_weeks_are_dropped(fresh, run) -> None:
                 async with fresh.aside() as connection:
                     return await drop_unused(connection, live)
 
-            wrote, dropped = await asyncio.gather(write(), drop())
-            assert (wrote, dropped) == (60, dropped)
+            first, second, dropped = await asyncio.gather(write(), write(), drop())
+            assert (first, second) == (60, 60)
             assert dropped > 50
+
+    run(story())
+
+
+@pytest.mark.parametrize("what", ["made", "made again", "dropped"])
+def test_what_broke_off_between_the_two_tables_is_done_to_its_end(fresh, run, what: str) -> None:
+    async def story() -> None:
+        week = f"{MONDAY:%Y%m%d}"
+        async with fresh.connection() as connection:
+            await make_ahead(connection, MONDAY)
+            # As it is where a process died: action records have it, or have it no more.
+            gone = "entry" if what == "made" else "action"
+            await connection.execute(f"DROP TABLE journal.{gone}_{week}".encode())
+            if what == "made":
+                assert await make_ahead(connection, MONDAY) == 1
+                assert await behind(connection, MONDAY) is None
+            elif what == "made again":
+                assert await make_ahead(connection, MONDAY) == 1
+                assert await make_ahead(connection, MONDAY) == 0
+            else:
+                assert await drop_unused(connection, MONDAY + 9 * WEEK) > 0
+                assert week not in await names(fresh)
 
     run(story())
 

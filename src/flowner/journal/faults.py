@@ -93,6 +93,8 @@ _CHECKS: Final = (
     ),
 )
 _BEHIND: Final = "partitions-behind"
+BY_ITSELF: Final = frozenset({_BEHIND})
+"""Mended outside a transaction: what mends it has several of its own."""
 CODES: Final = frozenset({*(check.code for check in _CHECKS), _BEHIND})
 
 

@@ -17,6 +17,9 @@ from flowner.clock import first_run_id
 from flowner.database import Transaction
 
 TABLES: Final = ("entry", "action")
+# INVARIANT: one transaction locks one of them, because statements lock both in any order. The
+# entries' are made and dropped last: what has none of theirs, or still has one, is begun again.
+_IN_TURN: Final = ("action", "entry")
 AHEAD: Final = 4
 """Weeks that are made before they begin."""
 _WEEK: Final = timedelta(weeks=1)
@@ -93,13 +96,15 @@ def week_of(moment: datetime) -> datetime:
 async def make_ahead(transaction: Transaction, now: datetime) -> int:
     """Make what is missing from this week on, and for what lies in the rest; answers how many.
 
-    Each in a transaction of its own, which moves what is in the rest. Stops where somebody holds a
-    lock for longer than 2 seconds: the next pass goes on.
+    Each table's in a transaction of its own, which moves what is in the rest. Stops where somebody
+    holds a lock for longer than 2 seconds: the next pass goes on.
     """
     there, made = await partitions(transaction), 0
     for week in sorted(await _wanted(transaction, now)):
-        first = first_run_id(week)
-        if any(one.holds(first) for one in there):
+        holders = [one.name for one in there if one.holds(first_run_id(week))]
+        if holders and (
+            holders != [_name(week)] or await _is_there(transaction, _IN_TURN[0], _name(week))
+        ):
             continue
         try:
             await _make(transaction, week)
@@ -162,11 +167,14 @@ async def _wanted(transaction: Transaction, now: datetime) -> set[datetime]:
 
 async def _make(transaction: Transaction, week: datetime) -> None:
     bounds = {"low": first_run_id(week), "high": first_run_id(week + _WEEK)}
-    async with transaction.transaction():
-        await transaction.execute(_PATIENCE)
-        for table in TABLES:
+    for table in _IN_TURN:
+        name = _name(week)
+        if await _is_there(transaction, table, name):
+            continue
+        async with transaction.transaction():
+            await transaction.execute(_PATIENCE)
             for statement in _MAKE:
-                named = statement.format(table=table, name=f"{week:%Y%m%d}", **bounds)
+                named = statement.format(table=table, name=name, **bounds)
                 await transaction.execute(named.encode())
 
 
@@ -179,15 +187,28 @@ async def _used(transaction: Transaction, one: Partition) -> bool:
 
 
 async def _drop(transaction: Transaction, one: Partition) -> bool:
-    async with transaction.transaction():
-        await transaction.execute(_PATIENCE)
-        for table in TABLES:
+    for table in _IN_TURN:
+        if not await _is_there(transaction, table, one.name):
+            continue
+        async with transaction.transaction():
+            await transaction.execute(_PATIENCE)
             # The whole first, as those who write do.
             await transaction.execute(f"LOCK TABLE ONLY journal.{table}".encode())
             await transaction.execute(f"LOCK TABLE journal.{table}_{one.name}".encode())
-        # INVARIANT: whoever was writing has committed or waits: what is looked at now is true.
-        if await _used(transaction, one):
-            return False
-        for table in TABLES:
+            # INVARIANT: whoever was writing has committed or waits: what is seen now is true.
+            if await _used(transaction, one):
+                return False
             await transaction.execute(f"DROP TABLE journal.{table}_{one.name}".encode())
     return True
+
+
+def _name(week: datetime) -> str:
+    return f"{week:%Y%m%d}"
+
+
+async def _is_there(transaction: Transaction, table: str, name: str) -> bool:
+    found = await transaction.execute(
+        "SELECT to_regclass(%s) IS NOT NULL AS there", (f"journal.{table}_{name}",)
+    )
+    row = await found.fetchone()
+    return row is not None and bool(row["there"])
