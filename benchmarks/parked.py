@@ -124,9 +124,9 @@ async def _timed(work) -> float:
 async def _size(house) -> float:
     async with house.database.connection() as connection:
         found = await connection.execute(
-            "SELECT sum(pg_total_relation_size(t::regclass)) AS size FROM unnest(ARRAY["
+            "SELECT sum(pg_total_relation_size(p.relid)) AS size FROM unnest(ARRAY["
             "'journal.run', 'journal.entry', 'journal.wake', 'rows.approval',"
-            " 'rows.approvalrequest', 'rows.letter']) t"
+            " 'rows.approvalrequest', 'rows.letter']) t, pg_partition_tree(t::regclass) p"
         )
         return float((await found.fetchone())["size"])
 

@@ -107,6 +107,15 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def environment_of_programs(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what a program is given that this one starts: all but our own settings.
+
+    They hold the key and the database's address, which no other program needs.
+    """
+    given = os.environ if environment is None else environment
+    return {name: value for name, value in given.items() if not name.startswith("FLOWNER_")}
+
+
 def _secret(given: Mapping[str, str], name: str, file: str) -> str | None:
     """Return what a variable says, or the file that another one names; None: neither is set."""
     path = given.get(file)

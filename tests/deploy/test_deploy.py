@@ -133,7 +133,14 @@ def test_units_are_read_as_configuration() -> None:
     for path in UNITS:
         parser = configparser.RawConfigParser(strict=False)
         parser.read(path, encoding="utf-8")
-        assert {"Unit", "Service", "Install"} == set(parser.sections())
+        started_by = path.with_suffix(".timer")
+        if started_by.exists():
+            assert {"Unit", "Service"} == set(parser.sections())
+            parser = configparser.RawConfigParser(strict=False)
+            parser.read(started_by, encoding="utf-8")
+            assert {"Unit", "Timer", "Install"} == set(parser.sections())
+        else:
+            assert {"Unit", "Service", "Install"} == set(parser.sections())
 
 
 def test_the_image_is_nobodys_who_may_do_more() -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from flowner.access.vocabulary import ConnectionRole
 from flowner.cli.main import app
-from flowner.clock import SystemClock
+from flowner.clock import SystemClock, first_run_id
 from flowner.database.condition import condition, revision_faults
 from flowner.database.migrate import newest_revision
 from flowner.settings import Settings
@@ -90,6 +90,16 @@ def test_who_left_and_what_was_taken_back_is_told_and_not_mended(run, living) ->
     assert (fault.code, fault.about, fault.mends) == ("flow-orphaned", left, False)
     run(living.house.directory.set_enabled(run(living.person("gone")), enabled=True))
     assert codes(run, living) == []
+
+
+def test_entries_outside_the_partitions_are_told_and_moved(run, living) -> None:
+    far = first_run_id(SystemClock().now() + timedelta(weeks=30))
+    plant(run, living, "INSERT INTO journal.entry VALUES (%s, 0, now(), 'k', 'p', '')", far)
+    (fault,) = run(faults_inside(living.house))
+    assert (fault.code, fault.about, fault.mends) == ("partitions-behind", "journal", True)
+    run(mend_inside(living.house, fault))
+    assert codes(run, living) == []
+    plant(run, living, "DELETE FROM journal.entry WHERE run = %s", far)
 
 
 def test_an_invalid_index_and_a_clock_that_is_wrong_are_told(run, living) -> None:

@@ -16,6 +16,7 @@ from flowner.cli import (
     connections,
     directory,
     flows,
+    keeping,
     runs,
     simulating,
     tables,
@@ -43,6 +44,8 @@ app.command("resubmit")(runs.resubmit)
 app.command("audit")(audit.audit)
 app.command("check")(commands.check)
 app.command("doctor")(upkeep.doctor)
+app.command("backup")(keeping.backup)
+app.command("restore")(keeping.restore)
 app.command("evaluate")(commands.evaluate)
 app.command("simulate")(simulating.simulate)
 app.add_typer(directory.people, name="people")
@@ -55,6 +58,7 @@ app.add_typer(flows.flows, name="flows")
 app.add_typer(flows.apps, name="apps")
 app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(tables.tables, name="tables")
+app.add_typer(keeping.aside, name="aside")
 
 
 def main() -> None:

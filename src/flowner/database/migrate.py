@@ -9,7 +9,7 @@ from pathlib import Path
 _FOLDER = Path(__file__).with_name("migrations")
 _REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
 _FOLLOWED = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)
-_LOCK = 7_310_001
+LOCK = 7_310_001
 """An advisory lock's number: whoever holds it migrates, the others wait."""
 
 
@@ -26,6 +26,11 @@ def newest_revision() -> str:
 def earlier_revisions() -> frozenset[str]:
     """Return the revisions that others follow: a database at one of them lacks something."""
     return _revisions()[1]
+
+
+def known_revisions() -> frozenset[str]:
+    """Return every revision that this release can bring up to date."""
+    return _revisions()[0]
 
 
 @cache
@@ -53,7 +58,7 @@ def migrate(url: str) -> None:
     config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("path_separator", "os")
     with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
         try:
             connection.commit()
             config.attributes["connection"] = connection
@@ -61,6 +66,6 @@ def migrate(url: str) -> None:
             connection.commit()
         finally:
             connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
             connection.commit()
     engine.dispose()

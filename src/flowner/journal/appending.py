@@ -3,8 +3,8 @@ statement.
 
 With them goes what a run tells another, its parent: no run ends without its parent hearing of it.
 
-An addition is kept if its run's lease is held by its writer and its first number is the next. Most
-additions leave the wake as it is, and only look at it; should the lease change hands in that
+An addition is kept if its run's lease is held by its writer and its first number is the next, which
+the wake knows: no partition of the journal is looked into. Should the lease change hands in that
 moment, the entries' unique numbers let only one of the two go on.
 """
 
@@ -30,17 +30,20 @@ WITH batch AS (
         %(consumed)b, %(posted)b, %(snapshot)b, %(next)b)
     AS b(run, owner, expected, status, finished, code, error, due, consumed, posted, snapshot, next)
 ), fit AS (
-    SELECT b.* FROM batch b
-    WHERE b.expected = 1 + coalesce(
-        (SELECT max(e.seq) FROM journal.entry e WHERE e.run = b.run), -1)
+    SELECT b.* FROM batch b JOIN journal.wake w ON w.run = b.run
+    WHERE b.expected = coalesce(w.next, b.expected)
 ), message AS (
     SELECT m.run, m.whom, m.message
     FROM unnest(%(m_run)b, %(m_whom)b, %(m_message)b) AS m(run, whom, message) JOIN fit USING (run)
 ), hearing AS (
     SELECT whom AS run, count(*)::int AS heard FROM message GROUP BY whom
 ), holding AS (
-    SELECT w.run FROM journal.wake w JOIN fit b ON w.run = b.run
-    WHERE NOT b.finished AND b.due IS NULL AND w.owner = b.owner AND w.lease > now()
+    UPDATE journal.wake w SET next = b.next, posted = w.posted + coalesce(h.heard, 0),
+        due = CASE WHEN h.heard > 0 THEN least(w.due, %(now)b) ELSE w.due END
+    FROM fit b LEFT JOIN hearing h USING (run)
+    WHERE w.run = b.run AND NOT b.finished AND b.due IS NULL
+        AND w.owner = b.owner AND w.lease > now()
+    RETURNING w.run
 ), done AS (
     DELETE FROM journal.wake w USING fit b
     WHERE w.run = b.run AND b.finished AND w.owner = b.owner AND w.lease > now()
@@ -68,7 +71,7 @@ WITH batch AS (
 ), gone AS (
     DELETE FROM journal.queue q USING done WHERE q.run = done.run
 ), released AS (
-    UPDATE journal.wake w SET owner = NULL, lease = NULL,
+    UPDATE journal.wake w SET owner = NULL, lease = NULL, next = b.next,
         posted = w.posted + coalesce((SELECT h.heard FROM hearing h WHERE h.run = w.run), 0),
         due = CASE WHEN w.posted > b.posted OR w.run IN (SELECT run FROM next)
             OR w.run IN (SELECT run FROM hearing) THEN %(now)b ELSE b.due END
@@ -76,14 +79,13 @@ WITH batch AS (
     WHERE w.run = b.run AND NOT b.finished AND b.due IS NOT NULL
         AND w.owner = b.owner AND w.lease > now()
     RETURNING w.run
+), held AS (
+    SELECT run FROM holding UNION ALL SELECT run FROM released UNION ALL SELECT run FROM done
 ), roused AS (
     UPDATE journal.wake w SET posted = w.posted + h.heard, due = least(w.due, %(now)b)
     FROM hearing h
-    WHERE w.run = h.run AND NOT EXISTS (
-        SELECT FROM fit WHERE fit.run = w.run AND (fit.finished OR fit.due IS NOT NULL))
+    WHERE w.run = h.run AND NOT EXISTS (SELECT FROM held WHERE held.run = w.run)
     RETURNING w.run
-), held AS (
-    SELECT run FROM holding UNION ALL SELECT run FROM released UNION ALL SELECT run FROM done
 ), written AS (
     INSERT INTO journal.entry (run, seq, at, kind, path, data)
     SELECT e.* FROM unnest(%(e_run)b, %(e_seq)b, %(e_at)b,

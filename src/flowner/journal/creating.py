@@ -20,10 +20,10 @@ WITH batch AS (
         %(id)b, %(flow)b, %(flow_version)b, %(flow_name)b, %(kind)b, %(status)b, %(initiator)b,
         %(principal)b, %(rule)b, %(fallback)b, %(parent)b, %(parent_path)b, %(parent_attempt)b,
         %(app)b, %(plan)b, %(plan_hash)b, %(started)b, %(ended)b, %(code)b, %(error)b, %(owner)b,
-        %(lease)b, %(queued)b)
+        %(lease)b, %(queued)b, %(next)b)
     AS b(id, flow, flow_version, flow_name, kind, status, initiator, principal, rule, fallback,
         parent, parent_path, parent_attempt, app, plan, plan_hash, started, ended, code, error,
-        owner, lease, queued)
+        owner, lease, queued, next)
 ), header AS (
     INSERT INTO journal.run (id, flow, flow_version, flow_name, kind, status, initiator, principal,
         rule, fallback, parent, parent_path, parent_attempt, app, plan, plan_hash, started, ended,
@@ -33,8 +33,8 @@ WITH batch AS (
         started, ended, code, error
     FROM batch
 ), woken AS (
-    INSERT INTO journal.wake (run, flow, due, owner, lease)
-    SELECT id, flow::uuid, started, owner, now() + make_interval(secs => lease / 1000.0)
+    INSERT INTO journal.wake (run, flow, due, owner, lease, next)
+    SELECT id, flow::uuid, started, owner, now() + make_interval(secs => lease / 1000.0), next
     FROM batch WHERE ended IS NULL
 ), queued AS (
     INSERT INTO journal.queue (flow, run) SELECT flow::uuid, id FROM batch WHERE queued
@@ -112,6 +112,7 @@ def _columns(group: Sequence[Creation]) -> dict[str, Column]:
         "owner": texts(owner for owner, _ in claims),
         "lease": int8s(None if seconds is None else int(seconds * 1000) for _, seconds in claims),
         "queued": bools(one.queued for one in group),
+        "next": int4s(len(one.entries) for one in group),
         "e_run": int8s(one.header.id for one in group for _ in one.entries),
         "e_seq": int4s(at for one in group for at in range(len(one.entries))),
         "e_at": moments(entry.at for entry in entries),

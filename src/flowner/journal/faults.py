@@ -5,10 +5,13 @@ from __future__ import annotations
 # ruff: noqa: S608 - constants of ours
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from flowner.database import Transaction
 from flowner.database.condition import Fault
+from flowner.journal.aside import OWNER
+from flowner.journal.partitions import behind, make_ahead
 
 _MOST: Final = 100
 """Faults of one kind that are told at a time."""
@@ -43,6 +46,12 @@ _CHECKS: Final = (
         f" AND (owner IS NULL OR lease < now() - {_LONG})",
         text="run {} has been due for more than ten minutes, and no process takes it up",
         advice="see that a `flowner serve` or `flowner worker` runs, and what its log says",
+    ),
+    _Check(
+        code="run-set-aside",
+        finds=f"SELECT run AS about FROM journal.wake w WHERE owner = '{OWNER}'",
+        text="run {} is set aside since the database was restored: nothing moves it",
+        advice="give `flowner aside go-on`, or cancel it and let it go on to its end",
     ),
     _Check(
         code="run-past-its-deadline",
@@ -90,11 +99,14 @@ _CHECKS: Final = (
         advice="restore it from a backup; what the run shows is not all that happened",
     ),
 )
-CODES: Final = frozenset(check.code for check in _CHECKS)
+_BEHIND: Final = "partitions-behind"
+BY_ITSELF: Final = frozenset({_BEHIND})
+"""Mended outside a transaction: what mends it has several of its own."""
+CODES: Final = frozenset({*(check.code for check in _CHECKS), _BEHIND})
 
 
 async def journal_faults(transaction: Transaction) -> Sequence[Fault]:
-    """Return what is wrong, at most 100 of a kind: a query for each kind.
+    """Return what is wrong, at most 100 of a kind: a query for each kind, and 5 for partitions.
 
     Gaps are looked for in open runs and in the newest 10,000.
     """
@@ -111,11 +123,26 @@ async def journal_faults(transaction: Transaction) -> Sequence[Fault]:
             )
             for row in await found.fetchall()
         ]
+    if (text := await behind(transaction, await _now(transaction))) is not None:
+        advice = (
+            "mending makes them and moves what belongs there; a process that moves runs does it,"
+            " too, once an hour"
+        )
+        faults.append(Fault(code=_BEHIND, about="journal", text=text, advice=advice, mends=True))
     return faults
+
+
+async def _now(transaction: Transaction) -> datetime:
+    rows = await (await transaction.execute("SELECT clock_timestamp() AS now")).fetchall()
+    now: datetime = rows[0]["now"]
+    return now
 
 
 async def mend_journal(transaction: Transaction, fault: Fault) -> None:
     """Mend one fault of `journal_faults` that mends; nothing happens where it is gone by now."""
+    if fault.code == _BEHIND:
+        await make_ahead(transaction, await _now(transaction))
+        return
     (check,) = (one for one in _CHECKS if one.code == fault.code)
     if check.mends is not None:
         await transaction.execute(check.mends.encode(), (int(fault.about),))

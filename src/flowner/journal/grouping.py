@@ -20,7 +20,12 @@ _MOST = 200
 PATIENCE = 15.0
 """Seconds for which a database that is away is waited for."""
 _PAUSE = 0.25
-_IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
+_IN_THE_WAY = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.CheckViolation,
+)
+"""The last: a partition was attached between finding one's place and writing there."""
 
 A = TypeVar("A")
 Verdicts = Sequence[Exception | None]
@@ -85,12 +90,14 @@ class Grouped(Generic[A]):
         """Write once; ``in_doubt``: an earlier try may have got through."""
         try:
             verdicts = await self._write(group)
+        except _IN_THE_WAY:
+            raise
         except psycopg.errors.IntegrityError as error:
             if len(group) > 1:
                 # One spoils the statement for all: find it.
                 return [(await self._tried([one], in_doubt=in_doubt))[0] for one in group]
             verdicts = [error]
-        except (DatabaseAway, *_IN_THE_WAY):
+        except DatabaseAway:
             raise
         except Exception as error:  # noqa: BLE001 - everybody who waits must hear of it
             return [error] * len(group)

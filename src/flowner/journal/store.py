@@ -45,25 +45,27 @@ SELECT id, flow::text, flow_version, flow_name, kind, status, initiator::text, p
 _HEADER = _COLUMNS + "FROM journal.run"
 _LOAD = (
     _COLUMNS  # noqa: S608 - constants of ours
-    + """, w.posted,
+    + """, w.posted, w.next,
        q.run IS NOT NULL OR EXISTS ("""
     + AHEAD.format(run="r.id")
     + """) AS queued, s.seq AS at, s.data AS snapshot,
        e.entries, e.last, i.ids, i.messages
 FROM journal.run r
-LEFT JOIN (SELECT run, posted FROM journal.wake) w ON w.run = r.id
+LEFT JOIN (SELECT run, posted, next FROM journal.wake) w ON w.run = r.id
 LEFT JOIN journal.snapshot s ON s.run = r.id
 LEFT JOIN (SELECT run FROM journal.queue) q ON q.run = r.id
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(e.data ORDER BY e.seq), '{}') AS entries, max(e.seq) AS last
-    FROM journal.entry e WHERE e.run = r.id AND e.seq >= coalesce(s.seq, 0)) e
+    FROM journal.entry e WHERE e.run = %(run)s AND e.seq >= coalesce(s.seq, 0)) e
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(i.id ORDER BY i.id), '{}') AS ids,
            coalesce(array_agg(i.message ORDER BY i.id), '{}') AS messages
     FROM journal.inbox i WHERE i.run = r.id) i
-WHERE r.id = %s
+WHERE r.id = %(run)s
 """
 )
+# A worker of a release that did not know the number has written since.
+_FORGET_NEXT = "UPDATE journal.wake SET next = NULL WHERE run = %s AND next = %s"
 _SEARCH = (
     _COLUMNS + f"FROM journal.run r WHERE {MATCHING} AND {SEEN} ORDER BY r.id DESC LIMIT %(limit)s"
 )
@@ -139,17 +141,19 @@ class Journal:
     async def load(self, run: RunId) -> Loaded:
         """Return what a worker needs to take a run up; `Conflict` when it is finished."""
         async with self._database.connection() as connection:
-            row = await (await connection.execute(_LOAD.encode(), (run,))).fetchone()
-        if row is None:
-            raise NotFound(f"there is no run {run}")
-        if row["posted"] is None:
-            raise lost(run)
-        first = row["at"] or 0
+            row = await (await connection.execute(_LOAD.encode(), {"run": run})).fetchone()
+            if row is None:
+                raise NotFound(f"there is no run {run}")
+            if row["posted"] is None:
+                raise lost(run)
+            next_seq = (row["at"] or 0) if row["last"] is None else row["last"] + 1
+            if row["next"] not in (None, next_seq):
+                await connection.execute(_FORGET_NEXT, (run, row["next"]))
         return Loaded(
             header=_header(row),
             snapshot=row["snapshot"],
             entries=tuple(row["entries"]),
-            next_seq=first if row["last"] is None else row["last"] + 1,
+            next_seq=next_seq,
             inbox=tuple(zip(row["ids"], row["messages"], strict=True)),
             posted=row["posted"],
             queued=row["queued"],

@@ -21,16 +21,21 @@ from flowner.database.savepoints import apart
 from flowner.errors import Code, Invalid
 from flowner.rows.asking import Asking
 
+FORGET: Final = (
+    "DELETE FROM rows.trackedchange",
+    "DELETE FROM rows.trackedtable",
+)
+"""What a restored database begins with: moments are transactions of the one it was."""
 TOKEN_DAYS: Final = 7
 """How long a token is good for, as in Dataverse. The log is kept a day longer."""
 _SNAPSHOT: Final = re.compile(r"(?P<xmin>\d{1,19}):(?P<xmax>\d{1,19}):(\d{1,19}(,\d{1,19})*)?")
 _ALIVE = """
-SELECT 1 AS one FROM rows.trackedtable
+SELECT begunon FROM rows.trackedtable
 WHERE tablename = %s AND askedon > now() - make_interval(days => %s)
 """
 _BEGIN = """
 INSERT INTO rows.trackedtable (tablename) VALUES (%s)
-ON CONFLICT (tablename) DO UPDATE SET askedon = now()
+ON CONFLICT (tablename) DO UPDATE SET askedon = now(), begunon = date_trunc('second', now())
 """
 # Whoever follows a table asks often: the moment is noted, and the log is swept, once an hour.
 _ASKED = """
@@ -118,9 +123,10 @@ async def read_token(asking: Asking, token: str) -> Moment:
         raise Invalid("`$deltatoken` is none that `@odata.deltaLink` gave", code=Code.BAD_QUERY)
     now = await _now(asking.transaction)
     alive = await asking.transaction.execute(_ALIVE, (asking.table.name, TOKEN_DAYS))
+    log = await alive.fetchone()
     newest = int(now.snapshot.split(":")[1])
     late = now.at - at > timedelta(days=TOKEN_DAYS) or int(match["xmax"]) > newest
-    if late or await alive.fetchone() is None:
+    if late or log is None or at < log["begunon"]:
         raise Invalid(
             "version stamp associated with the client has expired: begin again with all rows",
             code=Code.STAMP_EXPIRED,

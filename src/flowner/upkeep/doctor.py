@@ -13,7 +13,7 @@ from flowner.database.condition import Fault, condition, revision_faults
 from flowner.database.connections import revision_of
 from flowner.database.embedded import EmbeddedServer
 from flowner.flows.examining import Examining
-from flowner.journal.faults import CODES, journal_faults, mend_journal
+from flowner.journal.faults import BY_ITSELF, CODES, journal_faults, mend_journal
 from flowner.server import House
 from flowner.settings import Settings
 
@@ -48,6 +48,10 @@ def mend_outside(settings: Settings, fault: Fault) -> None:
 
 async def mend_inside(house: House, fault: Fault) -> None:
     """Mend one of `faults_inside` that mends, in a transaction of its own."""
+    if fault.code in BY_ITSELF:
+        async with house.database.connection() as connection:
+            await mend_journal(connection, fault)
+        return
     async with house.database.transaction() as transaction:
         if fault.code in CODES:
             await mend_journal(transaction, fault)

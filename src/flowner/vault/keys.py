@@ -65,6 +65,27 @@ def drop_old_keys(file: Path) -> None:
     _write(file, _lines(file)[:1])
 
 
+def key_lines(given: Secret | None, file: Path) -> bytes:
+    """Return the keys as a key file holds them, to be kept elsewhere."""
+    keys = load_keys(given, file)
+    return b"".join(base64.b64encode(key.material) + b"\n" for key in keys)
+
+
+def merge_keys(file: Path, text: str) -> bool:
+    """Put the keys of another file's text behind those of ``file``; answers whether any is new.
+
+    The first goes on sealing. Raises `Invalid` for a text that is none of keys.
+    """
+    brought = text.split()
+    for line in brought:
+        read_key(Secret(line))
+    here = _lines(file) if file.exists() else []
+    new = [line for line in brought if line not in here]
+    if new:
+        _write(file, [*here, *new])
+    return bool(new)
+
+
 def _lines(file: Path) -> list[str]:
     return file.read_text(encoding="ascii", errors="replace").split()
 
