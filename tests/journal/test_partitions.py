@@ -429,7 +429,7 @@ def test_a_journal_that_is_there_becomes_the_first_partition_as_it_is(server_url
     async def goes_on() -> None:
         wakes = Wakes(database, "w")
         async with open_journal(database) as journal:
-            claimed = await wakes.claim(500)
+            claimed = list(await wakes.claim(500))
             assert len(claimed) == 500
             loaded = await journal.load(claimed[0])
             assert loaded.next_seq == 4
