@@ -36,6 +36,7 @@ demo: $(RUNTIME)
 
 test: $(DEV)
 	tools/browser.sh
+	tools/temporal.sh
 	$(BIN)/python -m pytest -q
 
 check: $(DEV)
@@ -58,7 +59,7 @@ bench: $(DEV)
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 lock: $(DEV)
-	for extra in runtime dev build otel; do \
+	for extra in runtime dev build otel temporal; do \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --no-strip-extras --python-version 3.11 \
 	    --no-header --no-annotate $$([ $$extra = runtime ] || echo --extra $$extra) \
 	    -o requirements/$$extra.txt pyproject.toml || exit 1; \
