@@ -12,6 +12,7 @@ import pytest
 
 from engine.endure import (
     Counting,
+    Ground,
     OwnDatabase,
     Storm,
     Workers,
@@ -54,7 +55,7 @@ def own(folder: Path) -> Iterator[OwnDatabase]:
 @pytest.mark.parametrize("name", STORMS)
 def test_every_promise_is_kept_in_a_storm(name: str, own: OwnDatabase, folder: Path) -> None:
     runs, storm = STORMS[name]
-    outcome = asyncio.run(endure(own.url, folder / "house", runs, storm, own))
+    outcome = asyncio.run(endure(own.url, folder / "house", runs, storm, Ground(own)))
     assert (outcome.runs, outcome.faults()) == (runs, [])
     if storm.restarts:  # the lease outlasts it: no call is in doubt
         assert outcome.unknown == 0
