@@ -19,6 +19,7 @@ from flowner.database.migrate import migrate
 from flowner.server import House, at_work, open_house
 from flowner.settings import Settings
 from flowner.telemetry.logs import configure_logs
+from worlds.temporal_server import TemporalServer
 
 R = TypeVar("R")
 configure_logs("text", "warning")
@@ -38,6 +39,23 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield url
     if server is not None:
         server.release()
+
+
+@pytest.fixture(scope="session")
+def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    """A real Temporal server; what asks for it is skipped where there is none."""
+    server = TemporalServer(tmp_path_factory.mktemp("temporal"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module", params=["postgres", "temporal"])
+def temporal(request: pytest.FixtureRequest) -> TemporalServer | None:
+    """Who dispatches: what asks for it has to hold for both drivers. None: PostgreSQL."""
+    if request.param == "postgres":
+        return None
+    server: TemporalServer = request.getfixturevalue("temporal_server")
+    return server
 
 
 @pytest.fixture(scope="module")

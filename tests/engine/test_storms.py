@@ -28,11 +28,13 @@ from flowner.errors import DatabaseAway
 from flowner.flows.running import Press
 from flowner.journal import grouping
 from flowner.server import open_house
+from worlds.temporal_server import TemporalServer
 
 STORMS = {
     "killed workers": (60, Storm(kills=8, seed=5)),
     "frozen workers": (30, Storm(freezes=3, seed=6)),
     "a database that ends": (60, Storm(restarts=4, seed=7)),
+    "a Temporal that ends, and forgets": (40, Storm(losses=4, kills=2, seed=8)),
 }
 
 
@@ -53,9 +55,14 @@ def own(folder: Path) -> Iterator[OwnDatabase]:
 
 
 @pytest.mark.parametrize("name", STORMS)
-def test_every_promise_is_kept_in_a_storm(name: str, own: OwnDatabase, folder: Path) -> None:
+def test_every_promise_is_kept_in_a_storm(
+    name: str, own: OwnDatabase, folder: Path, temporal: TemporalServer | None
+) -> None:
     runs, storm = STORMS[name]
-    outcome = asyncio.run(endure(own.url, folder / "house", runs, storm, Ground(own)))
+    if storm.losses and temporal is None:
+        pytest.skip("only Temporal can lose Temporal")
+    ground = Ground(own, temporal)
+    outcome = asyncio.run(endure(own.url, folder / "house", runs, storm, ground))
     assert (outcome.runs, outcome.faults()) == (runs, [])
     if storm.restarts:  # the lease outlasts it: no call is in doubt
         assert outcome.unknown == 0

@@ -21,9 +21,19 @@ from flowner.values import FlowId
 from serving.conftest import InHouse
 from serving.processes import Machine, Outside, until
 from worlds.living import RECURRENCE, Living, http, responds
+from worlds.temporal_server import TemporalServer
 
 DRAIN = 3
 RUNS, STEPS = 6, 14
+
+
+@pytest.fixture
+def machine(machine: Machine, temporal: TemporalServer | None) -> Machine:
+    """The machine, with either driver."""
+    if temporal is not None:
+        machine.environment["FLOWNER_DISPATCH"] = "temporal"
+        machine.environment["FLOWNER_TEMPORAL_ADDRESS"] = temporal.address
+    return machine
 
 
 def posts(service: Outside, count: int) -> dict[str, Any]:
