@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from engine.endure import settings
-from flowner.errors import Invalid, NotFound
+from flowner.errors import Invalid
 from flowner.flows.running import Press
 from flowner.journal.records import RunHeader
 from flowner.journal.wakes import Wakes
@@ -27,6 +27,7 @@ from flowner.server import House, at_work, open_house
 from flowner.settings import read_settings
 from flowner.values import FlowId, RunId
 from worlds import written
+from worlds.databases import fresh_database
 from worlds.living import BUTTON, Living
 from worlds.temporal_server import TemporalServer
 
@@ -44,14 +45,19 @@ def wait(seconds: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for one database: both drivers' houses have the same key."""
-    return tmp_path_factory.mktemp("compliance")
+def database_url(server_url: str, temporal: TemporalServer | None) -> Iterator[str]:
+    """A database for each driver."""
+    del temporal
+    with fresh_database(server_url) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def house(
-    database_url: str, data: Path, run: Callable[..., Any], temporal: TemporalServer | None
+    database_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    run: Callable[..., Any],
+    temporal: TemporalServer | None,
 ) -> Iterator[House]:
     """A house at work whose leases are short."""
     with pytest.MonkeyPatch.context() as patch:
@@ -59,7 +65,7 @@ def house(
 
         @asynccontextmanager
         async def opened() -> AsyncIterator[House]:
-            given = settings(database_url, data, temporal)
+            given = settings(database_url, tmp_path_factory.mktemp("house"), temporal)
             async with open_house(given) as house, at_work(house):
                 yield house
 
@@ -68,16 +74,9 @@ def house(
         run(opening.__aexit__(None, None, None))
 
 
-@pytest.fixture
-def living(house: House, run: Callable[..., Any]) -> Living:
-    async def known() -> dict[str, Any]:
-        found = {}
-        for name in ("ada", "bob"):
-            with suppress(NotFound):  # whoever comes first makes them
-                found[name] = await house.running.somebody(f"{name}@living.example")
-        return found
-
-    return Living(house, run(known()))
+@pytest.fixture(scope="module")
+def living(house: House) -> Living:
+    return Living(house)
 
 
 async def asks(living: Living) -> FlowId:
@@ -225,6 +224,28 @@ def test_what_temporal_forgets_goes_on(
     run(story())
 
 
+def test_a_workflow_that_somebody_ends_costs_time_alone(
+    living: Living, run, temporal: TemporalServer | None
+) -> None:
+    if temporal is None:
+        pytest.skip("PostgreSQL has no workflows")
+
+    async def story() -> None:
+        from temporalio.client import Client  # noqa: PLC0415 - an extra
+
+        parked, timed = await asks(living), await living.flow("ada", BUTTON, wait(3))
+        (asked,), (waits,) = await pressed(living, parked), await pressed(living, timed)
+        await all_are(living.house, parked, "Waiting", 1)
+        client = await Client.connect(temporal.address)
+        await client.get_workflow_handle(f"flowner-run-{asked}").terminate()
+        await client.get_workflow_handle(f"flowner-run-{waits}").cancel()
+        await answer(living.house, {asked})
+        await all_are(living.house, parked, "Succeeded", 1, LEASE)
+        await all_are(living.house, timed, "Succeeded", 1, 3 + 3 * LEASE)
+
+    run(story())
+
+
 def test_temporal_learns_ids_and_times_and_nothing_else(
     living: Living, run, temporal: TemporalServer | None
 ) -> None:
@@ -272,15 +293,15 @@ async def _until(house: House, hindrances: list[str]) -> None:
 
 
 def test_without_its_sdk_temporal_is_refused_in_words(
-    data: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, run
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server_url: str, run
 ) -> None:
     monkeypatch.setitem(sys.modules, "flowner.engine.temporal.driver", None)
-    given = {"FLOWNER_DISPATCH": "temporal", "FLOWNER_DATABASE_URL": database_url}
-    given["FLOWNER_DATA"] = str(data)
 
     async def story() -> None:
-        async with open_house(read_settings(given)):
-            pass
+        with fresh_database(server_url) as url:
+            given = {"FLOWNER_DATABASE_URL": url, "FLOWNER_DATA": str(tmp_path)}
+            async with open_house(read_settings(given | {"FLOWNER_DISPATCH": "temporal"})):
+                pass
 
     with pytest.raises(Invalid, match=r"install `flowner\[temporal\]`"):
         run(story())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -20,11 +21,20 @@ from flowner.server import House
 from flowner.values import FlowId
 from serving.conftest import InHouse
 from serving.processes import Machine, Outside, until
+from worlds.databases import fresh_database
 from worlds.living import RECURRENCE, Living, http, responds
 from worlds.temporal_server import TemporalServer
 
 DRAIN = 3
 RUNS, STEPS = 6, 14
+
+
+@pytest.fixture(scope="module")
+def database_url(server_url: str, temporal: TemporalServer | None) -> Iterator[str]:
+    """A database for each driver."""
+    del temporal
+    with fresh_database(server_url) as url:
+        yield url
 
 
 @pytest.fixture

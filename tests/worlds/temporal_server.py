@@ -50,6 +50,12 @@ class TemporalServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """The process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it; returns when it listens."""
         command = [self._program, "server", "start-dev", "--headless", "--log-level", "error",

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from datetime import timedelta
+from functools import cache
 
 import structlog
 from temporalio import activity
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, TLSConfig
 from temporalio.worker import Worker
 from temporalio.workflow import NondeterminismError
@@ -50,6 +53,7 @@ class TemporalDispatcher:
         self._grip = Grip(means, self._handing.put_down)
         self._client: Client | None = None
         self._heard: float | None = None
+        self._away = False
         self._worker: Worker | None = None
         self._telling: asyncio.Task[bool] | None = None
 
@@ -61,7 +65,7 @@ class TemporalDispatcher:
     def is_alive(self) -> bool:
         now = asyncio.get_running_loop().time()
         hears = self._heard is not None and now - self._heard < _SILENT_SECONDS
-        return hears and self._rounds.is_alive
+        return hears and self._client is not None and self._rounds.is_alive
 
     @property
     def claim(self) -> tuple[str, float] | None:
@@ -106,8 +110,9 @@ class TemporalDispatcher:
                 self._rounds.nudge()
                 await self._worker.run()
             except Exception as error:  # noqa: BLE001 - it may come back, whatever it says
-                self._say_away(type(error).__name__)
-            self._client = None
+                self._misses(error)
+            finally:
+                self._client = None
             await asyncio.sleep(_AWAY_SECONDS)
 
     async def _connect(self) -> Client:
@@ -117,13 +122,18 @@ class TemporalDispatcher:
             client_cert=_bytes(place.certificate),
             client_private_key=_bytes(place.certificate_key and place.certificate_key.reveal()),
         )
-        return await Client.connect(
+        client = await Client.connect(
             place.address,
             namespace=place.namespace,
             tls=tls if place.tls else False,
             api_key=place.api_key.reveal() if place.api_key else None,
             identity=self._means.wakes.owner,
+            runtime=_runtime(),
         )
+        # Says what is wrong in a word, where a worker would say it in a sentence.
+        wanted = DescribeNamespaceRequest(namespace=place.namespace)
+        await client.workflow_service.describe_namespace(wanted, timeout=_PATIENCE)
+        return client
 
     def _at(self, client: Client) -> Worker:
         lease = self._means.wakes.lease_seconds
@@ -161,9 +171,9 @@ class TemporalDispatcher:
         )
         failed = [error for error in told if isinstance(error, BaseException)]
         if len(failed) < len(told):
-            self._heard = asyncio.get_running_loop().time()
+            self._hears()
         if failed:
-            self._say_away(type(failed[0]).__name__)
+            self._misses(failed[0])
             lost = [run for run, one in zip(runs, told, strict=True) if one is not None]
             await self._handing.take_back(lost)
         return not failed
@@ -186,16 +196,24 @@ class TemporalDispatcher:
         try:
             await client.service_client.check_health(timeout=_PATIENCE)
         except (RPCError, TimeoutError) as error:
-            self._say_away(type(error).__name__)
+            self._misses(error)
             return False
-        self._heard = asyncio.get_running_loop().time()
+        self._hears()
         return True
 
-    def _say_away(self, kind: str) -> None:
-        place = self._place
-        _LOG.warning(
-            "Temporal does not answer", address=place.address, namespace=place.namespace, kind=kind
-        )
+    def _hears(self) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        if self._away:
+            _LOG.info("Temporal answers again")
+        self._away = False
+
+    def _misses(self, error: BaseException) -> None:
+        """Say once that Temporal is away, or what it refuses us for."""
+        if not self._away:
+            kind = error.status.name if isinstance(error, RPCError) else "no connection"
+            about = {"address": self._place.address, "namespace": self._place.namespace}
+            _LOG.warning("Temporal does not answer", because=kind, **about)
+        self._away = True
 
     @activity.defn(name=ACTIVITY)
     async def _activate(self, run: int) -> float | None:
@@ -229,6 +247,12 @@ def _put_off(kind: str) -> ApplicationError:
     return ApplicationError(
         "the run was put off", type=kind, category=ApplicationErrorCategory.BENIGN
     )
+
+
+@cache
+def _runtime() -> Runtime:
+    """Return the SDK's own threads, which write nothing: what is wrong, we say in our log."""
+    return Runtime(telemetry=TelemetryConfig(logging=None))
 
 
 def _bytes(text: str | None) -> bytes | None:
