@@ -3,7 +3,11 @@
 # Prints where it is. With CI=1 and Go present, a build that fails is a failure.
 set -u
 version=v1.5.1  # later ones replace modules, which `go install` refuses
-found=$(command -v temporal || { command -v go >/dev/null && echo "$(go env GOPATH)/bin/temporal"; })
+found=$(command -v temporal)
+if [ -z "$found" ] && command -v go >/dev/null; then
+  into=$(go env GOBIN)
+  found=${into:-$(go env GOPATH)/bin}/temporal
+fi
 if [ -n "$found" ] && [ -x "$found" ]; then
   echo "$found"
   exit 0

@@ -26,6 +26,7 @@ from flowner.journal.wakes import Wakes
 from flowner.server import House, at_work, open_house
 from flowner.settings import read_settings
 from flowner.values import FlowId, RunId
+from serving.processes import Outside, outside
 from worlds import written
 from worlds.databases import fresh_database
 from worlds.living import BUTTON, Living
@@ -222,6 +223,28 @@ def test_what_temporal_forgets_goes_on(
         await all_are(house, timed, "Succeeded", 15, 60)
 
     run(story())
+
+
+def test_a_call_that_is_out_when_temporal_forgets_is_made_once(
+    living: Living, run, temporal: TemporalServer | None
+) -> None:
+    if temporal is None:
+        pytest.skip("PostgreSQL forgets nothing")
+
+    async def story(service: Outside) -> None:
+        post = {"method": "POST", "uri": service.url, "retryPolicy": {"type": "none"}}
+        actions = {"Post": {"runAfter": {}, "type": "Http", "inputs": post}}
+        flow = await living.flow("ada", BUTTON, actions)
+        await pressed(living, flow)
+        while not service.asked:  # noqa: ASYNC110 - it is a thread
+            await asyncio.sleep(0.02)
+        await asyncio.to_thread(temporal.wipe)
+        await all_are(living.house, flow, "Succeeded", 1)
+        assert len(service.asked) == 1
+
+    with outside() as service:
+        service.seconds = 3 * LEASE
+        run(story(service))
 
 
 def test_a_workflow_that_somebody_ends_costs_time_alone(

@@ -22,8 +22,11 @@ def program() -> str:
     found = shutil.which("temporal")
     if found or not shutil.which("go"):
         return found or ""
-    told = subprocess.run(["go", "env", "GOPATH"], capture_output=True, text=True, check=True)
-    built = Path(told.stdout.strip()) / "bin" / "temporal"
+    told = subprocess.run(
+        ["go", "env", "GOBIN", "GOPATH"], capture_output=True, text=True, check=True
+    )
+    into, path = told.stdout.splitlines()
+    built = (Path(into) if into else Path(path) / "bin") / "temporal"
     return str(built) if built.exists() else ""
 
 

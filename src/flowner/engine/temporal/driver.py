@@ -32,6 +32,8 @@ from flowner.values import RunId
 _LOG = structlog.get_logger(__name__)
 _AT_ONCE = 64
 """Runs that are handed over side by side."""
+_CACHED = 100
+"""Workflows kept in memory, 0.1 MB each; others are rebuilt from their few events."""
 _AWAY_SECONDS = 1.0
 """A pause while Temporal does not answer."""
 _ASK_SECONDS = 5.0
@@ -143,6 +145,7 @@ class TemporalDispatcher:
             workflows=[RunWorkflow],
             activities=[self._activate],
             max_concurrent_activities=self._means.concurrency,
+            max_cached_workflows=_CACHED,
             max_heartbeat_throttle_interval=timedelta(seconds=lease / 3),
             graceful_shutdown_timeout=timedelta(seconds=self._drain.seconds + 1),
             # One that a later version cannot go on with begins anew: its history means nothing.
