@@ -54,6 +54,7 @@ endure: $(DEV)
 	$(BIN)/python tests/engine/endure.py --runs 300 --freezes 20
 	$(BIN)/python tests/engine/endure.py --runs 300 --restarts 20
 	$(BIN)/python tests/engine/endure.py --runs 300 --fills 3
+	[ -z "$$(tools/temporal.sh)" ] || $(BIN)/python tests/engine/endure.py --runs 300 --temporal --kills 40 --losses 8
 
 bench: $(DEV)
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -27,7 +27,7 @@ from flowner import server
 from flowner.engine.temporal.place import Place
 from flowner.settings import Settings
 from flowner.telemetry.logs import configure_logs
-from worlds.temporal_server import TemporalServer
+from worlds.temporal_server import TemporalServer, program
 
 RUNS, WARM, PRESSES, ROUNDS = 200, 30, 30, 3
 
@@ -43,6 +43,9 @@ class Timed:
 
 
 async def main(count: int) -> None:
+    if not program():
+        print("there is no Temporal server: `tools/temporal.sh` builds it where Go is")
+        return
     original = server.connectors
     server.connectors = lambda: {**original(), "bench": nothing}
     timed: dict[str, list[Timed]] = {"postgres": [], "temporal": []}

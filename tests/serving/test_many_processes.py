@@ -168,6 +168,33 @@ def test_a_call_that_outlasts_the_drain_is_looked_at_by_a_person(
     assert (header.status, len(service.asked)) == ("Failed", 1)
 
 
+def test_a_worker_ends_in_time_while_temporal_is_away(
+    machine: Machine,
+    in_house: InHouse[Any],
+    service: Outside,
+    temporal: TemporalServer | None,
+) -> None:
+    if temporal is None:
+        pytest.skip("nothing but PostgreSQL is needed")
+
+    async def prepared(house: House) -> FlowId:
+        flow = await Living(house).flow("eva", http(), posts(service, 2))
+        await house.running.call(flow, {"headers": {}}, None)
+        return flow
+
+    flow = in_house(prepared)
+    service.seconds = 1.0
+    worker = machine.start("worker", FLOWNER_DRAIN_SECONDS=str(DRAIN))
+    until(lambda: service.asked)
+    temporal.stop()
+    assert worker.stop() < DRAIN + 5
+    temporal.start()
+    machine.start("worker")
+    until(lambda: _all_ended(in_house, flow))
+    (header,) = in_house(lambda house: house.journal.runs(flow=flow))
+    assert (header.status, len(service.asked)) == ("Succeeded", 2)
+
+
 def test_told_twice_a_process_ends_at_once(
     machine: Machine, in_house: InHouse[Any], service: Outside
 ) -> None:

@@ -107,6 +107,8 @@ class TemporalDispatcher:
         while not self._drain.asked.is_set():
             try:
                 client = await self._connect()
+                if self._drain.asked.is_set():
+                    return
                 self._worker = self._at(client)
                 self._client = client
                 self._rounds.nudge()
