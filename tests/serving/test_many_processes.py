@@ -178,7 +178,7 @@ def test_a_worker_ends_in_time_while_temporal_is_away(
         pytest.skip("nothing but PostgreSQL is needed")
 
     async def prepared(house: House) -> FlowId:
-        flow = await Living(house).flow("eva", http(), posts(service, 2))
+        flow = await Living(house).flow("ned", http(), posts(service, 2))
         await house.running.call(flow, {"headers": {}}, None)
         return flow
 
