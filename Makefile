@@ -36,6 +36,7 @@ demo: $(RUNTIME)
 
 test: $(DEV)
 	tools/browser.sh
+	tools/temporal.sh
 	$(BIN)/python -m pytest -q
 
 check: $(DEV)
@@ -53,12 +54,13 @@ endure: $(DEV)
 	$(BIN)/python tests/engine/endure.py --runs 300 --freezes 20
 	$(BIN)/python tests/engine/endure.py --runs 300 --restarts 20
 	$(BIN)/python tests/engine/endure.py --runs 300 --fills 3
+	[ -z "$$(tools/temporal.sh)" ] || $(BIN)/python tests/engine/endure.py --runs 300 --temporal --kills 40 --losses 8
 
 bench: $(DEV)
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 lock: $(DEV)
-	for extra in runtime dev build otel; do \
+	for extra in runtime dev build otel temporal; do \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --no-strip-extras --python-version 3.11 \
 	    --no-header --no-annotate $$([ $$extra = runtime ] || echo --extra $$extra) \
 	    -o requirements/$$extra.txt pyproject.toml || exit 1; \

@@ -51,15 +51,15 @@ async def main() -> None:
         server.connectors = lambda: {**original(), "bench": nothing}
         async with server.open_house(settings) as house, server.at_work(house):
             ada, flow = await prepare(house)
-            await _runs(house, ada, flow, 50)
+            await runs(house, ada, flow, 50)
             settled()  # as the server does
             spent = _watch_identity()
             begun, busy = time.perf_counter(), time.process_time()
-            await _runs(house, ada, flow, RUNS)
+            await runs(house, ada, flow, RUNS)
             seconds, cpu = time.perf_counter() - begun, time.process_time() - busy
             rows = await _rows(house)
             floor = await _floor(house, rows)
-            delays = await _presses(house, ada, flow)
+            delays = await presses(house, ada, flow, PRESSES)
     rate, floor_runs = RUNS / seconds, RUNS / floor
     print(f"{STEPS}-step runs a second          {rate:8.0f}")
     print(
@@ -100,7 +100,8 @@ async def prepare(house):
     return ada, done.flows[0].id
 
 
-async def _runs(house, ada, flow, count: int) -> None:
+async def runs(house, ada, flow, count: int) -> None:
+    """Press that many, `AT_ONCE` at a time, and wait for their ends."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one() -> None:
@@ -113,9 +114,10 @@ async def _runs(house, ada, flow, count: int) -> None:
     await asyncio.gather(*(one() for _ in range(count)))
 
 
-async def _presses(house, ada, flow) -> list[float]:
+async def presses(house, ada, flow, count: int) -> list[float]:
+    """Press one after the other; answers the seconds from each press to its first call."""
     delays = []
-    for _ in range(PRESSES):
+    for _ in range(count):
         first_steps.clear()
         begun = time.perf_counter()
         run = house.running.fresh_run()

@@ -1,30 +1,34 @@
 """Ten thousand runs that wait for an approval: what they cost, and how one wakes among them.
 
-    python benchmarks/parked.py [RUNS]
+    python benchmarks/parked.py [RUNS] [--temporal]
 
 Beside it, as the floor, the same with a few. Waiting is rows: the process that parked them is given
 nothing to keep, so its memory is measured after they are parked, and again in a fresh house on the
-same database, which has seen none of them begin.
+same database, which has seen none of them begin. With ``--temporal`` that driver dispatches.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
 import statistics
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from flowner.directory.people import NewPerson
+from flowner.engine.temporal.place import Place
 from flowner.flows.connections import NewConnection
 from flowner.flows.running import Press
 from flowner.server import at_work, open_house
 from flowner.settings import Settings
 from worlds import written
+from worlds.temporal_server import TemporalServer
 
 FEW, MANY, ANSWERS = 10, 10_000, 50
 APPROVALS, WAITING = "shared_approvals", "WebhookApprovalCreationInput"
@@ -44,10 +48,14 @@ def memory() -> float:
     return pages * 4096 / 1e6
 
 
-async def main() -> None:
-    many = int(sys.argv[1]) if len(sys.argv) > 1 else MANY
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_folder=Path(folder), concurrency=64)
+async def main(many: int, *, by_temporal: bool) -> None:
+    with ExitStack() as stack:
+        folder, place = Path(stack.enter_context(tempfile.TemporaryDirectory())), None
+        if by_temporal:
+            temporal = TemporalServer(folder)
+            stack.callback(temporal.stop)
+            place = Place(address=temporal.address)
+        settings = Settings(data_folder=folder / "house", concurrency=64, temporal=place)
         async with open_house(settings) as house, at_work(house):
             flow, ada, bob = await _prepare(house)
             await _park(house, flow, ada, FEW + ANSWERS)
@@ -132,4 +140,8 @@ async def _size(house) -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = argparse.ArgumentParser()
+    parser.add_argument("runs", nargs="?", type=int, default=MANY)
+    parser.add_argument("--temporal", action="store_true")
+    given = parser.parse_args()
+    asyncio.run(main(given.runs, by_temporal=given.temporal))

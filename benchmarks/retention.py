@@ -15,7 +15,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from engine import AT_ONCE, _runs, nothing, prepare
+from engine import AT_ONCE, nothing, prepare, runs
 from flowner import server
 from flowner.clock import first_run_id
 from flowner.journal.partitions import TABLES, make_ahead, week_of
@@ -53,7 +53,7 @@ async def main() -> None:
         async with server.open_house(settings) as house, server.at_work(house):
             ada, flow = await prepare(house)
             await _plant(house)
-            await _runs(house, ada, flow, ROUND)
+            await runs(house, ada, flow, ROUND)
             rates: dict[bool, list[float]] = {True: [], False: []}
             sweep = None
             for turn in range(2 * ROUNDS):
@@ -61,7 +61,7 @@ async def main() -> None:
                 if removing:
                     sweep = asyncio.create_task(Retention(house.database, house.clock, 28).sweep())
                 begun = time.perf_counter()
-                await _runs(house, ada, flow, ROUND)
+                await runs(house, ada, flow, ROUND)
                 rates[removing].append(ROUND / (time.perf_counter() - begun))
                 if removing and sweep is not None:
                     if sweep.done():

@@ -81,14 +81,14 @@ async def _timed(house, made, folder: str, count: int) -> Timed:
         for process in processes:
             await asyncio.to_thread(process.stdout.readline)  # it says so when it is warm
         await _press(house, made, RUNS)
-        before = _cpu(pids), _cpu([database])
+        before = cpu(pids), cpu([database])
         begun = time.perf_counter()
         for process in processes:
             process.send_signal(signal.SIGUSR1)
         while await _left(house):  # noqa: ASYNC110 - other processes move them
             await asyncio.sleep(0.02)
         seconds = time.perf_counter() - begun
-        after = _cpu(pids), _cpu([database])
+        after = cpu(pids), cpu([database])
     finally:
         for process in processes:
             process.terminate()
@@ -109,14 +109,14 @@ def _worker(folder: str, made) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - it is this file
 
 
-def _cpu(pids: list[int]) -> float:
+def cpu(pids: list[int]) -> float:
     """Return the CPU seconds of processes and of all that they started, also what has ended."""
     spent = 0.0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         spent += sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        spent += _cpu([int(child) for child in children])
+        spent += cpu([int(child) for child in children])
     return spent
 
 
@@ -158,7 +158,7 @@ def footprint() -> None:
             serving = _started(["serve"], environment)
             if number:  # the first makes the database
                 starts.append(time.perf_counter() - begun)
-                busy.append(_cpu([serving.pid]))
+                busy.append(cpu([serving.pid]))
             _stop(serving)
         processes = [_started(["serve", "--no-worker"], environment),
                      _started(["worker"], environment)]  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +18,8 @@ from flowner.database.migrate import migrate
 from flowner.server import House, at_work, open_house
 from flowner.settings import Settings
 from flowner.telemetry.logs import configure_logs
+from worlds.databases import TEMPLATE, fresh_database, within
+from worlds.temporal_server import TemporalServer
 
 R = TypeVar("R")
 configure_logs("text", "warning")
@@ -27,28 +28,41 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server with a migrated database `template_flowner` to copy."""
+    """The address of a server with a migrated database to copy."""
     given = os.environ.get("FLOWNER_TEST_DATABASE_URL")
     server = None if given else EmbeddedServer(tmp_path_factory.mktemp("postgres"))
     url = given or server.url
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS template_flowner")
-        connection.execute("CREATE DATABASE template_flowner")
-    migrate(_within(url, "template_flowner"))
+        connection.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    migrate(within(url, TEMPLATE))
     yield url
     if server is not None:
         server.release()
 
 
+@pytest.fixture(scope="session")
+def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    """A real Temporal server; what asks for it is skipped where there is none."""
+    server = TemporalServer(tmp_path_factory.mktemp("temporal"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module", params=["postgres", "temporal"])
+def temporal(request: pytest.FixtureRequest) -> TemporalServer | None:
+    """Who dispatches: what asks for it has to hold for both drivers. None: PostgreSQL."""
+    if request.param == "postgres":
+        return None
+    server: TemporalServer = request.getfixturevalue("temporal_server")
+    return server
+
+
 @pytest.fixture(scope="module")
 def database_url(server_url: str) -> Iterator[str]:
     """The address of a fresh, migrated database."""
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_flowner")
-    yield _within(server_url, name)
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with fresh_database(server_url) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +83,6 @@ def database(database_url: str, run: Callable[..., Any]) -> Iterator[Database]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Look at pages last: the browser's driver keeps a loop running in this thread."""
     items.sort(key=lambda item: item.path.parent.name == "portal")
-
-
-def _within(url: str, name: str) -> str:
-    head, _, tail = url.partition("?")
-    base = head.rsplit("/", 1)[0]
-    return f"{base}/{name}" + (f"?{tail}" if tail else "")
 
 
 @pytest.fixture(scope="module")

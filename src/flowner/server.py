@@ -34,7 +34,8 @@ from flowner.directory.sessions import Sessions
 from flowner.directory.tokens import Tokens
 from flowner.engine.addresses import Address
 from flowner.engine.children import Children
-from flowner.engine.dispatch import Dispatcher, Drain
+from flowner.engine.dispatch import Dispatcher, Drain, Means
+from flowner.engine.drivers import dispatcher as driver
 from flowner.engine.invoke import Invoker
 from flowner.engine.news import News
 from flowner.engine.pacing import Pacer
@@ -226,7 +227,7 @@ async def at_work(house: House) -> AsyncIterator[None]:
     off and remove old runs while the block lasts; then drain."""
     retention = Retention(house.database, house.clock, house.settings.keep_runs_days)
     house.starter.taker = Taker(
-        claim=lambda: house.dispatcher.claim if house.dispatcher.has_room else None,
+        claim=lambda: house.dispatcher.claim,
         take_up=lambda header, first: house.dispatcher.take_up(
             header.id, header.flow, house.worker.begin(header, first)
         ),
@@ -270,9 +271,8 @@ def _build(
     address = Address(key=signing, base=settings.base)
     pacer = Pacer(database, clock, settings.limits)
     facts, published = Facts(database), Published(database)
-    turning = Turning(database, published, clock)
-    sharing = Sharing(database, published, clock)
-    deleting = Deleting(database, journal)
+    turning, sharing = Turning(database, published, clock), Sharing(database, published, clock)
+    deleting, drafting = Deleting(database, journal), Drafting(database, published, clock)
     flows = Flows(
         published=published, turning=turning, sharing=sharing, deleting=deleting, clock=clock
     )
@@ -283,10 +283,8 @@ def _build(
     directory, tokens = Directory(database), Tokens(database, clock)
     providers = Providers(settings.providers, clock)
     bearers = Bearers(database, providers, clock)
-    drafting = Drafting(database, published, clock)
     starter = Starter(database, journal, facts, published, clock, telemetry)
-    history = History(database, journal)
-    explain = Explain(database, facts, published)
+    history, explain = History(database, journal), Explain(database, facts, published)
     cancelling = Cancelling(database, journal, history)
     sign_ins = SignInsAsked(database, journal, clock)
     links = Links(lambda: address.base, address.sign, clock)
@@ -321,14 +319,16 @@ def _build(
         callback_url=address.callback_url,
         telemetry=telemetry,
     )
-    dispatcher = Dispatcher(
-        wakes,
-        worker.activate,
-        clock,
+    means = Means(
+        database=database,
+        wakes=wakes,
+        activate=worker.activate,
+        clock=clock,
         concurrency=settings.concurrency,
         drain=Drain(worker.draining, settings.drain_seconds),
         metrics=telemetry.metrics,
     )
+    dispatcher = driver(means, settings.temporal, address.sign("task queue"))
     estate = Estate(database, published)
     return House(
         settings=settings,

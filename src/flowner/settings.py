@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from flowner.approvals.relay import SCHEMES, MailRelay
 from flowner.directory.provider_file import read_provider_file
 from flowner.directory.providers import Provider
+from flowner.engine.temporal.place import Place
 from flowner.errors import Invalid
 from flowner.journal.pacing import Allowance
 from flowner.telemetry.logs import LEVELS
@@ -53,6 +54,8 @@ class Settings:
     """Hosts at which HTTP actions continue a run's trace."""
     traces_exporter: str = ""
     """OpenTelemetry's name of an exporter; '' stands for OTLP."""
+    temporal: Place | None = None
+    """Who dispatches; None: PostgreSQL."""
     allow_private_addresses: bool = False
     """Whether the HTTP connector may reach loopback and private addresses."""
     mail: MailRelay | None = None
@@ -88,6 +91,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         port=_whole(given, "FLOWNER_PORT", default.port, 0, 65535),
         public_url=(given.get("FLOWNER_PUBLIC_URL") or "").rstrip("/") or None,
         concurrency=_whole(given, "FLOWNER_CONCURRENCY", default.concurrency, 1, 1000),
+        temporal=_temporal(given),
         allow_private_addresses=_yes(given, "FLOWNER_ALLOW_PRIVATE_ADDRESSES"),
         mail=_mail(given),
         answers_without_sign_in=_yes(given, "FLOWNER_ANSWERS_WITHOUT_SIGN_IN"),
@@ -118,11 +122,17 @@ def environment_of_programs(environment: Mapping[str, str] | None = None) -> dic
 
 def _secret(given: Mapping[str, str], name: str, file: str) -> str | None:
     """Return what a variable says, or the file that another one names; None: neither is set."""
-    path = given.get(file)
-    if not path:
+    if not given.get(file):
         return given.get(name) or None
     if given.get(name):
         raise Invalid(f"`{name}` and `{file}` are both set: leave one out")
+    return _file(given, file)
+
+
+def _file(given: Mapping[str, str], file: str) -> str | None:
+    path = given.get(file)
+    if not path:
+        return None
     try:
         text = Path(path).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
@@ -145,6 +155,39 @@ def _limits(written: str) -> Mapping[str, Allowance]:
             )
         found[name.lower()] = Allowance(calls=int(calls), period=timedelta(seconds=int(seconds)))
     return found
+
+
+def _temporal(given: Mapping[str, str]) -> Place | None:
+    if _one_of(given, "FLOWNER_DISPATCH", "postgres", ("postgres", "temporal")) == "postgres":
+        return None
+    default = Place()
+    address = given.get("FLOWNER_TEMPORAL_ADDRESS") or default.address
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise Invalid(
+            f"`FLOWNER_TEMPORAL_ADDRESS` is `{address}`: write a host and a port, such as"
+            f" `{default.address}`"
+        )
+    api_key = _secret(given, "FLOWNER_TEMPORAL_API_KEY", "FLOWNER_TEMPORAL_API_KEY_FILE")
+    certificate = _file(given, "FLOWNER_TEMPORAL_CERTIFICATE_FILE")
+    key = _file(given, "FLOWNER_TEMPORAL_CERTIFICATE_KEY_FILE")
+    if (certificate is None) != (key is None):
+        raise Invalid(
+            "`FLOWNER_TEMPORAL_CERTIFICATE_FILE` and `FLOWNER_TEMPORAL_CERTIFICATE_KEY_FILE` are"
+            " set together, or neither is"
+        )
+    authorities = _file(given, "FLOWNER_TEMPORAL_AUTHORITIES_FILE")
+    secured = any(one is not None for one in (api_key, certificate, authorities))
+    return Place(
+        address=address,
+        namespace=given.get("FLOWNER_TEMPORAL_NAMESPACE") or default.namespace,
+        task_queue=given.get("FLOWNER_TEMPORAL_TASK_QUEUE") or default.task_queue,
+        tls=secured or _yes(given, "FLOWNER_TEMPORAL_TLS"),
+        authorities=authorities,
+        certificate=certificate,
+        certificate_key=Secret(key) if key else None,
+        api_key=Secret(api_key) if api_key else None,
+    )
 
 
 def _mail(given: Mapping[str, str]) -> MailRelay | None:

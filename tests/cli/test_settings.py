@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from flowner.engine.temporal.place import Place
 from flowner.errors import Invalid
 from flowner.settings import Settings, read_settings
 
@@ -56,6 +58,52 @@ def test_every_setting_is_read() -> None:
     assert settings.allow_private_addresses
 
 
+def test_who_dispatches(tmp_path: Path) -> None:
+    assert read_settings({"FLOWNER_TEMPORAL_NAMESPACE": "ours"}).temporal is None
+    given = {"FLOWNER_DISPATCH": "Temporal"}
+    assert read_settings(given).temporal == Place()
+    given |= {
+        "FLOWNER_TEMPORAL_ADDRESS": "temporal.example:7233",
+        "FLOWNER_TEMPORAL_NAMESPACE": "flows",
+        "FLOWNER_TEMPORAL_TASK_QUEUE": "ours",
+    }
+    place = read_settings(given).temporal
+    assert place == Place(address="temporal.example:7233", namespace="flows", task_queue="ours")
+    assert read_settings(given | {"FLOWNER_TEMPORAL_TLS": "yes"}).temporal == replace(
+        place, tls=True
+    )
+    for name in ("authorities", "certificate", "key", "api"):
+        (tmp_path / name).write_text(f"the {name}\n", encoding="utf-8")
+    secured = read_settings(given | {
+        "FLOWNER_TEMPORAL_API_KEY_FILE": str(tmp_path / "api"),
+        "FLOWNER_TEMPORAL_AUTHORITIES_FILE": str(tmp_path / "authorities"),
+        "FLOWNER_TEMPORAL_CERTIFICATE_FILE": str(tmp_path / "certificate"),
+        "FLOWNER_TEMPORAL_CERTIFICATE_KEY_FILE": str(tmp_path / "key"),
+    }).temporal  # fmt: skip
+    assert secured is not None
+    assert secured.tls, "what proves who we are goes over TLS"
+    assert (secured.authorities, secured.certificate) == ("the authorities", "the certificate")
+    assert secured.certificate_key is not None
+    assert secured.certificate_key.reveal() == "the key"
+    assert secured.api_key is not None
+    assert secured.api_key.reveal() == "the api"
+    assert "the key" not in repr(secured)
+    assert "the api" not in repr(secured)
+
+
+@pytest.mark.parametrize("address", ["temporal.example", "7233", ":7233", "http://temporal/"])
+def test_temporal_is_at_a_host_and_a_port(address: str) -> None:
+    with pytest.raises(Invalid, match=f"`FLOWNER_TEMPORAL_ADDRESS` is `{address}`: write a host"):
+        read_settings({"FLOWNER_DISPATCH": "temporal", "FLOWNER_TEMPORAL_ADDRESS": address})
+
+
+def test_a_certificate_is_nothing_without_its_key(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("x", encoding="utf-8")
+    given = {"FLOWNER_TEMPORAL_CERTIFICATE_FILE": str(tmp_path / "one")}
+    with pytest.raises(Invalid, match="set together"):
+        read_settings({"FLOWNER_DISPATCH": "temporal"} | given)
+
+
 def test_what_may_hold_a_secret_is_not_shown() -> None:
     given = {"FLOWNER_DATABASE_URL": "postgresql://u:horse@h/d", "FLOWNER_KEY": "c2VjcmV0"}
     assert "horse" not in repr(read_settings(given))
@@ -80,6 +128,7 @@ def test_what_may_hold_a_secret_is_not_shown() -> None:
         ("FLOWNER_LOG", "xml"),
         ("FLOWNER_LOG_LEVEL", "loud"),
         ("FLOWNER_TRACES", "some"),
+        ("FLOWNER_DISPATCH", "kafka"),
     ],
 )
 def test_what_cannot_be_understood_is_named_with_what_would_be_right(name: str, value: str) -> None:

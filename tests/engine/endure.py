@@ -1,12 +1,14 @@
 """What runs survive: workers killed and frozen, the database ended and its disk filled, meanwhile.
 
     python tests/engine/endure.py --runs 1000 --kills 200
-    python tests/engine/endure.py --runs 300 --freezes 20 --restarts 20 --full-disk
+    python tests/engine/endure.py --runs 300 --freezes 20 --restarts 20
+    python tests/engine/endure.py --runs 300 --temporal --kills 20 --losses 5
 
 Every run makes rows, calls a service that counts, waits, calls a child flow and loops. Three
 workers move them while they are disturbed. Afterwards, of every run: it ended and succeeded, its
 journal has no gap and folds to what its header says, each row is there once, the service was called
-once at most, and once exactly where the journal says that the call succeeded.
+once at most, and once exactly where the journal says that the call succeeded. With ``--temporal``
+that driver dispatches, and its server is killed, too, and loses every other time all that it knew.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flowner.database.embedded import EmbeddedServer
 from flowner.directory.people import NewPerson
+from flowner.engine.temporal.place import Place
 from flowner.errors import Unavailable
 from flowner.flows.connections import NewConnection
 from flowner.flows.running import Press
@@ -46,19 +49,22 @@ from flowner.server import House, open_house
 from flowner.settings import Settings
 from flowner.values import FlowId, PrincipalId
 from worlds import written
+from worlds.temporal_server import TemporalServer
 
 LEASE, LONG_LEASE = 2.0, 30.0
 """Seconds. The long one outlasts a database that starts anew, on a machine that is busy, too."""
 WORKER = """
 import asyncio, os, sys
 from pathlib import Path
+from flowner.engine.temporal.place import Place
 from flowner.journal import wakes
 from flowner.server import at_work, open_house
 from flowner.settings import Settings
 wakes.Wakes.__init__.__kwdefaults__["lease_seconds"] = float(sys.argv[3])
 async def main():
     settings = Settings(database_url=sys.argv[1], data_folder=Path(sys.argv[2]),
-                        allow_private_addresses=True)
+                        allow_private_addresses=True,
+                        temporal=Place(address=sys.argv[4]) if sys.argv[4] else None)
     async with open_house(settings) as house, at_work(house):
         print("at work", flush=True)
         await asyncio.Event().wait()
@@ -76,6 +82,8 @@ class Storm:
     freezes: int = 0
     restarts: int = 0
     fills: int = 0
+    losses: int = 0
+    """How often Temporal is killed; every other time it comes back with nothing."""
     seed: int = 1
     workers: int = 3
     chance: random.Random = field(init=False)
@@ -85,7 +93,7 @@ class Storm:
 
     def order(self) -> list[str]:
         found = ["kill"] * self.kills + ["freeze"] * self.freezes + ["restart"] * self.restarts
-        found += ["fill"] * self.fills
+        found += ["fill"] * self.fills + ["lose"] * self.losses
         self.chance.shuffle(found)
         return found
 
@@ -171,8 +179,13 @@ def _nothing() -> Iterator[None]:
     yield
 
 
-def settings(url: str, folder: Path) -> Settings:
-    return Settings(database_url=url, data_folder=folder, allow_private_addresses=True)
+def settings(url: str, folder: Path, temporal: TemporalServer | None = None) -> Settings:
+    return Settings(
+        database_url=url,
+        data_folder=folder,
+        allow_private_addresses=True,
+        temporal=Place(address=temporal.address) if temporal else None,
+    )
 
 
 async def found_company(house: House, service: str) -> Company:
@@ -267,9 +280,12 @@ def _actions(service: str, child: str) -> dict:
 class Workers:
     """Processes that move runs, and what is done to them."""
 
-    def __init__(self, url: str, folder: Path, lease: float) -> None:
+    def __init__(
+        self, url: str, folder: Path, lease: float, temporal: TemporalServer | None = None
+    ) -> None:
         self._lease = lease
-        self._arguments = [sys.executable, "-c", WORKER, url, str(folder), str(lease)]
+        where = temporal.address if temporal else ""
+        self._arguments = [sys.executable, "-c", WORKER, url, str(folder), str(lease), where]
         self._log = folder / "workers.log"
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -348,8 +364,19 @@ class OwnDatabase:
         pgexec("pg_ctl", (*options, *command), bin_path=inner.bin_path, user=inner.system_user)
 
 
-async def disturb(storm: Storm, workers: Workers, database: OwnDatabase | None) -> None:
+@dataclass(frozen=True)
+class Ground:
+    """What runs stand on, as far as it may give way."""
+
+    database: OwnDatabase | None = None
+    temporal: TemporalServer | None = None
+    """None: PostgreSQL dispatches."""
+
+
+async def disturb(storm: Storm, workers: Workers, ground: Ground) -> None:
     """Let everything go wrong that is to go wrong, in random order at random moments."""
+    database, temporal = ground.database, ground.temporal
+    lost = 0
     for what in storm.order():
         await asyncio.sleep(storm.chance.uniform(0.02, 0.5))
         match what:
@@ -363,6 +390,12 @@ async def disturb(storm: Storm, workers: Workers, database: OwnDatabase | None) 
             case "fill":
                 assert database is not None
                 await asyncio.to_thread(database.fill, storm.chance.uniform(3.0, 5.0))
+            case "lose":
+                assert temporal is not None
+                await asyncio.to_thread(temporal.stop)
+                await asyncio.sleep(storm.chance.uniform(0.1, 2.0))
+                await asyncio.to_thread(temporal.start if lost % 2 else temporal.wipe)
+                lost += 1
 
 
 async def press(house: House, company: Company, runs: int, pause: float) -> Counter[str]:
@@ -431,14 +464,12 @@ async def examine(house: House, company: Company, service: Counting) -> Outcome:
     return outcome
 
 
-async def endure(
-    url: str, folder: Path, runs: int, storm: Storm, database: OwnDatabase | None = None
-) -> Outcome:
+async def endure(url: str, folder: Path, runs: int, storm: Storm, ground: Ground) -> Outcome:
     """Run a company through a storm, and say what became of it."""
     service = Counting()
     async with service.serving(), open_house(settings(url, folder)) as house:
         company = await found_company(house, service.address)
-        workers = Workers(url, folder, storm.lease)
+        workers = Workers(url, folder, storm.lease, ground.temporal)
         try:
             for _ in range(storm.workers):
                 workers.start()
@@ -446,7 +477,7 @@ async def endure(
             pressing = asyncio.create_task(
                 press(house, company, runs, 0.05 if storm.fills else 0.0)
             )
-            await disturb(storm, workers, database)
+            await disturb(storm, workers, ground)
             refused = await pressing
             await settled(house, company, runs, 120 + runs / 5)
         finally:
@@ -476,9 +507,11 @@ def main() -> int:
     parser.add_argument("--freezes", type=int, default=0)
     parser.add_argument("--restarts", type=int, default=0)
     parser.add_argument("--fills", type=int, default=0)
+    parser.add_argument("--losses", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--temporal", action="store_true", help="have Temporal dispatch")
     given = parser.parse_args()
-    storm = Storm(given.kills, given.freezes, given.restarts, given.fills, given.seed)
+    storm = Storm(given.kills, given.freezes, given.restarts, given.fills, given.losses, given.seed)
     begun = time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -486,9 +519,14 @@ def main() -> int:
         disk = stack.enter_context(small_disk(256)) if given.fills else folder
         database = OwnDatabase(disk / "postgres")
         stack.callback(database.release)
-        outcome = asyncio.run(endure(database.url, folder / "house", given.runs, storm, database))
+        temporal = TemporalServer(folder) if given.temporal else None
+        if temporal is not None:
+            stack.callback(temporal.stop)
+        ground = Ground(database, temporal)
+        outcome = asyncio.run(endure(database.url, folder / "house", given.runs, storm, ground))
     print(f"{outcome.runs} runs in {time.monotonic() - begun:.0f} s beside {given.kills} kills,"
-          f" {given.freezes} freezes, {given.restarts} restarts, {given.fills} full disks:"
+          f" {given.freezes} freezes, {given.restarts} restarts, {given.fills} full disks,"
+          f" {given.losses} losses of Temporal:"
           f" {dict(outcome.statuses)}; called {dict(outcome.calls)}, unknown {outcome.unknown};"
           f" put off: {dict(outcome.refused)}")  # fmt: skip
     for fault in outcome.faults():

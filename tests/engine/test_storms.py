@@ -12,6 +12,7 @@ import pytest
 
 from engine.endure import (
     Counting,
+    Ground,
     OwnDatabase,
     Storm,
     Workers,
@@ -27,6 +28,7 @@ from flowner.errors import DatabaseAway
 from flowner.flows.running import Press
 from flowner.journal import grouping
 from flowner.server import open_house
+from worlds.temporal_server import TemporalServer
 
 STORMS = {
     "killed workers": (60, Storm(kills=8, seed=5)),
@@ -52,12 +54,23 @@ def own(folder: Path) -> Iterator[OwnDatabase]:
 
 
 @pytest.mark.parametrize("name", STORMS)
-def test_every_promise_is_kept_in_a_storm(name: str, own: OwnDatabase, folder: Path) -> None:
+def test_every_promise_is_kept_in_a_storm(
+    name: str, own: OwnDatabase, folder: Path, temporal: TemporalServer | None
+) -> None:
     runs, storm = STORMS[name]
-    outcome = asyncio.run(endure(own.url, folder / "house", runs, storm, own))
+    ground = Ground(own, temporal)
+    outcome = asyncio.run(endure(own.url, folder / "house", runs, storm, ground))
     assert (outcome.runs, outcome.faults()) == (runs, [])
     if storm.restarts:  # the lease outlasts it: no call is in doubt
         assert outcome.unknown == 0
+
+
+def test_a_temporal_that_ends_and_forgets_loses_no_run(
+    own: OwnDatabase, folder: Path, temporal_server: TemporalServer
+) -> None:
+    storm, ground = Storm(losses=4, kills=2, seed=8), Ground(own, temporal_server)
+    outcome = asyncio.run(endure(own.url, folder / "house", 40, storm, ground))
+    assert (outcome.runs, outcome.faults()) == (40, [])
 
 
 def test_a_full_disk_is_refused_in_words_and_does_no_harm(

@@ -46,6 +46,7 @@ PLANTS = {
     "a door judges": ("doors", "api/app.py", "import flowner.access.decide"),
     "the command line reads the journal": ("doors", "cli/flows.py", "import flowner.journal.store"),
     "secrets are opened elsewhere": ("secrets", "engine/worker.py", "import flowner.vault.store"),
+    "the worker knows Temporal": ("temporal", "engine/worker.py", "import temporalio"),
     "the environment is read below": ("environment", "engine/worker.py", "import flowner.settings"),
     "two rooms lean on each other": (
         "no-circles", "rows/store.py", "import flowner.journal.store\n",

@@ -50,6 +50,7 @@ RULES = {
             "flows/granting.py": "hashes a session",
             "flows/refreshing.py": "sends a refresh token back, and knows a token that was refused",
             "demo/mailbox.py": "is the relay: compares what a client signed in with",
+            "engine/temporal/driver.py": "shows Temporal's server who we are",
             "engine/addresses.py": "signs the addresses of flows with the server's own secret",
             "cli/directory.py": "prints a token for whom it was made, once",
             "cli/applications.py": "prints a secret for whom it was made, once",

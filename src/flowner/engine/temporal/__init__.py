@@ -1,0 +1,1 @@
+"""The driver for those who run Temporal: it says when, PostgreSQL says whether."""
