@@ -29,7 +29,7 @@ from flowner.telemetry.logs import configure_logs
 from worlds import written
 
 FLOOD = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-PARKED = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000  # noqa: PLR2004 - the second one
+PARKED = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
 PRESSES, CLAIMS, ROOM = 100, 100, 8
 _OLDEST = """
 UPDATE journal.wake SET owner = %(owner)s, lease = now() + interval '20 seconds'
