@@ -20,6 +20,7 @@ import pytest
 from flowner.database import Transaction
 from flowner.directory.people import NewPerson
 from flowner.engine.news import News
+from flowner.engine.pacing import Pacer
 from flowner.errors import Conflict, Invalid, Refused, Unavailable
 from flowner.rows.altering import Altering
 from flowner.rows.associations import sides_of
@@ -371,7 +372,9 @@ def test_what_another_process_changed_is_noticed(site: Site, run: Callable[..., 
                 return "o_noticed" in (await theirs.table("o_other", t)).columns
 
         assert not await known()
-        async with News(site.house.database, site.house.replies, theirs).heard():
+        ours = site.house.database, site.house.replies
+        pacer = Pacer(site.house.database, site.house.clock, {})
+        async with News(*ours, theirs, pacer).heard():
             other = await site.table("o_other")
             await site.house.making.add_column(other, "o_noticed", text("o_n"))
             await until(known)

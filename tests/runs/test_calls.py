@@ -18,6 +18,7 @@ from flowner.runs.commands import (
     Sleep,
     Step,
     Success,
+    Throttled,
     Transient,
 )
 from flowner.runs.events import ActionStarted, AnyEvent, encode
@@ -480,3 +481,24 @@ def test_the_started_event_rides_with_the_command() -> None:
     asked = Asked({"A": compose(1), "It": call("A")})
     started = [event for event in asked.events if isinstance(event, ActionStarted)]
     assert [event.path for event in started] == [c.path for c in invokes(tuple(asked.commands))]
+
+
+def test_a_call_that_a_limit_holds_back_goes_out_as_the_same_attempt() -> None:
+    asked = Asked({"A": call()})
+    until = NOW + timedelta(seconds=30)
+    step = asked.take(
+        asked.run.answer("A", Throttled(until=until, reason="the limit of X"), world())
+    )
+    assert step.commands == (Sleep(until=until, path="A"),)
+    assert (asked.run.status, asked.run.next_wake) == (Status.WAITING, until)
+    again = Run.restore(asked.flow, asked.run.snapshot())
+    (invoke,) = again.wake(world(30)).commands
+    assert isinstance(invoke, Invoke)
+    assert (invoke.attempt, invoke.slot) == (1, until)
+    step = asked.take(asked.run.wake(world(30)))
+    no = Transient(message="busy", status=429)
+    asked.take(asked.run.answer("A", no, world(30)))
+    pause = asked.run.next_wake
+    assert pause is not None
+    (invoke,) = asked.take(asked.run.wake(world((pause - NOW).total_seconds()))).commands
+    assert (invoke.attempt, invoke.slot) == (2, None), "a no uses up an attempt, and its slot"

@@ -34,20 +34,21 @@ async def header_of(living: Living, flow: Any, *statuses: str) -> Any:
             await asyncio.sleep(0.01)
 
 
-async def held(living: Living) -> tuple[Any, Any, Any]:
+async def held(living: Living, *, message: int = 1, metadata: Any = None) -> tuple[Any, Any, Any]:
     """Return a flow with a run that waits for Max, who is disabled; Max, and the run."""
     house, table = living.house, f"t_{secrets.token_hex(4)}"
     await house.metadata.create_table(
         table, set_name=f"{table}s", primary_name="t_name", columns={}
     )
-    rights = {(table, right): 8 for right in ("Create", "Read", "Write")}
+    rights = {(table, right): 8 for right in ("Create", "Read", "Write", "Assign")}
     role = await house.directory.add_role(f"r {secrets.token_hex(4)}", rights)
     dora = await living.person("dora", DELEGATE)
     max_ = await living.person(f"max{secrets.token_hex(3)}", role)
     await house.directory.give_role(dora, role)
     name = f"ref_{secrets.token_hex(4)}"
-    trigger = written.row_trigger(table, message=1, run_as=2)
-    next(iter(trigger.values()))["metadata"] = {"flownerWhenUnavailable": "wait"}
+    trigger = written.row_trigger(table, message=message, run_as=2)
+    said = metadata or {"flownerWhenUnavailable": "wait"}
+    next(iter(trigger.values()))["metadata"] = said
     flow = await living.flow(
         "dora", trigger, NOTE, {"rows": written.reference(written.ROWS, name)},
         bind={name: await living.connection("dora", written.ROWS)},
@@ -75,6 +76,42 @@ def test_it_begins_in_their_name_when_they_are_back(run, living) -> None:
         assert started.trigger["outputs"]["body"]["t_name"] == "a"
 
     run(story())
+
+
+@pytest.mark.parametrize("cancelled", [False, True], ids=["until they are back", "or cancelled"])
+def test_it_keeps_its_place_among_the_changes_of_its_row(run, living, cancelled: bool) -> None:
+    async def story() -> None:
+        in_order = {"flownerWhenUnavailable": "wait", "flownerSameRow": "inOrder"}
+        flow, max_, waits = await held(living, message=4, metadata=in_order)
+        house, dora = living.house, await living.person("dora")
+        (line,) = await _rows(house, "SELECT item FROM journal.line WHERE run = %s", waits.id)
+        (found,) = await _rows(house, "SELECT entityname FROM rows.callbackregistration"
+                               " WHERE workflowid = %s", flow)  # fmt: skip
+        mine = {"t_name": "b", "ownerid@odata.bind": f"/systemusers({dora})"}
+        await house.store.update(Caller(dora), found["entityname"], line["item"], mine)
+        async with asyncio.timeout(20):
+            while len(runs := await house.journal.runs(flow=flow)) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        second = await house.journal.header(runs[0].id)
+        assert (second.status, second.principal) == ("Waiting", dora)
+        if cancelled:
+            await house.cancelling.cancel(waits.id, dora)
+        else:
+            await house.directory.set_enabled(max_, enabled=True)
+        async with asyncio.timeout(20):
+            while (last := await house.journal.header(second.id)).ended is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        first = await house.journal.header(waits.id)
+        assert (first.status, last.status) == ("Failed" if cancelled else "Succeeded", "Succeeded")
+        assert await _rows(house, "SELECT FROM journal.line WHERE flow = %s", flow) == []
+
+    run(story())
+
+
+async def _rows(house: Any, statement: str, value: Any) -> list[Any]:
+    async with house.database.connection() as connection:
+        return await (await connection.execute(statement.encode(), (value,))).fetchall()
 
 
 def test_it_is_refused_when_nobody_came(run, living, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from flowner.identity.record import read_plan
 from flowner.identity.verdict import Refusal
 from flowner.journal.records import Append, Loaded, RunHeader
 from flowner.journal.store import Journal
-from flowner.runs.commands import Failure, Finish, Invoke, Reply, Step, World
+from flowner.runs.commands import Failure, Finish, Invoke, Reply, Step, Throttled, World
 from flowner.runs.events import decode
 from flowner.runs.messages import DECODER, Answered, CancelAsked, Message, SignedIn
 from flowner.runs.run import STEP_EVENTS, Run
@@ -253,6 +253,9 @@ class _Moving:
                     command.path, called.outcome, self._world(), acting=called.acting, limit=limit
                 )
             )
+            if isinstance(called.outcome, Throttled) and not self._over:
+                # It was noted before as going out; whoever takes over must know that it has not.
+                await self._written.append()
 
     async def _take(self, step: Step, *, calling: bool = True) -> None:
         """Keep what a step decided, and carry it out; ``calling`` False leaves its calls."""
