@@ -290,8 +290,8 @@ def _build(
     links = Links(lambda: address.base, address.sign, clock)
     replies = Replies(journal, published)
     private = settings.allow_private_addresses
-    refreshing = Refreshing(database, vault, clock, connectors(), private)
-    connections = Connections(database, vault, published)
+    refreshing = Refreshing(database, vault, clock, connectors(), sign_ins, private)
+    connections = Connections(database, vault, published, sign_ins)
     wakes = Wakes(database, fresh_owner(), clock=clock)
     worker = Worker(
         journal=journal,

@@ -204,7 +204,10 @@ def at_another_time(house: House, ahead: timedelta) -> Refreshing:
     """Return the service of another process, by whose clock it is another time."""
     clock = MovedClock()
     clock.ahead = ahead
-    return Refreshing(house.database, house.refreshing._vault, clock, connectors(), private=True)
+    sign_ins = house.sign_ins
+    return Refreshing(
+        house.database, house.refreshing._vault, clock, connectors(), sign_ins, private=True
+    )
 
 
 def test_a_token_is_fetched_once_however_many_ask_and_kept_until_it_is_over(

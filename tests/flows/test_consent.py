@@ -12,7 +12,7 @@ from flowner.flows.explain import Supposed
 from flowner.rows import registry
 from flowner.rows.callers import Caller
 from flowner.rows.seed import DELEGATE
-from flowner.values import AppId, FlowId
+from flowner.values import AppId, FlowId, Secret
 from worlds import written
 from worlds.living import BUTTON, PATIENCE, PROFILE, Living, provided
 
@@ -137,7 +137,9 @@ def test_a_connection_that_is_broken_is_not_chosen_and_stops_what_chose_it(
     assert refused(living.house.consent.choose(ann, flow, "people", mine)).code is (
         Code.INVALID_CONNECTION
     )
-    assert run(acted(living, flow, "ann")).acting["refused"] == Code.INVALID_CONNECTION
+    error = refused(living.press(flow, "ann"))  # before anything is done
+    assert error.code is Code.INVOKER_CONNECTION_OVERRIDE_FAILED
+    assert "ann has to sign in again" in error.message
     run(status("Connected"))
     assert run(acted(living, flow, "ann")).status == "Succeeded"
 
@@ -290,3 +292,49 @@ def test_a_key_that_nothing_has_is_refused(run, living, refused) -> None:
     flow, ann = run(asking(living, "ann")), run(living.person("ann"))
     mine = run(living.connection("ann"))
     assert "`nope`" in refused(living.house.consent.choose(ann, flow, "nope", mine)).message
+
+
+def test_a_sign_in_that_ended_is_asked_for_again_and_mended_the_run_goes_on(run, living) -> None:
+    """The choice stays; the connection chosen is broken, and that is its owner's to mend."""
+    house = living.house
+    flow, change = followed(living, run)
+    max_, mine = run(living.person("max")), run(living.connection("max"))
+    change()
+    first = parked(living, run, flow)
+    run(house.consent.choose(max_, flow, "people", mine))
+    assert run(living.ended_run(first.id)).status == "Succeeded"
+    run(house.refreshing.stop(mine, "the refresh token was revoked"))
+    change()
+    second = parked(living, run, flow)
+    (asked,) = [one for one in run(house.sign_ins.of(max_)) if one.run == second.id]
+    assert (asked.path, asked.key) == ("Me", "people")
+    run(house.connections.renew(mine, {"key": Secret("another key")}, max_))
+    assert run(living.ended_run(second.id)).status == "Succeeded"
+    me = run(living.actions(second.id))["Me"]
+    assert me.acting["connection"] == mine
+    assert [one for one in run(house.sign_ins.of(max_)) if one.flow == flow] == []
+
+
+def test_mending_one_connection_leaves_who_needs_another_waiting(run, living) -> None:
+    house = living.house
+    flow, change = followed(living, run)
+    max_, other = run(living.person("max")), run(living.connection("max"))
+    change()
+    waits = parked(living, run, flow)
+    run(house.refreshing.stop(other, "revoked"))
+    (asked,) = [one for one in run(house.sign_ins.of(max_)) if one.run == waits.id]
+    run(house.connections.renew(other, {"key": Secret("another key")}, max_))
+
+    async def looked_again() -> bool:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                left = await house.journal.inbox(waits.id, after=0)
+                mine = [one for one in await house.sign_ins.of(max_) if one.run == waits.id]
+                if mine and not left:
+                    return mine[0].key == asked.key
+                await asyncio.sleep(0.01)
+
+    assert run(looked_again())
+    assert run(house.journal.header(waits.id)).status == "Waiting"
+    run(house.consent.choose(max_, flow, "people", other))
+    assert run(living.ended_run(waits.id)).status == "Succeeded"

@@ -255,7 +255,9 @@ def later(living: Living) -> Grants:
 def at_another_time(house: House, clock: MovedClock) -> Grants:
     """Return the services of another process, by whose clock it is another time."""
     vault = house.refreshing._vault
-    refreshing = Refreshing(house.database, vault, clock, connectors(), private=True)
+    refreshing = Refreshing(
+        house.database, vault, clock, connectors(), house.sign_ins, private=True
+    )
     return Grants(house.database, clock, refreshing, private=True)
 
 

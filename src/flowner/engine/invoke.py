@@ -110,8 +110,7 @@ class Invoker:
                 acting={"refused": error.code.value, "message": error.message},
             )
         if isinstance(verdict, Refusal):
-            record = _record(verdict) | self._about(command, hand, verdict)
-            return Called(outcome=await self._parked(command, hand, verdict), acting=record)
+            return await self._refused(command, hand, verdict)
         acting = _record(verdict) | self._about(command, hand, verdict)
         try:
             connector, operation, parameters = self._operation(command, hand.version)
@@ -131,11 +130,19 @@ class Invoker:
             await self.pacer.answered(key, outcome)
             outcome = strike(outcome, [*used, *secrets_in(parameters.get("authentication"))])
         except FlownerError as error:
+            if error.code is Code.INVALID_CONNECTION:  # found out before anything went out
+                _, now = await when_back(lambda: self._proved(command.action, hand))
+                if isinstance(now, Refusal):
+                    return await self._refused(command, hand, now)
             failure = Failure(code=error.code.value, message=error.message)
             return Called(outcome=failure, acting=acting, account=verdict.account)
         if seen is not None:
             acting["seen"] = seen
         return Called(outcome=outcome, acting=acting, account=verdict.account)
+
+    async def _refused(self, command: Invoke, hand: InHand, refusal: Refusal) -> Called:
+        record = _record(refusal) | self._about(command, hand, refusal)
+        return Called(outcome=await self._parked(command, hand, refusal), acting=record)
 
     async def _throttled(
         self, command: Invoke, connector: Connector, key: str | None, parameters: JsonObject

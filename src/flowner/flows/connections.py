@@ -10,6 +10,7 @@ from flowner.database import Database, Transaction
 from flowner.errors import AccessDenied, NotFound, Refused
 from flowner.flows.asking import connection_permit, principal
 from flowner.flows.pointing import Moved, point, using
+from flowner.flows.sign_ins_asked import SignInsAsked
 from flowner.identity.world import Principal, PrincipalKind
 from flowner.rows import registry
 from flowner.rows.auditing import Act, note
@@ -41,8 +42,11 @@ class NewConnection:
 class Connections:
     """Makes, shares and points at connections."""
 
-    def __init__(self, database: Database, vault: Vault, published: Published) -> None:
-        self._database, self._vault, self._published = database, vault, published
+    def __init__(
+        self, database: Database, vault: Vault, published: Published, sign_ins: SignInsAsked
+    ) -> None:
+        self._database, self._vault = database, vault
+        self._published, self._sign_ins = published, sign_ins
 
     async def make(
         self, given: NewConnection, owner: PrincipalId, *, by: PrincipalId | None = None
@@ -98,11 +102,13 @@ class Connections:
         """Give a connection other secrets: its owner's, or a *can edit* holder's, to do."""
         async with self._database.transaction() as transaction:
             permit = await connection_permit(transaction, by, ConnectionAction.EDIT, id)
-            permit.to(ConnectionAction.EDIT)
+            facts = permit.to(ConnectionAction.EDIT)
             await self._vault.seal(transaction, id, secrets)
             connected = {"connectionstatus": "Connected", "statusreason": None}
             await registry.update(transaction, "connectioninstance", id, connected, by=by)
             await note(transaction, Act.CONNECTION_RENEWED, id, by=by)
+            if not facts.connected:
+                await self._sign_ins.mended(transaction, facts.owner)
 
     async def seal_again(self) -> int:
         """Seal every secret with the newest key; answers how many were sealed with another."""

@@ -18,6 +18,7 @@ from flowner.clock import Clock
 from flowner.database import Database, Transaction
 from flowner.errors import AccessDenied, Code, Invalid, Refused
 from flowner.flows.authorizing import Granted, exchange, require_safe
+from flowner.flows.sign_ins_asked import SignInsAsked
 from flowner.rows import registry
 from flowner.rows.facts import read_connection_facts, read_settings
 from flowner.sdk.connector import (
@@ -46,11 +47,12 @@ class Refreshing:
         vault: Vault,
         clock: Clock,
         connectors: Mapping[str, Connector],
+        sign_ins: SignInsAsked,
         private: bool,
     ) -> None:
         """``private``: whether the outside may be at loopback and private addresses."""
         self._database, self._vault, self._clock = database, vault, clock
-        self._connectors, self._private = connectors, private
+        self._connectors, self._sign_ins, self._private = connectors, sign_ins, private
         self._fetching: defaultdict[ConnectionId, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def fresh(self, id: ConnectionId, opened: Mapping[str, Secret]) -> Mapping[str, Secret]:
@@ -133,6 +135,8 @@ class Refreshing:
         await self._vault.seal(transaction, facts.id, kept)
         change = {"connectionstatus": "Connected", "statusreason": None}
         await registry.update(transaction, "connectioninstance", facts.id, change, by=facts.owner)
+        if not facts.connected:
+            await self._sign_ins.mended(transaction, facts.owner)
         return kept
 
     def sealed(self, known: Mapping[str, Secret], granted: Granted) -> dict[str, Secret]:

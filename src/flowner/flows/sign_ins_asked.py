@@ -15,6 +15,7 @@ from flowner.database import Database, Transaction
 from flowner.journal.store import Journal
 from flowner.rows.asked import (
     AskedSignIn,
+    answer_all_sign_ins,
     answer_sign_ins,
     ask_sign_in,
     asked_of,
@@ -72,5 +73,15 @@ class SignInsAsked:
         self, transaction: Transaction, person: PrincipalId, flows: list[str], key: str
     ) -> None:
         """Wake the runs that waited for this choice; in the transaction that keeps the choice."""
-        for run, path in await answer_sign_ins(transaction, person, flows, key):
+        await self._wake(transaction, await answer_sign_ins(transaction, person, flows, key))
+
+    async def mended(self, transaction: Transaction, person: PrincipalId) -> None:
+        """Have the runs look again that waited for somebody, one of whose connections was broken.
+
+        In the transaction that mends it. One that needs another connection asks again.
+        """
+        await self._wake(transaction, await answer_all_sign_ins(transaction, person))
+
+    async def _wake(self, transaction: Transaction, waited: list[tuple[RunId, str]]) -> None:
+        for run, path in waited:
             await self._journal.post(run, ENCODER.encode(SignedIn(path)), within=transaction)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flowner.access.decide import Denied, decide_connection
 from flowner.access.vocabulary import ConnectionAction, ConnectionFacts, FlowFacts
 from flowner.definitions.actions import KNOWN_TYPES
@@ -213,7 +215,9 @@ def _own_connection(
         )
     unusable = _unusable(connection, world)
     if unusable is not None:
-        return unusable
+        # Their own sign-in is over: it is theirs to give again, as it was at first.
+        theirs = connection.owner == running and not connection.connected
+        return replace(unusable, binding=binding.key) if theirs else unusable
     if connection.owner != running:
         return Refusal(
             code=Code.INVOKER_CONNECTION_OVERRIDE_FAILED,

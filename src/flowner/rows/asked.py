@@ -112,6 +112,18 @@ async def answer_sign_ins(
     return [(RunId(row["runid"]), row["actionpath"]) for row in await found.fetchall()]
 
 
+async def answer_all_sign_ins(
+    transaction: Transaction, person: PrincipalId
+) -> list[tuple[RunId, str]]:
+    """Write down that somebody has signed in anew; answers all actions of runs that waited."""
+    found = await transaction.execute(
+        "UPDATE rows.signinask SET answeredon = now(), modifiedon = now()"
+        " WHERE principalid = %s AND answeredon IS NULL RETURNING runid, actionpath",
+        (person,),
+    )
+    return [(RunId(row["runid"]), row["actionpath"]) for row in await found.fetchall()]
+
+
 async def waits_for_sign_in(transaction: Transaction, run: RunId, path: str) -> bool:
     """Say whether an action was held back for a sign-in that has not come."""
     found = await transaction.execute(

@@ -8,9 +8,9 @@ from typing import Final
 
 import orjson
 
-from flowner.errors import Refused
+from flowner.errors import Code, Refused
 from flowner.identity.cause import CalledByParent, Cause, Resubmitted, RowChanged, initiator_of
-from flowner.identity.verdict import Refusal
+from flowner.identity.verdict import Plan, Refusal
 from flowner.journal.holding import Held
 from flowner.runs.taking import Taking
 from flowner.values import FlowId, JsonObject, PrincipalId, RunId
@@ -107,4 +107,17 @@ def read_occasion(run: RunId, held: Held) -> Occasion:
         outputs=kept["outputs"],
         run=run,
         held_until=held.until,
+    )
+
+
+def unsigned(made: Plan, name: str, flow: str) -> Refused:
+    """Return the error of a start for whom connections are missing that they have to provide."""
+    asked = [one for one in made.actions.values() if isinstance(one, Refusal) and one.binding]
+    over = next((one for one in asked if one.code is Code.INVALID_CONNECTION), None)
+    message = (
+        f"{name} has yet to sign in to {', '.join(f'`{key}`' for key in made.asks)} for the flow"
+        f" `{flow}`: these connections are provided by each run-only user, once"
+    )
+    return Refused(
+        message if over is None else over.message, code=Code.INVOKER_CONNECTION_OVERRIDE_FAILED
     )

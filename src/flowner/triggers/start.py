@@ -49,6 +49,7 @@ from flowner.triggers.occasions import (
     ToBeHeld,
     people_of,
     refused,
+    unsigned,
     write_occasion,
 )
 from flowner.triggers.published import Published
@@ -190,12 +191,7 @@ class Starter:
         if isinstance(made, Refusal):
             raise refused(made)
         if made.asks and isinstance(cause, Pressed | Resubmitted):
-            raise Refused(
-                f"{world.name_of(initiator_of(cause))} has yet to sign in to"
-                f" {', '.join(f'`{key}`' for key in made.asks)} for the flow `{facts.name}`:"
-                " these connections are provided by each run-only user, once",
-                code=Code.INVOKER_CONNECTION_OVERRIDE_FAILED,
-            )
+            raise unsigned(made, world.name_of(initiator_of(cause)), facts.name)
         record = plan_record(made)
         return made, record, plan_hash(record)
 
