@@ -256,7 +256,7 @@ def test_what_was_held_back_for_a_sign_in_never_went_out(database_url, folder, r
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(house.sign_ins.__class__, "ask", asks_and_dies)
-                working = asyncio.create_task(house.dispatcher._activate(id))
+                working = asyncio.create_task(house.worker.activate(id))
                 await house.dispatcher._wakes.claim(1)
                 while not await house.sign_ins.of(ada):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
