@@ -144,6 +144,22 @@ class Outcome:
         return found
 
 
+@asynccontextmanager
+async def served(app: Starlette) -> AsyncIterator[str]:
+    """Serve an application on a free port of this machine; yields host and port."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    server.capture_signals = _nothing  # type: ignore[method-assign]
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - it has no event
+        await asyncio.sleep(0.01)
+    try:
+        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+
+
 class Counting:
     """A service that counts its calls by the run that made them."""
 
@@ -159,19 +175,9 @@ class Counting:
             return JSONResponse({"counted": True})
 
         app = Starlette(routes=[Route("/count", count, methods=["POST"])])
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
-        server = uvicorn.Server(config)
-        server.capture_signals = _nothing  # type: ignore[method-assign]
-        serving = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}/count"
-        try:
+        async with served(app) as host:
+            self.address = f"http://{host}/count"
             yield
-        finally:
-            server.should_exit = True
-            await serving
 
 
 @contextmanager

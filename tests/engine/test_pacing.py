@@ -15,7 +15,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -23,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from engine.endure import _nothing, settings
+from engine.endure import served, settings
 from flowner.clock import SystemClock
 from flowner.directory.people import NewPerson
 from flowner.engine.pacing import Pacer
@@ -146,19 +145,8 @@ class Strict:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         app = Starlette(routes=[Route("/", self.answer, methods=["GET"])])
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
-        server = uvicorn.Server(config)
-        server.capture_signals = _nothing  # type: ignore[method-assign]
-        serving = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        self.address = f"127.0.0.1:{port}"
-        try:
+        async with served(app) as self.address:
             yield
-        finally:
-            server.should_exit = True
-            await serving
 
 
 @asynccontextmanager
